@@ -1,0 +1,62 @@
+// Peer drives Go's bbolt for the tests of the kv crate: it runs the same
+// programs, prints the same dumps, and checks the files that kv wrote.
+//
+//	peer dump FILE              the logical content, one line an item
+//	peer check FILE             bbolt's own check and this package's; exit 1 on a problem
+//	peer copy FILE OUT          a hot backup through Tx.WriteTo
+//	peer run [FLAGS] FILE       execute the program on standard input
+//	peer serve                  the same as requests on standard input, many files a process
+//
+// Build with GO111MODULE=off and GOPATH=/usr/share/gocode (Debian's
+// golang-github-coreos-bbolt-dev).
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	in := bufio.NewReaderSize(os.Stdin, 1<<16)
+	out := bufio.NewWriterSize(os.Stdout, 1<<16)
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|run|serve [FLAGS] [FILE] [OUT]")
+		os.Exit(2)
+	}
+	var err error
+	if os.Args[1] == "serve" {
+		err = serve(in, out)
+	} else {
+		err = perform(os.Args[1], os.Args[2:], in, out)
+	}
+	if flushErr := out.Flush(); err == nil {
+		err = flushErr
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "peer:", err)
+		os.Exit(1)
+	}
+}
+
+// perform executes one subcommand. An error is a failed check or a mistake of
+// the caller; what bbolt answers to a program's commands is output, not an error.
+func perform(command string, args []string, in *bufio.Reader, out io.Writer) error {
+	paths := map[string]int{"dump": 1, "check": 1, "copy": 2}
+	if n, ok := paths[command]; ok && len(args) != n {
+		return fmt.Errorf("%s takes %d path(s), not %d", command, n, len(args))
+	}
+	switch command {
+	case "dump":
+		return dump(args[0], out)
+	case "check":
+		return check(args[0], out)
+	case "copy":
+		return copyFile(args[0], args[1])
+	case "run":
+		return run(args, in, out)
+	default:
+		return fmt.Errorf("unknown command %q", command)
+	}
+}
