@@ -1,0 +1,102 @@
+//! A new file, whole from the first moment that it has its name.
+//!
+//! The bytes go into a temporary file in the same directory, which is synced and then given the
+//! name, without ever taking it from a file that another process has made meanwhile:
+//!
+//! - Nothing has the name: a hard link gives it, and fails if something has it by then.
+//! - A file system without hard links: the name is claimed with an empty file, and the next case
+//!   applies.
+//! - An empty file has the name (a claim, or made by a user): it is replaced by a rename, under its
+//!   lock and after looking again that it is empty. Whoever waited for that lock notices, because
+//!   the path no longer names what it has locked.
+//!
+//! A power cut or a kill leaves nothing, an empty file or the whole one. A kill may also leave the
+//! temporary file (`.pagefile-*.new`), which nobody ever reads and which may be deleted.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::lock::failed;
+use crate::{Operation, StoreError};
+
+/// Gives the name to a new file with these bytes, or leaves it to the file that has it already.
+/// Where there are no hard links, an empty file has the name afterwards.
+pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
+    let temporary = Temporary::write(path, bytes, sync, None)?;
+    let claimed = fs::hard_link(&temporary.path, path).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Err(error),
+        _ => create_new(path, None).map(drop),
+    });
+    match claimed {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(Operation::Create, path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a new file with these bytes in the place of an empty one, whose lock the caller holds. The
+/// new one has the empty one's permissions.
+pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
+    let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
+    let temporary = Temporary::write(path, bytes, sync, Some(permissions))?;
+    fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))
+}
+
+/// A file under a name of its own, which it loses in the end.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    /// Writes it, next to `target`.
+    fn write(
+        target: &Path,
+        bytes: &[u8],
+        sync: bool,
+        permissions: Option<Permissions>,
+    ) -> Result<Temporary, StoreError> {
+        if bytes.is_empty() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "no first bytes were given");
+            return Err(failed(Operation::Create, target, source));
+        }
+        loop {
+            let random = RandomState::new().hash_one(target);
+            let name = format!(".pagefile-{}-{random:016x}.new", process::id());
+            let path = target.with_file_name(name);
+            let mut file = match create_new(&path, permissions.clone()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                other => other.map_err(|source| failed(Operation::Create, &path, source))?,
+            };
+            // From here on it is removed whatever happens.
+            let temporary = Temporary { path };
+            return file
+                .write_all(bytes)
+                .and_then(|()| if sync { file.sync_all() } else { Ok(()) })
+                .map(|()| temporary)
+                .map_err(|source| failed(Operation::Create, target, source));
+        }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Already gone after a rename. If it cannot be removed it stays, which hurts nobody.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Makes a file that did not exist: for the owner alone unless told otherwise, like bbolt's tools
+/// and etcd do.
+fn create_new(path: &Path, permissions: Option<Permissions>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions)?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,201 @@
+//! A store in memory.
+
+use std::io::IoSlice;
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use crate::growth::grown_len;
+use crate::mapping::Mapping;
+use crate::store::check_range;
+use crate::{Map, Operation, PageStore, StoreError, View};
+
+/// Room that a store has from the start: address space where that costs nothing, little elsewhere.
+const CAPACITY: u64 = if Map::CAN_RESERVE { 1 << 30 } else { 1 << 20 };
+
+/// Bytes of pages in memory, gone with the process.
+///
+/// It keeps the contract of [`PageStore`] except that nothing outlives it: `sync` has nothing to
+/// do, and no operation fails half-way, so it is never poisoned. A growth that finds no memory is
+/// an [`AddressSpace`](StoreError::AddressSpace) error and changes nothing.
+///
+/// Making one costs a call to the system, and its memory is taken page by page as it is written.
+/// Growth within the capacity moves nothing. Beyond it the bytes are copied to a place with twice
+/// the room; the first place is kept until the store is dropped, later ones until their last view.
+///
+/// ```
+/// use pagefile_std::{MemStore, PageStore};
+/// use std::io::IoSlice;
+///
+/// let store = MemStore::with_bytes(b"two pages");
+/// store.write_at(4, &[IoSlice::new(b"words")])?;
+/// assert_eq!(store.snapshot(), b"two words");
+/// # Ok::<(), pagefile_std::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct MemStore {
+    mapping: Mapping,
+    /// Keeps copies out of the memory apart from copies into it. Views do without: what they reach
+    /// is not written.
+    copying: RwLock<()>,
+}
+
+impl MemStore {
+    /// An empty store with the usual capacity: 1 GiB of address space on 64-bit Unix, 1 MiB
+    /// elsewhere.
+    ///
+    /// # Panics
+    /// If the system has not even one page of memory.
+    #[must_use]
+    pub fn new() -> MemStore {
+        MemStore::with_capacity(CAPACITY)
+    }
+
+    /// An empty store that can grow to `capacity` bytes before its bytes move. O(1).
+    ///
+    /// If there is no room for them, it starts without and moves with each growth.
+    ///
+    /// # Panics
+    /// If the system has not even one page of memory.
+    #[must_use]
+    pub fn with_capacity(capacity: u64) -> MemStore {
+        let mapping = match Map::in_memory(0, capacity) {
+            Ok(map) => Mapping::reserved(map),
+            Err(_) => Mapping::moving(Map::in_memory(0, 0).expect("a page of memory")),
+        };
+        MemStore { mapping, copying: RwLock::new(()) }
+    }
+
+    /// A store that holds a copy of `bytes`, with the usual capacity.
+    ///
+    /// # Panics
+    /// If there is no memory for them, as `Vec` does.
+    #[must_use]
+    pub fn with_bytes(bytes: &[u8]) -> MemStore {
+        let store = MemStore::new();
+        store
+            .lengthen(bytes.len() as u64)
+            .and_then(|()| store.write_at(0, &[IoSlice::new(bytes)]))
+            .expect("memory for the bytes");
+        store
+    }
+
+    /// A copy of all bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let _unwritten = self.copying.read().unwrap_or_else(PoisonError::into_inner);
+        let map = self.mapping.current();
+        let all = usize::try_from(map.len()).ok();
+        all.and_then(|len| map.bytes(0, len)).map(<[u8]>::to_vec).unwrap_or_default()
+    }
+
+    /// Makes the store exactly `len` bytes long, unless it is longer.
+    fn lengthen(&self, len: u64) -> Result<(), StoreError> {
+        let _alone = self.copying.write().unwrap_or_else(PoisonError::into_inner);
+        self.mapping.grow(len, |old| {
+            let new = Map::in_memory(len, len.saturating_mul(2))
+                .or_else(|_| Map::in_memory(len, len))
+                .map_err(|source| StoreError::AddressSpace { path: PathBuf::from("memory"), len, source })?;
+            let old_len = usize::try_from(old.len()).ok();
+            if let Some(bytes) = old_len.and_then(|len| old.bytes(0, len)) {
+                new.write(0, bytes);
+            }
+            Ok(new)
+        })
+    }
+}
+
+impl Default for MemStore {
+    fn default() -> MemStore {
+        MemStore::new()
+    }
+}
+
+impl PageStore for MemStore {
+    fn len(&self) -> u64 {
+        self.mapping.view().len()
+    }
+
+    fn view(&self) -> View<'_> {
+        self.mapping.view()
+    }
+
+    fn view_owned(&self) -> View<'static> {
+        self.mapping.view_owned()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        let _unwritten = self.copying.read().unwrap_or_else(PoisonError::into_inner);
+        let view = self.mapping.view();
+        let Some(bytes) = view.bytes(offset, buf.len()) else {
+            return check_range(Operation::Read, offset, buf.len() as u64, view.len());
+        };
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        let _alone = self.copying.write().unwrap_or_else(PoisonError::into_inner);
+        let map = self.mapping.current();
+        let len = bufs.iter().map(|buf| buf.len() as u64).sum();
+        check_range(Operation::Write, offset, len, map.len())?;
+        let mut at = offset;
+        for buf in bufs {
+            map.write(at, buf);
+            at += buf.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn grow(&self, min_len: u64) -> Result<(), StoreError> {
+        if min_len <= self.len() {
+            return Ok(());
+        }
+        self.lengthen(grown_len(min_len))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn poisoned(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_beyond_the_capacity_keeps_the_bytes() {
+        let store = MemStore::with_capacity(64 * 1024);
+        store.grow(1).unwrap();
+        store.write_at(0, &[IoSlice::new(b"early")]).unwrap();
+        let early = store.view();
+        assert!(matches!(early, View::Fixed(_)));
+
+        store.grow(1 << 20).unwrap();
+        store.write_at(5, &[IoSlice::new(b" late")]).unwrap();
+        assert!(matches!(store.view(), View::Kept(_)));
+        assert_eq!(early.bytes(0, 5), Some(&b"early"[..]));
+        assert_eq!(store.view().bytes(0, 10), Some(&b"early late"[..]));
+        assert_eq!(store.snapshot().len(), 1 << 20);
+    }
+
+    #[test]
+    fn a_capacity_that_no_machine_has_still_makes_a_store() {
+        let store = MemStore::with_capacity(u64::MAX);
+        store.grow(100_000).unwrap();
+        assert_eq!(store.len(), 128 * 1024);
+        assert!(matches!(store.view(), View::Kept(_)));
+    }
+
+    #[test]
+    fn a_growth_without_memory_changes_nothing() {
+        let store = MemStore::with_bytes(b"kept");
+        let error = store.grow(u64::MAX).unwrap_err();
+        assert!(matches!(error, StoreError::AddressSpace { .. }), "{error}");
+        assert_eq!(store.snapshot(), b"kept");
+        assert!(!store.poisoned());
+    }
+}
