@@ -1,0 +1,67 @@
+//! What transactions changed, until nobody needs to know.
+
+use alloc::vec::Vec;
+
+use crate::error::FreelistError;
+use crate::page::{Span, TxId};
+use crate::pending::Pending;
+
+/// The changes of one transaction beside its allocations.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    tx: TxId,
+    pub(crate) committed: bool,
+    pub(crate) freed: Vec<Pending>,
+    pub(crate) extended: Vec<Span>,
+}
+
+/// The changes of each transaction since pending pages were last released: of one, or of a few.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeLog {
+    entries: Vec<Changes>,
+}
+
+impl ChangeLog {
+    /// The changes of `tx`, begun if there are none.
+    pub(crate) fn of(&mut self, tx: TxId) -> Result<&mut Changes, FreelistError> {
+        let at = if let Some(at) = self.find(tx) {
+            at
+        } else {
+            self.entries.try_reserve(1)?;
+            self.entries.push(Changes { tx, committed: false, freed: Vec::new(), extended: Vec::new() });
+            self.entries.len() - 1
+        };
+        Ok(&mut self.entries[at])
+    }
+
+    /// The changes of `tx`, if it made any and has not committed.
+    pub(crate) fn uncommitted(&mut self, tx: TxId) -> Option<&mut Changes> {
+        let at = self.find(tx)?;
+        Some(&mut self.entries[at]).filter(|changes| !changes.committed)
+    }
+
+    pub(crate) fn forget(&mut self, tx: TxId) {
+        if let Some(at) = self.find(tx) {
+            self.entries.remove(at);
+        }
+    }
+
+    pub(crate) fn latest(&mut self) -> Option<&mut Changes> {
+        self.entries.last_mut()
+    }
+
+    pub(crate) fn forget_latest(&mut self) {
+        self.entries.pop();
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let lists = self.entries.iter().map(|changes| {
+            changes.freed.capacity() * size_of::<Pending>() + changes.extended.capacity() * size_of::<Span>()
+        });
+        self.entries.capacity() * size_of::<Changes>() + lists.sum::<usize>()
+    }
+
+    fn find(&self, tx: TxId) -> Option<usize> {
+        self.entries.iter().rposition(|changes| changes.tx == tx)
+    }
+}

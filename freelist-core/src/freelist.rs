@@ -1,0 +1,331 @@
+//! The free list of a copy-on-write store: pages change hands by transaction.
+
+use alloc::vec::Vec;
+
+use crate::allocations::Allocations;
+use crate::changes::ChangeLog;
+use crate::error::FreelistError;
+use crate::free_spans::FreeSpans;
+use crate::page::{PageId, Span, TxId};
+use crate::pending::{Pending, PendingSpans};
+use crate::request::Request;
+
+/// Free pages under transactions and snapshot readers, over either set of free spans.
+///
+/// ```text
+///               allocate                   free                  release_unseen
+///     free  --------------->  in use  ------------->  pending  ------------------>  free
+///       ^                        |                       |     (no reader sees it)
+///       |       give_back        |                       |
+///       +------------------------+ <---------------------+
+///           rollback, give_back         rollback
+/// ```
+///
+/// A page that transaction `A` allocated and transaction `F` freed is seen by the readers of the
+/// states `A` to `F - 1`. It becomes free when none of those is open any more, also when older and
+/// newer readers are.
+///
+/// Transactions write one at a time, in the order of their numbers. Nothing here costs
+/// O(free pages) but [`load`](Self::load), [`for_each_span`](Self::for_each_span) and dropping it.
+///
+/// ```
+/// use freelist_core::{Freelist, PageId, Span, SpanMaps, TxId};
+///
+/// let mut list = Freelist::new(SpanMaps::new());
+/// list.load([Span::new(PageId::new(10), 5)?])?;
+///
+/// let tx = TxId::new(7);
+/// list.release_unseen(&[])?;
+/// let mine = list.allocate(tx, 2)?.unwrap();
+/// assert_eq!(mine, Span::new(PageId::new(10), 2)?);
+/// list.free(tx, Span::single(PageId::new(3))?)?; // replaced by a page of `mine`
+/// list.commit(tx);
+///
+/// // A reader of state 6 still needs page 3; one of state 7 does not.
+/// assert_eq!(list.release_unseen(&[TxId::new(6), TxId::new(7)])?, 0);
+/// assert_eq!(list.release_unseen(&[TxId::new(7)])?, 1);
+/// assert!(list.is_free(PageId::new(3)));
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Freelist<S> {
+    free: S,
+    pending: PendingSpans,
+    allocations: Allocations,
+    changes: ChangeLog,
+}
+
+impl<S: FreeSpans> Freelist<S> {
+    /// A free list with what is in `free`, and nothing pending.
+    #[must_use]
+    pub fn new(free: S) -> Self {
+        Self {
+            free,
+            pending: PendingSpans::default(),
+            allocations: Allocations::default(),
+            changes: ChangeLog::default(),
+        }
+    }
+
+    /// Allocates `pages` contiguous pages for `tx`; `None` if no free span is long enough.
+    ///
+    /// # Errors
+    /// 0 pages, or out of memory. Nothing has changed then.
+    pub fn allocate(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, FreelistError> {
+        self.allocate_where(tx, Request::new(pages))
+    }
+
+    /// Allocates what `request` asks for; `None` if no free span can give it.
+    ///
+    /// # Errors
+    /// 0 pages, an alignment that is no power of two, or out of memory. Nothing has changed then.
+    pub fn allocate_where(&mut self, tx: TxId, request: Request) -> Result<Option<Span>, FreelistError> {
+        let Some(span) = self.free.find(request)? else {
+            return Ok(None);
+        };
+        self.changes.of(tx)?;
+        self.allocations.record(tx, span)?;
+        if let Err(error) = self.free.take(span) {
+            self.allocations.unrecord(tx, span);
+            return Err(error);
+        }
+        Ok(Some(span))
+    }
+
+    /// Allocates up to `pages` contiguous pages for `tx`, or the longest span when none is long
+    /// enough; `None` when nothing is free.
+    ///
+    /// # Errors
+    /// 0 pages, or out of memory. Nothing has changed then.
+    pub fn allocate_up_to(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, FreelistError> {
+        match pages.min(self.free.largest()) {
+            0 if pages > 0 => Ok(None),
+            pages => self.allocate(tx, pages),
+        }
+    }
+
+    /// `tx` uses pages that were never in the free list, from beyond the end of the file.
+    ///
+    /// They are treated as if `tx` had allocated them, but on rollback they are forgotten: the
+    /// caller's file ends before them again.
+    ///
+    /// # Errors
+    /// [`FreelistError::DoubleFree`] when a page is free or pending, [`FreelistError::NotFree`] when
+    /// a transaction is known to use it, or out of memory. Nothing has changed then.
+    pub fn note_extension(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
+        self.check_in_use(span)?;
+        if let Some((used, _)) = self.allocations.next(span.start())
+            && let Some(both) = used.intersection(span)
+        {
+            return Err(FreelistError::NotFree { page: both.start() });
+        }
+        let changes = self.changes.of(tx)?;
+        changes.extended.try_reserve(1)?;
+        self.allocations.record(tx, span)?;
+        changes.extended.push(span);
+        Ok(())
+    }
+
+    /// `tx` no longer wants pages that it allocated itself. They were never visible to any reader
+    /// and are free at once.
+    ///
+    /// # Errors
+    /// [`FreelistError::NotAllocated`] with the first page that `tx` did not allocate, or that it
+    /// has committed; or out of memory. Nothing has changed then.
+    pub fn give_back(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
+        if self.changes.uncommitted(tx).is_none() {
+            return Err(FreelistError::NotAllocated { page: span.start(), tx });
+        }
+        if let Some(page) = self.allocations.first_not_of(tx, span) {
+            return Err(FreelistError::NotAllocated { page, tx });
+        }
+        self.allocations.isolate(span)?;
+        self.free.release(span)?;
+        self.allocations.forget_within(span);
+        Ok(())
+    }
+
+    /// `tx` no longer uses these pages; readers of older states may. They become pending.
+    ///
+    /// # Errors
+    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or out of
+    /// memory. Nothing has changed then.
+    pub fn free(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
+        self.check_in_use(span)?;
+        let freed = &mut self.changes.of(tx)?.freed;
+        let before = freed.len();
+        self.allocations.isolate(span)?;
+        let mut rest = Some(span);
+        while let Some(part) = rest {
+            let (part, allocated_by) = self.allocations.front_part(part);
+            let added = freed.try_reserve(1).map_err(FreelistError::from);
+            if let Err(error) = added.and_then(|()| self.pending.insert(part)) {
+                freed.drain(before..).for_each(|undone| self.pending.remove(undone.span));
+                return Err(error);
+            }
+            freed.push(Pending { span: part, allocated_by, freed_by: tx });
+            rest = Span::between(part.end(), span.end());
+        }
+        self.allocations.forget_within(span);
+        Ok(())
+    }
+
+    /// To be called at the start of a write transaction, when all before it are committed or rolled
+    /// back: releases the pending pages that no open reader sees. Returns how many.
+    ///
+    /// `readers` are the states that readers have open, in any order, also more than once. A pending
+    /// page that `A` allocated (0 if that is not known) and `F` freed stays while some reader `r` is
+    /// open with `A <= r < F`. O(changes since the last call, and pages whose reader has gone).
+    ///
+    /// # Errors
+    /// Out of memory. What has been released by then stays so; the next call does the rest.
+    pub fn release_unseen(&mut self, readers: &[TxId]) -> Result<u64, FreelistError> {
+        let mut sorted = Vec::new();
+        sorted.try_reserve_exact(readers.len())?;
+        sorted.extend_from_slice(readers);
+        sorted.sort_unstable();
+        while let Some(changes) = self.changes.latest() {
+            self.pending.look_at(&mut changes.freed)?;
+            self.changes.forget_latest();
+        }
+        match sorted.first() {
+            Some(oldest) => self.allocations.forget_up_to(*oldest),
+            None => self.allocations = Allocations::default(),
+        }
+        let free = &mut self.free;
+        self.pending.release_unseen(&sorted, &mut |span| free.release(span))
+    }
+
+    /// Undoes everything that `tx` did: the pages it freed are in use again, those it allocated are
+    /// free again, extensions are forgotten. Does nothing after its commit. O(changes of `tx`).
+    ///
+    /// # Errors
+    /// Out of memory. Call it again then: it goes on where it stopped.
+    pub fn rollback(&mut self, tx: TxId) -> Result<(), FreelistError> {
+        let Some(changes) = self.changes.uncommitted(tx) else {
+            return Ok(());
+        };
+        while let Some(Pending { span, allocated_by, .. }) = changes.freed.last().copied() {
+            if allocated_by > TxId::new(0) {
+                self.allocations.record(allocated_by, span)?;
+            }
+            self.pending.remove(span);
+            changes.freed.pop();
+        }
+        while let Some(span) = self.allocations.latest(tx) {
+            while let Some(part) = self.allocations.first_of(tx, span) {
+                self.free.release(part)?;
+                self.allocations.forget(part.start());
+            }
+            self.allocations.forget_latest(tx);
+        }
+        // By now all of an extension is free, and must vanish.
+        while let Some(span) = changes.extended.last().copied() {
+            self.free.take(span)?;
+            changes.extended.pop();
+        }
+        self.changes.forget(tx);
+        Ok(())
+    }
+
+    /// `tx` is durable: forgets what only rollback would need.
+    pub fn commit(&mut self, tx: TxId) {
+        if let Some(changes) = self.changes.uncommitted(tx) {
+            changes.committed = true;
+            changes.extended = Vec::new();
+        }
+    }
+
+    /// Whether the page is free. Pending pages are not. O(1).
+    #[must_use]
+    pub fn is_free(&self, page: PageId) -> bool {
+        self.free.contains(page)
+    }
+
+    /// Whether the page was freed and may still be seen by a reader. O(1).
+    #[must_use]
+    pub fn is_pending(&self, page: PageId) -> bool {
+        self.pending.next_span(page).is_some_and(|span| span.contains(page))
+    }
+
+    /// How many pages are free. Pending pages are not. O(1).
+    #[must_use]
+    pub fn free_pages(&self) -> u64 {
+        self.free.free_pages()
+    }
+
+    /// How many pages are pending. O(1).
+    #[must_use]
+    pub fn pending_pages(&self) -> u64 {
+        self.pending.pages()
+    }
+
+    /// Visits the maximal spans of free and pending pages together, in page order: what a file's
+    /// free list holds, since after a restart there are no readers.
+    pub fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
+        let mut at = PageId::new(0);
+        let mut run: Option<Span> = None;
+        loop {
+            let free = self.free.next_span(at);
+            let pending = self.pending.next_span(at);
+            let Some(next) = free.into_iter().chain(pending).min_by_key(|span| span.start()) else {
+                break;
+            };
+            at = next.end();
+            run = match run {
+                Some(before) if before.end() == next.start() => Span::between(before.start(), at),
+                before => {
+                    before.into_iter().for_each(&mut *visit);
+                    Some(next)
+                }
+            };
+        }
+        run.into_iter().for_each(visit);
+    }
+
+    /// Replaces everything with these spans, in any order; fastest in page order. Nothing is pending
+    /// afterwards, and no transaction can be rolled back.
+    ///
+    /// # Errors
+    /// [`FreelistError::DoubleFree`] with a page that is in two of them, or out of memory. The list
+    /// is empty then.
+    pub fn load(&mut self, spans: impl IntoIterator<Item = Span>) -> Result<(), FreelistError> {
+        self.clear();
+        let loaded = self.free.release_all(&mut spans.into_iter());
+        if loaded.is_err() {
+            self.free.clear();
+        }
+        loaded
+    }
+
+    /// Forgets all free and pending pages and all transactions.
+    pub fn clear(&mut self) {
+        self.free.clear();
+        self.pending = PendingSpans::default();
+        self.allocations = Allocations::default();
+        self.changes = ChangeLog::default();
+    }
+
+    /// The free pages.
+    #[must_use]
+    pub const fn spans(&self) -> &S {
+        &self.free
+    }
+
+    /// Heap memory held, in bytes. O(transactions remembered).
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.free.memory_bytes()
+            + self.pending.memory_bytes()
+            + self.allocations.memory_bytes()
+            + self.changes.memory_bytes()
+    }
+
+    fn check_in_use(&self, span: Span) -> Result<(), FreelistError> {
+        let free = self.free.first_free(span).into_iter();
+        match free.chain(self.pending.first_pending(span)).min() {
+            Some(page) => Err(FreelistError::DoubleFree { page }),
+            None => Ok(()),
+        }
+    }
+}

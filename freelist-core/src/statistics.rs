@@ -1,0 +1,59 @@
+//! Counts and a histogram of free spans.
+
+use crate::page::Span;
+
+/// How fragmented a set of free pages is.
+///
+/// ```
+/// use freelist_core::{FreeSpans, PageId, Span, SpanMaps};
+///
+/// let mut free = SpanMaps::new();
+/// for (start, len) in [(1, 1), (3, 1), (5, 6), (20, 40)] {
+///     free.release(Span::new(PageId::new(start), len)?)?;
+/// }
+/// let statistics = free.statistics();
+/// assert_eq!(statistics.free_pages, 48);
+/// assert_eq!(statistics.free_spans, 4);
+/// assert_eq!(statistics.largest, 40);
+/// assert_eq!(statistics.histogram[0], 2); // of 1 page
+/// assert_eq!(statistics.histogram[2], 1); // of 4 to 7 pages
+/// assert_eq!(statistics.histogram[5], 1); // of 32 to 63 pages
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Statistics {
+    /// Free pages.
+    pub free_pages: u64,
+    /// Maximal spans that they form.
+    pub free_spans: u64,
+    /// Length of the longest, in pages; 0 when there is none.
+    pub largest: u64,
+    /// `histogram[i]` spans are 2^i to 2^(i+1) - 1 pages long.
+    pub histogram: [u64; 64],
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self { free_pages: 0, free_spans: 0, largest: 0, histogram: [0; 64] }
+    }
+}
+
+impl Statistics {
+    /// Counts `spans` more spans of `len` pages each. The total must not exceed `u64::MAX` pages.
+    pub(crate) fn count(&mut self, len: u64, spans: u64) {
+        self.free_pages += len * spans;
+        self.free_spans += spans;
+        self.largest = self.largest.max(len);
+        self.histogram[len.ilog2() as usize] += spans;
+    }
+}
+
+impl FromIterator<Span> for Statistics {
+    fn from_iter<I: IntoIterator<Item = Span>>(spans: I) -> Self {
+        let mut statistics = Self::default();
+        for span in spans {
+            statistics.count(span.len(), 1);
+        }
+        statistics
+    }
+}
