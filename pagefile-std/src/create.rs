@@ -40,7 +40,7 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Store
 /// new one has the empty one's permissions.
 pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
     let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
-    let temporary = Temporary::write(path, bytes, sync, Some(permissions))?;
+    let temporary = Temporary::write(path, bytes, sync, Some(&permissions))?;
     fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))
 }
 
@@ -55,7 +55,7 @@ impl Temporary {
         target: &Path,
         bytes: &[u8],
         sync: bool,
-        permissions: Option<Permissions>,
+        permissions: Option<&Permissions>,
     ) -> Result<Temporary, StoreError> {
         if bytes.is_empty() {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "no first bytes were given");
@@ -65,7 +65,7 @@ impl Temporary {
             let random = RandomState::new().hash_one(target);
             let name = format!(".pagefile-{}-{random:016x}.new", process::id());
             let path = target.with_file_name(name);
-            let mut file = match create_new(&path, permissions.clone()) {
+            let mut file = match create_new(&path, permissions) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other.map_err(|source| failed(Operation::Create, &path, source))?,
             };
@@ -89,14 +89,14 @@ impl Drop for Temporary {
 
 /// Makes a file that did not exist: for the owner alone unless told otherwise, like bbolt's tools
 /// and etcd do.
-fn create_new(path: &Path, permissions: Option<Permissions>) -> io::Result<File> {
+fn create_new(path: &Path, permissions: Option<&Permissions>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
+        file.set_permissions(permissions.clone())?;
     }
     Ok(file)
 }

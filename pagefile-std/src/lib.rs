@@ -45,6 +45,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod create;
 mod error;
 mod growth;

@@ -36,10 +36,10 @@ pub(crate) fn open_locked(path: &Path, options: &FileOptions) -> Result<File, St
 
 fn open(path: &Path, options: &FileOptions) -> Result<File, StoreError> {
     let opened = OpenOptions::new().read(true).write(!options.read_only).open(path).and_then(|file| {
-        match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        if file.metadata()?.is_file() {
+            return Ok(file);
         }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     });
     opened.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => StoreError::NotFound { path: path.to_path_buf() },

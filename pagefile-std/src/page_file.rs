@@ -166,7 +166,11 @@ impl PageFile {
     fn lengthen_file(&self, len: u64) -> Result<(), StoreError> {
         let no_sync = self.no_sync.load(Ordering::Relaxed);
         let no_grow_sync = no_sync || self.no_grow_sync.load(Ordering::Relaxed);
-        self.file.set_len(len).map_err(|source| failed(Operation::Grow, &self.path, source))?;
+        let lengthened = self.file.metadata().and_then(|metadata| {
+            // A growth that found no room for its map has left the file longer than we say.
+            if metadata.len() < len { self.file.set_len(len) } else { Ok(()) }
+        });
+        lengthened.map_err(|source| failed(Operation::Grow, &self.path, source))?;
         if no_grow_sync {
             return Ok(());
         }

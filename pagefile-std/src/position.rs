@@ -87,3 +87,79 @@ fn write_all_with(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the system may answer to one call: take at most so many bytes, or fail.
+    type Answer = Result<usize, io::ErrorKind>;
+    type Outcome = Result<(), (u64, io::ErrorKind)>;
+
+    /// Writes `bufs` to a pretended file that gives these answers in turn, then takes everything;
+    /// returns its bytes and the calls that it got, as (offset, buffers).
+    fn write(bufs: &[&[u8]], answers: &[Answer]) -> (Outcome, Vec<u8>, Vec<(u64, usize)>) {
+        let slices: Vec<_> = bufs.iter().map(|buf| IoSlice::new(buf)).collect();
+        let (mut bytes, mut calls) = (Vec::new(), Vec::new());
+        let mut answers = answers.iter();
+        let result = write_all_with(1000, &slices, |bufs, offset| {
+            assert_eq!(offset, 1000 + bytes.len() as u64, "from where the last call ended");
+            assert!(!bufs[0].is_empty());
+            calls.push((offset, bufs.len()));
+            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            let taken = answers.next().map_or(Ok(all.len()), |answer| answer.map(|most| most.min(all.len())))?;
+            bytes.extend_from_slice(&all[..taken]);
+            Ok(taken)
+        });
+        (result.map_err(|(at, error)| (at, error.kind())), bytes, calls)
+    }
+
+    #[test]
+    fn one_call_takes_many_buffers() {
+        let (result, bytes, calls) = write(&[b"ab", b"", b"cde"], &[]);
+        assert_eq!((result, &bytes[..], &calls[..]), (Ok(()), &b"abcde"[..], &[(1000, 3)][..]));
+    }
+
+    #[test]
+    fn more_buffers_than_a_call_takes() {
+        let bufs = vec![&b"xyz"[..]; 2 * BUFS_MAX + 1];
+        let (result, bytes, calls) = write(&bufs, &[]);
+        assert_eq!((result, bytes), (Ok(()), bufs.concat()));
+        assert_eq!(calls.iter().map(|call| call.1).collect::<Vec<_>>(), [BUFS_MAX, BUFS_MAX, 1]);
+    }
+
+    #[test]
+    fn nothing_to_write_is_no_call() {
+        assert_eq!(write(&[], &[]).2, []);
+        assert_eq!(write(&[b"", b""], &[]).2, []);
+    }
+
+    #[test]
+    fn every_pair_of_short_writes_is_carried_on() {
+        for first in 1..=6 {
+            for second in 1..=6 {
+                let (result, bytes, _) = write(&[b"a", b"bcd", b"", b"ef"], &[Ok(first), Ok(second)]);
+                assert_eq!((result, &bytes[..]), (Ok(()), &b"abcdef"[..]), "{first}, {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_call_is_made_again() {
+        let interrupted = Err(io::ErrorKind::Interrupted);
+        let (result, bytes, calls) = write(&[b"abc"], &[interrupted, Ok(1), interrupted, interrupted]);
+        assert_eq!((result, &bytes[..], calls.len()), (Ok(()), &b"abc"[..], 5));
+    }
+
+    #[test]
+    fn an_error_names_the_place() {
+        let (result, bytes, _) = write(&[b"abc", b"def"], &[Ok(4), Err(io::ErrorKind::StorageFull)]);
+        assert_eq!((result, &bytes[..]), (Err((1004, io::ErrorKind::StorageFull)), &b"abcd"[..]));
+    }
+
+    #[test]
+    fn a_system_that_takes_nothing_is_an_error() {
+        let (result, _, calls) = write(&[b"abc"], &[Ok(1), Ok(0)]);
+        assert_eq!((result, calls.len()), (Err((1001, io::ErrorKind::WriteZero)), 2));
+    }
+}

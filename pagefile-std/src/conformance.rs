@@ -1,0 +1,207 @@
+//! What every [`PageStore`] has to pass: run it on yours.
+//!
+//! It covers the contract while the power is on. What a store loses in a power cut cannot be seen
+//! from inside a process.
+//!
+//! ```
+//! use pagefile_std::{MemStore, conformance};
+//!
+//! conformance::page_store(MemStore::new);
+//! ```
+
+use std::io::IoSlice;
+use std::thread;
+
+use crate::{Operation, PageStore, StoreError, View};
+
+/// Runs all cases, each on a store of its own from `fresh`: writable, of any length and content.
+///
+/// # Panics
+/// At the first promise that the store breaks.
+pub fn page_store<S: PageStore>(mut fresh: impl FnMut() -> S) {
+    grows_to_what_was_asked_or_more(&fresh());
+    new_bytes_are_zero(&fresh());
+    shows_what_was_written(&fresh());
+    gathers_many_buffers(&fresh());
+    refuses_what_lies_outside(&fresh());
+    mistakes_of_the_caller_poison_nothing(&fresh());
+    a_view_outlasts_growth(&fresh());
+    an_owned_view_outlasts_the_store(fresh());
+    readers_go_on_while_it_grows(&fresh());
+}
+
+fn grows_to_what_was_asked_or_more(store: &dyn PageStore) {
+    for more in [1, 4096, 100_000, 1 << 20] {
+        let asked = store.len() + more;
+        store.grow(asked).expect("growth");
+        let len = store.len();
+        assert!(len >= asked, "grew to {len}, asked for {asked}");
+        for enough in [0, asked, len] {
+            store.grow(enough).expect("growth to less");
+            assert_eq!(store.len(), len, "a store that is long enough does not grow");
+        }
+        assert_eq!(store.is_empty(), len == 0);
+        assert!(store.view().len() >= len, "a view of now has all bytes of now");
+    }
+}
+
+fn new_bytes_are_zero(store: &dyn PageStore) {
+    let before = store.len();
+    store.grow(before + 70_000).expect("growth");
+    let mut new = vec![0xff; length(store.len() - before)];
+    store.read_at(before, &mut new).expect("a read of new bytes");
+    assert!(new.iter().all(|byte| *byte == 0), "new bytes read as zero");
+    assert_eq!(store.view().bytes(before, new.len()), Some(&new[..]));
+}
+
+/// Writes at random places, beside a `Vec` that the same is done to.
+fn shows_what_was_written(store: &dyn PageStore) {
+    store.grow(50_000).expect("growth");
+    let mut model = vec![0; length(store.len())];
+    store.read_at(0, &mut model).expect("a read of everything");
+    let mut random = Random(1);
+    for round in 0..200_u8 {
+        let start = random.below(model.len());
+        let len = random.below((model.len() - start).min(9000) + 1);
+        let cut = random.below(len + 1);
+        let bytes: Vec<u8> = (0..len).map(|_| random.byte()).collect();
+        model[start..start + len].copy_from_slice(&bytes);
+        let (head, tail) = bytes.split_at(cut);
+        let bufs = [head, &[], tail].map(IoSlice::new);
+        store.write_at(start as u64, &bufs).expect("a write inside the store");
+        if round % 50 == 0 {
+            store.sync().expect("a sync");
+        }
+        let mut read = vec![0; len];
+        store.read_at(start as u64, &mut read).expect("a read inside the store");
+        assert_eq!(read, bytes, "read_at shows the last write");
+        assert_eq!(store.view().bytes(0, model.len()), Some(&model[..]), "a view of now shows all writes");
+    }
+}
+
+fn gathers_many_buffers(store: &dyn PageStore) {
+    let bytes: Vec<u8> = (0..30_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    store.grow(1 + bytes.len() as u64).expect("growth");
+    let bufs: Vec<_> = bytes.chunks(7).map(IoSlice::new).collect();
+    store.write_at(1, &bufs).expect("a write from thousands of buffers");
+    assert_eq!(store.view().bytes(1, bytes.len()), Some(&bytes[..]));
+}
+
+fn refuses_what_lies_outside(store: &dyn PageStore) {
+    store.grow(1).expect("growth");
+    let end = store.len();
+    let before = store.view().bytes(end - 1, 1).map(<[u8]>::to_vec);
+    store.write_at(end, &[]).expect("nothing, at the end");
+    store.read_at(end, &mut []).expect("nothing, at the end");
+    for (at, count) in [(end, 1), (end - 1, 2), (end + 1, 0), (u64::MAX, 1), (u64::MAX, 0)] {
+        let mut buf = vec![0xaa; count];
+        let written = store.write_at(at, &[IoSlice::new(&buf)]);
+        expect_out_of_bounds(written, Operation::Write, at, count, end);
+        let read = store.read_at(at, &mut buf);
+        expect_out_of_bounds(read, Operation::Read, at, count, end);
+    }
+    let view = store.view();
+    assert_eq!(view.bytes(end - 1, 1).map(<[u8]>::to_vec), before, "a refused write changes nothing");
+    assert_eq!(view.bytes(view.len(), 1), None);
+    assert_eq!(view.bytes(view.len() + 1, 0), None);
+    assert_eq!(view.bytes(u64::MAX, 1), None);
+    assert_eq!(view.bytes(1, usize::MAX), None);
+}
+
+fn expect_out_of_bounds(result: Result<(), StoreError>, operation: Operation, offset: u64, len: usize, end: u64) {
+    let error = result.expect_err("a range outside the store");
+    let StoreError::OutOfBounds { operation: was, offset: at, len: count, end: at_end } = &error else {
+        panic!("not an out-of-bounds error: {error}");
+    };
+    assert_eq!((*was, *at, *count, *at_end), (operation, offset, len as u64, end), "{error}");
+}
+
+fn mistakes_of_the_caller_poison_nothing(store: &dyn PageStore) {
+    store.grow(10).expect("growth");
+    store.write_at(u64::MAX, &[IoSlice::new(b"x")]).expect_err("outside");
+    assert!(!store.poisoned());
+    store.write_at(0, &[IoSlice::new(b"x")]).expect("a write after a refused one");
+    store.sync().expect("a sync after a refused write");
+}
+
+fn a_view_outlasts_growth(store: &dyn PageStore) {
+    store.grow(8192).expect("growth");
+    store.write_at(100, &[IoSlice::new(b"old bytes")]).expect("a write");
+    let early = store.view();
+    let slice = early.bytes(100, 9).expect("bytes inside");
+    for _ in 0..12 {
+        let end = store.len();
+        store.grow(end + 1).expect("growth");
+        store.write_at(end, &[IoSlice::new(b"!")]).expect("a write to new bytes");
+        assert_eq!(store.view().bytes(end, 1), Some(&b"!"[..]));
+        assert_eq!(store.view().bytes(100, 9), Some(slice), "growth keeps the bytes");
+    }
+    assert_eq!(slice, b"old bytes");
+    assert_eq!(early.clone().bytes(100, 9), Some(slice));
+}
+
+fn an_owned_view_outlasts_the_store<S: PageStore>(store: S) {
+    store.grow(8192).expect("growth");
+    store.write_at(0, &[IoSlice::new(b"kept")]).expect("a write");
+    let view: View<'static> = store.view_owned();
+    drop(store);
+    assert_eq!(view.bytes(0, 4), Some(&b"kept"[..]));
+}
+
+/// Readers check pages under views, old and new, while a writer grows the store and fills it.
+fn readers_go_on_while_it_grows(store: &dyn PageStore) {
+    const PAGE: usize = 1024;
+    const PAGES: u64 = 512;
+    store.grow(PAGE as u64).expect("growth");
+    store.write_at(0, &[IoSlice::new(&[1; PAGE])]).expect("a write");
+    thread::scope(|threads| {
+        let (publish, published) = std::sync::mpsc::channel::<(View<'_>, u64)>();
+        threads.spawn(move || {
+            let mut held = Vec::new();
+            for (view, page) in published {
+                held.push(view);
+                for view in &held {
+                    // A view may show pages that are newer than it; what it shows is right.
+                    if let Some(bytes) = view.bytes(page / 2 * PAGE as u64, PAGE) {
+                        let first = bytes[0];
+                        assert!(bytes.iter().all(|byte| *byte == first), "a page is of one write");
+                    }
+                }
+            }
+        });
+        for page in 0..PAGES {
+            let at = page * PAGE as u64;
+            store.grow(at + PAGE as u64).expect("growth");
+            let fill = [page.to_le_bytes()[0]; PAGE];
+            if page > 0 {
+                store.write_at(at, &[IoSlice::new(&fill)]).expect("a write to new bytes");
+            }
+            publish.send((store.view(), page)).expect("a reader that has not failed");
+        }
+    });
+}
+
+fn length(len: u64) -> usize {
+    usize::try_from(len).expect("a store for tests is small")
+}
+
+/// A small generator of numbers (xorshift), the same on every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).expect("a small bound");
+        usize::try_from(self.next() % bound).expect("below a usize")
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[3]
+    }
+}

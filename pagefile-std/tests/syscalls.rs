@@ -1,0 +1,187 @@
+//! Which system calls reach the file, in what order, and what follows when one fails: seen, and
+//! made to fail, by `strace` on a child process.
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::fs;
+use std::io::IoSlice;
+use std::path::PathBuf;
+use std::process::Command;
+
+use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
+
+const FILE_OF_CHILD: &str = "PAGEFILE_TEST_FILE";
+
+enum Process {
+    /// The child, and the file that it is to work on.
+    Child(PathBuf),
+    /// The parent, and the calls that the child made to that file and its directory.
+    Parent(Vec<String>),
+}
+
+/// Runs the calling test once more under `strace` with these arguments.
+fn under_strace(test: &str, arguments: &[&str]) -> Process {
+    if let Some(path) = env::var_os(FILE_OF_CHILD) {
+        return Process::Child(path.into());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let place = dir.path().join("place");
+    fs::create_dir(&place).unwrap();
+    let traced = "trace=write,pwritev,pwrite64,ftruncate,fsync,fdatasync,link,linkat,unlink,unlinkat";
+    let output = Command::new("strace")
+        .args(["-f", "-y", "-qq", "-e", traced])
+        .args(arguments)
+        .arg("-o")
+        .arg(&log)
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(FILE_OF_CHILD, place.join("pages"))
+        .output()
+        .expect("the command strace");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    let place = place.to_str().unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    Process::Parent(log.lines().filter(|line| line.contains(place)).map(|line| call(line, place)).collect())
+}
+
+/// What a line of the log says in short: the call, and what it was made on.
+fn call(line: &str, place: &str) -> String {
+    let (_process, call) = line.split_once(' ').unwrap();
+    let (name, rest) = call.trim_start().split_once('(').unwrap();
+    let (_before, on) = rest.split_once(place).unwrap();
+    let on = match on {
+        on if on.starts_with("/pages") => "pages",
+        on if on.starts_with("/.pagefile-") => "temporary",
+        _ => "directory",
+    };
+    format!("{} {on}", name.trim_end_matches("at"))
+}
+
+fn expect(calls: &[String], expected: &[&str]) {
+    assert_eq!(calls.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn every_step_is_durable_before_the_next_one() {
+    let calls = match under_strace("every_step_is_durable_before_the_next_one", &[]) {
+        Process::Parent(calls) => calls,
+        Process::Child(path) => {
+            let options = FileOptions::default();
+            let store = PageFile::open_or_create(&path, &options, &mut || vec![0; 4096]).unwrap();
+            store.grow(1 << 20).unwrap();
+            store.write_at(0, &[IoSlice::new(&[1; 4096]), IoSlice::new(&[2; 4096])]).unwrap();
+            store.sync().unwrap();
+            store.set_no_grow_sync(true);
+            store.grow(2 << 20).unwrap();
+            store.sync().unwrap();
+            store.set_no_grow_sync(false);
+            store.set_no_sync(true);
+            store.grow(4 << 20).unwrap();
+            store.sync().unwrap();
+            return;
+        }
+    };
+    let (creation, work) = calls.split_at(5);
+    expect(creation, &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"]);
+    expect(&work[..4], &["ftruncate pages", "fsync pages", "pwritev pages", "fdatasync pages"]);
+    expect(&work[4..], &["ftruncate pages", "fdatasync pages", "ftruncate pages"]);
+}
+
+/// Opens a file of 8 KiB in a child where the calls of `inject` fail, and does `operation` there:
+/// it must fail, and neither it nor anything else be tried again. The parent compares the calls.
+fn fails_once(test: &str, inject: &str, operation: fn(&PageFile) -> Result<(), StoreError>, expected: &[&str]) {
+    match under_strace(test, &["-e", &format!("inject={inject}")]) {
+        Process::Parent(calls) => expect(&calls, expected),
+        Process::Child(path) => {
+            fs::write(&path, [7; 8192]).unwrap();
+            let store = PageFile::open(&path, &FileOptions::default()).unwrap();
+            let error = operation(&store).unwrap_err();
+            let StoreError::Io { source, .. } = &error else { panic!("{error}") };
+            assert!(source.raw_os_error().is_some(), "{error}");
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+            assert!(store.poisoned());
+            for result in [operation(&store), store.sync(), store.grow(1 << 20)] {
+                assert!(matches!(result, Err(StoreError::Poisoned)));
+            }
+            assert_eq!(store.view().bytes(0, 8192), Some(&[7; 8192][..]), "reads go on");
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_is_never_tried_again() {
+    fails_once(
+        "a_failed_sync_is_never_tried_again",
+        "fdatasync:error=EIO:when=1",
+        PageStore::sync,
+        &["write pages", "fsync directory", "fdatasync pages"],
+    );
+}
+
+#[test]
+fn a_failed_sync_of_growth_is_never_tried_again() {
+    fails_once(
+        "a_failed_sync_of_growth_is_never_tried_again",
+        "fsync:error=EIO:when=2",
+        |store| store.grow(1 << 20),
+        &["write pages", "fsync directory", "ftruncate pages", "fsync pages"],
+    );
+}
+
+#[test]
+fn a_failed_write_is_never_tried_again() {
+    fails_once(
+        "a_failed_write_is_never_tried_again",
+        "pwritev:error=ENOSPC:when=1",
+        |store| store.write_at(0, &[IoSlice::new(&[8; 4096])]),
+        &["write pages", "fsync directory", "pwritev pages"],
+    );
+}
+
+#[test]
+fn an_interrupted_write_is_made_again() {
+    let test = "an_interrupted_write_is_made_again";
+    match under_strace(test, &["-e", "inject=pwritev:error=EINTR:when=1..3"]) {
+        Process::Parent(calls) => expect(&calls[2..], &["pwritev pages"; 4]),
+        Process::Child(path) => {
+            fs::write(&path, [7; 8192]).unwrap();
+            let store = PageFile::open(&path, &FileOptions::default()).unwrap();
+            store.write_at(0, &[IoSlice::new(&[8; 8192])]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), [8; 8192]);
+        }
+    }
+}
+
+#[test]
+fn without_hard_links_the_name_is_claimed_by_an_empty_file() {
+    let test = "without_hard_links_the_name_is_claimed_by_an_empty_file";
+    match under_strace(test, &["-e", "inject=link,linkat:error=EPERM"]) {
+        Process::Parent(calls) => {
+            let written = ["write temporary", "fsync temporary"];
+            let claim = [&written[..], &["link temporary", "unlink temporary"]].concat();
+            // The second temporary is renamed, so there is nothing left to unlink.
+            let replace = [&written[..], &["unlink temporary", "fsync directory"]].concat();
+            expect(&calls, &[claim, replace].concat());
+        }
+        Process::Child(path) => {
+            let store = PageFile::open_or_create(&path, &FileOptions::default(), &mut || vec![7; 4096]).unwrap();
+            assert_eq!(store.view().bytes(0, 4096), Some(&[7; 4096][..]));
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_creation_that_fails_leaves_nothing() {
+    let test = "a_creation_that_fails_leaves_nothing";
+    match under_strace(test, &["-e", "inject=fsync:error=ENOSPC:when=1"]) {
+        Process::Parent(calls) => expect(&calls, &["write temporary", "fsync temporary", "unlink temporary"]),
+        Process::Child(path) => {
+            let result = PageFile::open_or_create(&path, &FileOptions::default(), &mut || vec![7; 4096]);
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("cannot create") && error.contains("free some space"), "{error}");
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        }
+    }
+}
