@@ -1,0 +1,158 @@
+//! The freelist between the engines: stored by one and not by the other, lost
+//! with a process that was killed, and put together again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cross::same_text;
+use crate::dump::dump_file;
+use crate::engine;
+use crate::meta::{NO_FREELIST, newest};
+use crate::model::Model;
+use crate::peer::Peer;
+use crate::program::{Action, Command, Settings, Step, Transaction, Value};
+
+fn settings(freelist_each_commit: bool) -> Settings {
+    Settings { page_size: 4096, span_maps: true, freelist_each_commit }
+}
+
+fn transaction(actions: Vec<Action>) -> Step {
+    let path = vec![b"bucket".to_vec()];
+    let commands = actions.into_iter().map(|action| Command { path: path.clone(), action }).collect();
+    Step::Transaction(Transaction { commands, commits: true })
+}
+
+fn put(n: u16) -> Action {
+    Action::Put(n.to_le_bytes().to_vec(), Value::Expanded { len: 500, seed: n.into() })
+}
+
+/// Leaves some hundred pages free, scattered and in a run.
+fn fragmenting() -> Vec<Step> {
+    let mut steps = vec![transaction(vec![Action::Create])];
+    steps.push(transaction((0..2000).map(put).collect()));
+    steps.push(transaction(
+        (0..2000).filter(|n| n % 64 > 8).map(|n: u16| Action::Delete(n.to_le_bytes().to_vec())).collect(),
+    ));
+    // Frees become usable with the transactions after.
+    steps.extend((0..3).map(|n| transaction(vec![put(n)])));
+    steps
+}
+
+/// Few enough puts to find room in what [`fragmenting`] left.
+fn refilling() -> Vec<Step> {
+    (0..10).map(|n| transaction((n * 20..n * 20 + 20).map(put).collect())).collect()
+}
+
+struct Scene {
+    peer: Peer,
+    model: Model,
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    fn set() -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("file.db");
+        Some(Self { peer: Peer::start()?, model: Model::default(), path, _directory: directory })
+    }
+
+    fn kv(&mut self, each_commit: bool, program: &[Step]) {
+        let expected = self.model.run(program);
+        assert_eq!(engine::run(&self.path, &settings(each_commit), program), Ok(expected));
+    }
+
+    fn bbolt(&mut self, each_commit: bool, program: &[Step]) {
+        let expected = self.model.run(program);
+        assert_eq!(self.peer.run(&self.path, &settings(each_commit), program), Ok(expected));
+    }
+
+    fn assert_sound(&mut self) {
+        let path = self.path.clone();
+        self.assert_sound_at(&path);
+    }
+
+    fn assert_sound_at(&mut self, path: &Path) {
+        self.peer.check(path).expect("bbolt's check");
+        engine::check(path).expect("kv's check");
+        let content = self.model.dump();
+        same_text("bbolt's dump", &self.peer.dump(path).expect("bbolt's dump"), &content).expect("the content");
+        same_text("kv's dump", &dump_file(path).expect("kv's dump"), &content).expect("the content");
+    }
+
+    fn stored(&self) -> bool {
+        newest(&self.path).freelist != NO_FREELIST
+    }
+}
+
+#[test]
+fn kv_stores_the_freelist_that_bbolt_left_out() {
+    for each_commit in [false, true] {
+        let Some(mut scene) = Scene::set() else { return };
+        scene.bbolt(false, &fragmenting());
+        assert!(!scene.stored(), "bbolt was told not to store it");
+        let before = newest(&scene.path).high_water;
+        scene.kv(each_commit, &refilling());
+        assert!(scene.stored(), "kv stores it, at the latest when it closes the file");
+        // Room for a freelist of one page, and a page to be free when a tree is written anew.
+        assert!(newest(&scene.path).high_water <= before + 4, "the free pages were found by the scan");
+        scene.assert_sound();
+        scene.bbolt(true, &refilling());
+        scene.assert_sound();
+    }
+}
+
+#[test]
+fn kv_and_bbolt_use_each_others_stored_freelists() {
+    let Some(mut scene) = Scene::set() else { return };
+    scene.kv(false, &fragmenting());
+    let high_water = newest(&scene.path).high_water;
+    for round in 0..4 {
+        assert!(scene.stored(), "round {round}");
+        scene.bbolt(true, &refilling());
+        scene.assert_sound();
+        scene.kv(round % 2 == 0, &refilling());
+        scene.assert_sound();
+    }
+    assert!(newest(&scene.path).high_water <= high_water + 8, "no engine forgot free pages");
+}
+
+#[test]
+fn bbolt_takes_the_mark_back_and_kv_the_list() {
+    let Some(mut scene) = Scene::set() else { return };
+    scene.kv(true, &fragmenting());
+    for _ in 0..2 {
+        scene.bbolt(false, &refilling());
+        assert!(!scene.stored());
+        scene.assert_sound();
+        scene.kv(true, &refilling());
+        assert!(scene.stored());
+        scene.assert_sound();
+    }
+}
+
+/// While kv runs with the freelist stored on close, its commits carry the mark.
+/// A copy of the file between commits is what a kill leaves.
+#[test]
+fn a_file_that_kv_never_closed_is_sound_to_bbolt() {
+    let Some(mut scene) = Scene::set() else { return };
+    scene.kv(false, &fragmenting());
+    let left = scene.path.with_extension("left");
+    let db = engine::options(&settings(false)).open(&scene.path).expect("kv opens its file");
+    let program = refilling();
+    let expected = scene.model.run(&program);
+    assert_eq!(engine::run_open(&db, &program).expect("kv runs it"), expected);
+    fs::copy(&scene.path, &left).expect("a copy");
+    db.close().expect("kv closes its file");
+    assert!(scene.stored(), "a clean close stores it");
+    assert_eq!(newest(&left).freelist, NO_FREELIST, "a commit does not");
+    scene.assert_sound_at(&left);
+    for each_commit in [false, true] {
+        let copy = left.with_extension(each_commit.to_string());
+        fs::copy(&left, &copy).expect("a copy");
+        let mut model = scene.model.clone();
+        let expected = model.run(&program);
+        assert_eq!(scene.peer.run(&copy, &settings(each_commit), &program), Ok(expected));
+        scene.assert_sound_at(&copy);
+    }
+}

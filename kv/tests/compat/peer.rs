@@ -1,0 +1,206 @@
+//! Go's bbolt in a child process: builds `tests/peers` once, keeps `peer serve`
+//! running, and bounds every answer in time.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::program::{Settings, Step, program_text};
+
+/// Where Debian's Go packages put their sources.
+const GOPATH: &str = "/usr/share/gocode";
+const REMEDY: &str = "install it: apt-get install golang-go golang-github-coreos-bbolt-dev \
+                      (or set KV_PEERS=skip to leave these tests out)";
+/// For the next line of an answer.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A client of one `peer serve`. A process that died is started anew with the
+/// next request.
+pub(crate) struct Peer {
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: Receiver<String>,
+    complaints: Option<JoinHandle<String>>,
+}
+
+impl Peer {
+    /// None if the environment says `KV_PEERS=skip`.
+    ///
+    /// # Panics
+    ///
+    /// If Go or bbolt's sources are not installed.
+    pub(crate) fn start() -> Option<Self> {
+        if skipped() {
+            return None;
+        }
+        program();
+        Some(Self { process: None })
+    }
+
+    /// Runs a program; one outcome a line.
+    pub(crate) fn run(&mut self, path: &Path, settings: &Settings, steps: &[Step]) -> Result<Vec<String>, String> {
+        let page_size = settings.page_size.to_string();
+        let freelist = if settings.span_maps { "hashmap" } else { "array" };
+        let file = text(path);
+        let mut words = vec!["run", "--page-size", &page_size, "--freelist", freelist];
+        if !settings.freelist_each_commit {
+            words.push("--no-freelist-sync");
+        }
+        words.push(&file);
+        let lines = self.request(&format!("{}\n{}.\n", words.join("\t"), program_text(steps)))?;
+        Ok(lines.lines().map(str::to_owned).collect())
+    }
+
+    /// The logical content in text form.
+    pub(crate) fn dump(&mut self, path: &Path) -> Result<String, String> {
+        self.request(&format!("dump\t{}\n", text(path)))
+    }
+
+    /// bbolt's own check, and that of the tree's shape (`peers/shape.go`).
+    pub(crate) fn check(&mut self, path: &Path) -> Result<(), String> {
+        self.request(&format!("check\t{}\n", text(path))).map(drop)
+    }
+
+    /// A hot backup by bbolt.
+    pub(crate) fn copy(&mut self, path: &Path, target: &Path) -> Result<(), String> {
+        self.request(&format!("copy\t{}\t{}\n", text(path), text(target))).map(drop)
+    }
+
+    fn request(&mut self, request: &str) -> Result<String, String> {
+        let process = self.process.get_or_insert_with(Process::spawn);
+        match process.ask(request) {
+            Answer::Whole(lines) => Ok(lines),
+            Answer::Refused(message) => Err(message),
+            Answer::Died(how) => {
+                let complaints = self.process.take().map(Process::end).unwrap_or_default();
+                Err(format!("bbolt's process {how}\n{complaints}"))
+            }
+        }
+    }
+}
+
+enum Answer {
+    Whole(String),
+    Refused(String),
+    Died(&'static str),
+}
+
+impl Process {
+    fn spawn() -> Self {
+        let mut child = Command::new(program())
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program was built");
+        let requests = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, answers) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut errors = child.stderr.take().expect("piped");
+        let complaints = Some(thread::spawn(move || {
+            let mut text = String::new();
+            let _ = errors.read_to_string(&mut text);
+            text
+        }));
+        Self { child, requests, answers, complaints }
+    }
+
+    fn ask(&mut self, request: &str) -> Answer {
+        let requests = self.requests.as_mut().expect("open until the end");
+        if requests.write_all(request.as_bytes()).and_then(|()| requests.flush()).is_err() {
+            return Answer::Died("closed its input");
+        }
+        let mut lines = String::new();
+        loop {
+            match self.answers.recv_timeout(TIME_LIMIT) {
+                Ok(line) if line == ". ok" => return Answer::Whole(lines),
+                Ok(line) => match line.strip_prefix(". ") {
+                    Some(message) => return Answer::Refused(format!("{message}\n{lines}")),
+                    None => lines.extend([line.as_str(), "\n"]),
+                },
+                Err(RecvTimeoutError::Timeout) => return Answer::Died("did not answer in time"),
+                Err(RecvTimeoutError::Disconnected) => return Answer::Died("ended"),
+            }
+        }
+    }
+
+    /// Stops the process; what it wrote to standard error, the head of it.
+    fn end(mut self) -> String {
+        self.stop();
+        let complaints = self.complaints.take().and_then(|reader| reader.join().ok());
+        complaints.unwrap_or_default().lines().take(40).collect::<Vec<_>>().join("\n")
+    }
+
+    fn stop(&mut self) {
+        drop(self.requests.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Whether `KV_PEERS=skip` leaves the other engines out; says so past the test
+/// harness's capture.
+pub(crate) fn skipped() -> bool {
+    let skip = std::env::var_os("KV_PEERS").is_some_and(|value| value == "skip");
+    if skip {
+        let _ = writeln!(std::io::stderr(), "KV_PEERS=skip: left out, nothing was compared with another engine");
+    }
+    skip
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("a temporary path is UTF-8").to_owned()
+}
+
+/// The path of the built program.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(build)
+}
+
+/// Builds under a lock, for several test processes may come here at once. Go's
+/// own cache makes this quick when nothing has changed.
+fn build() -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(directory).expect("the target directory is writable");
+    let lock = File::create(directory.join("peer.lock")).expect("the target directory is writable");
+    lock.lock().expect("a lock in the target directory");
+    let bbolt = Path::new(GOPATH).join("src/go.etcd.io/bbolt");
+    assert!(bbolt.is_dir(), "bbolt's sources are not at {}; {REMEDY}", bbolt.display());
+    // Renamed into place when whole: another process may be about to start it.
+    let (fresh, built) = (directory.join("peer.new"), directory.join("peer"));
+    let mut go = Command::new("go");
+    go.args(["build", "-o"]).arg(&fresh).arg(".");
+    go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"));
+    go.envs([("GO111MODULE", "off"), ("GOPATH", GOPATH), ("GOFLAGS", ""), ("CGO_ENABLED", "0")]);
+    if std::env::var_os("HOME").is_none() {
+        go.env("GOCACHE", directory.join("go-cache"));
+    }
+    let output = go.output().unwrap_or_else(|error| panic!("cannot run go ({error}); {REMEDY}"));
+    assert!(output.status.success(), "the Go peer does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(&fresh, &built).expect("the target directory is writable");
+    built
+}
