@@ -36,8 +36,8 @@ fn bbolt_opens_the_backups_of_kv() {
         for turn in &case.turns {
             for program in [&turn.program, &pause()] {
                 let expected = model.run(program);
-                assert_eq!(engine::run(&path, &turn.settings, program), Ok(expected), "seed {seed}");
-                back_up(&path, &backup, &turn.settings).expect("a backup");
+                assert_eq!(engine::run(&path, turn.settings, program), Ok(expected), "seed {seed}");
+                back_up(&path, &backup, turn.settings).expect("a backup");
                 assert_copy(&mut peer, &backup, &model, seed);
             }
         }
@@ -57,7 +57,7 @@ fn kv_opens_the_backups_of_bbolt() {
         for turn in &case.turns {
             for program in [&turn.program, &pause()] {
                 let expected = model.run(program);
-                assert_eq!(peer.run(&path, &turn.settings, program), Ok(expected), "seed {seed}");
+                assert_eq!(peer.run(&path, turn.settings, program), Ok(expected), "seed {seed}");
                 peer.copy(&path, &backup).expect("a backup");
                 wrong_parities += usize::from(metas(&backup)[0].txid % 2 == 1);
                 assert_copy(&mut peer, &backup, &model, seed);
@@ -80,8 +80,8 @@ fn a_backup_taken_while_others_write_is_of_one_moment() {
         let mut model = Model::default();
         let (first, rest) = case.turns.split_first().expect("a case has turns");
         let expected = model.run(&first.program);
-        assert_eq!(engine::run(&path, &first.settings, &first.program), Ok(expected), "seed {seed}");
-        let db = engine::options(&first.settings).open(&path).expect("kv opens its file");
+        assert_eq!(engine::run(&path, first.settings, &first.program), Ok(expected), "seed {seed}");
+        let db = engine::options(first.settings).open(&path).expect("kv opens its file");
         let reader = db.begin_read().expect("a read transaction");
         for turn in rest {
             engine::run_open(&db, &turn.program).expect("kv writes on");
@@ -93,7 +93,7 @@ fn a_backup_taken_while_others_write_is_of_one_moment() {
     }
 }
 
-fn back_up(path: &Path, backup: &Path, settings: &Settings) -> Result<(), Error> {
+fn back_up(path: &Path, backup: &Path, settings: Settings) -> Result<(), Error> {
     let db: Db = engine::options(settings).open(path)?;
     let mut file = File::create(backup).expect("a file in a temporary directory");
     let written = db.view(|tx| tx.write_to(&mut file))?;
@@ -121,9 +121,9 @@ fn write_on(peer: &mut Peer, backup: &Path, model: &mut Model, seed: u64) {
         commits: true,
     })];
     let expected = model.run(&program);
-    assert_eq!(engine::run(backup, &settings, &program), Ok(expected), "seed {seed}");
+    assert_eq!(engine::run(backup, settings, &program), Ok(expected), "seed {seed}");
     assert_copy(peer, backup, model, seed);
     let expected = model.run(&program);
-    assert_eq!(peer.run(backup, &settings, &program), Ok(expected), "seed {seed}");
+    assert_eq!(peer.run(backup, settings, &program), Ok(expected), "seed {seed}");
     assert_copy(peer, backup, model, seed);
 }

@@ -138,8 +138,8 @@ fn play(case: &Case, rotas: &[Rota], peer: &mut Peer) -> Result<(), String> {
 
 fn play_turn(path: &Path, engine: Engine, turn: &Turn, expected: &[String], peer: &mut Peer) -> Result<(), String> {
     let outcomes = match engine {
-        Engine::Kv => engine::run(path, &turn.settings, &turn.program)?,
-        Engine::Bbolt => peer.run(path, &turn.settings, &turn.program)?,
+        Engine::Kv => engine::run(path, turn.settings, &turn.program)?,
+        Engine::Bbolt => peer.run(path, turn.settings, &turn.program)?,
     };
     for ((line, outcome), expected) in program_text(&turn.program).lines().zip(&outcomes).zip(expected) {
         if outcome != expected {

@@ -3,18 +3,18 @@
 
 use std::path::Path;
 
-use kv::{Bucket, BucketMut, Db, Error, FreelistKind, FreelistSync, Options, ReadTx, WriteTx};
+use kv::{Bucket, BucketMut, Db, Error, FreelistKind, FreelistSync, Options, Problem, WriteTx};
 
 use crate::model::scan_text;
 use crate::program::{Action, Command, Settings, Step, Transaction};
 use crate::text::{hex_text, value_text};
 
 /// Opens the file, runs the program, closes it; one outcome a line.
-pub(crate) fn run(path: &Path, settings: &Settings, program: &[Step]) -> Result<Vec<String>, String> {
+pub(crate) fn run(path: &Path, settings: Settings, program: &[Step]) -> Result<Vec<String>, String> {
     run_steps(path, settings, program).map_err(|error| format!("{error:?}: {error}"))
 }
 
-fn run_steps(path: &Path, settings: &Settings, program: &[Step]) -> Result<Vec<String>, Error> {
+fn run_steps(path: &Path, settings: Settings, program: &[Step]) -> Result<Vec<String>, Error> {
     let mut outcomes = Vec::new();
     let mut db = options(settings).open(path)?;
     for stretch in program.split_inclusive(|step| matches!(step, Step::Reopen)) {
@@ -42,17 +42,21 @@ pub(crate) fn run_open(db: &Db, program: &[Step]) -> Result<Vec<String>, Error> 
 
 /// The library's options for the settings. Nothing is synced: what survives a
 /// power cut is not looked at here.
-pub(crate) fn options(settings: &Settings) -> Options {
+pub(crate) fn options(settings: Settings) -> Options {
     let kind = if settings.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
     let sync = if settings.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
     Db::options().page_size(settings.page_size).freelist(kind).freelist_sync(sync).no_sync(true)
 }
 
-/// Opens the file read-only and lists what kv's own check finds.
+/// Opens the file read-only; the error tells what kv's own check finds.
 pub(crate) fn check(path: &Path) -> Result<(), String> {
-    let db = Db::options().read_only(true).preload_freelist(true).open(path).map_err(|error| error.to_string())?;
-    let problems = db.view(ReadTx::check).map_err(|error: Error| error.to_string())?;
+    let problems = list_problems(path).map_err(|error| error.to_string())?;
     if problems.is_empty() { Ok(()) } else { Err(format!("{problems:?}")) }
+}
+
+fn list_problems(path: &Path) -> Result<Vec<Problem>, Error> {
+    let db = Db::options().read_only(true).preload_freelist(true).open(path)?;
+    db.begin_read()?.check()
 }
 
 fn run_transaction(db: &Db, transaction: &Transaction, outcomes: &mut Vec<String>) -> Result<(), Error> {

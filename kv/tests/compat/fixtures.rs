@@ -67,7 +67,7 @@ fn bbolt_reads_what_a_transaction_added_to_a_real_file() {
             let settings = Settings { page_size: 4096, span_maps, freelist_each_commit };
             let program = addition(&model);
             let expected = model.run(&program);
-            assert_eq!(engine::run(&path, &settings, &program), Ok(expected), "{name}, {settings:?}");
+            assert_eq!(engine::run(&path, settings, &program), Ok(expected), "{name}, {settings:?}");
             peer.check(&path).unwrap_or_else(|problems| panic!("{name}, {settings:?}: {problems}"));
             let content = peer.dump(&path).expect("bbolt opens the file");
             same_text(name, &content, &model.dump()).unwrap_or_else(|difference| panic!("{difference}"));

@@ -59,12 +59,12 @@ impl Scene {
 
     fn kv(&mut self, each_commit: bool, program: &[Step]) {
         let expected = self.model.run(program);
-        assert_eq!(engine::run(&self.path, &settings(each_commit), program), Ok(expected));
+        assert_eq!(engine::run(&self.path, settings(each_commit), program), Ok(expected));
     }
 
     fn bbolt(&mut self, each_commit: bool, program: &[Step]) {
         let expected = self.model.run(program);
-        assert_eq!(self.peer.run(&self.path, &settings(each_commit), program), Ok(expected));
+        assert_eq!(self.peer.run(&self.path, settings(each_commit), program), Ok(expected));
     }
 
     fn assert_sound(&mut self) {
@@ -138,7 +138,7 @@ fn a_file_that_kv_never_closed_is_sound_to_bbolt() {
     let Some(mut scene) = Scene::set() else { return };
     scene.kv(false, &fragmenting());
     let left = scene.path.with_extension("left");
-    let db = engine::options(&settings(false)).open(&scene.path).expect("kv opens its file");
+    let db = engine::options(settings(false)).open(&scene.path).expect("kv opens its file");
     let program = refilling();
     let expected = scene.model.run(&program);
     assert_eq!(engine::run_open(&db, &program).expect("kv runs it"), expected);
@@ -152,7 +152,7 @@ fn a_file_that_kv_never_closed_is_sound_to_bbolt() {
         fs::copy(&left, &copy).expect("a copy");
         let mut model = scene.model.clone();
         let expected = model.run(&program);
-        assert_eq!(scene.peer.run(&copy, &settings(each_commit), &program), Ok(expected));
+        assert_eq!(scene.peer.run(&copy, settings(each_commit), &program), Ok(expected));
         scene.assert_sound_at(&copy);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::fixtures;
 use crate::model::{MAX_KEY_LEN, Model};
-use crate::program::{Action, BucketPath, Command, Settings, Step, Transaction, Value};
+use crate::program::{Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key};
 use crate::rng::Rng;
 
 /// One engine's share of a case.
@@ -212,12 +212,9 @@ impl Generator {
     fn new_key(&mut self) -> Vec<u8> {
         match self.rng.below(200) {
             0 => Vec::new(),
-            1 => self.rng.bytes(MAX_KEY_LEN + 1),
-            2 => self.rng.bytes(MAX_KEY_LEN),
-            3..=8 => {
-                let len = self.rng.within(100, 1500);
-                self.rng.bytes(len)
-            }
+            1 => long_key(MAX_KEY_LEN + 1),
+            2 => long_key(MAX_KEY_LEN),
+            3..=8 => long_key(self.rng.within(LONG_KEY, 1500)),
             9..=40 => self.ascending_key(),
             _ => self.short_key(),
         }

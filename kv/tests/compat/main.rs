@@ -19,6 +19,7 @@ mod model;
 mod peer;
 mod program;
 mod rng;
+mod self_test;
 mod sha256;
 mod shrink;
 mod text;

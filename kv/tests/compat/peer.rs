@@ -47,7 +47,7 @@ impl Peer {
     }
 
     /// Runs a program; one outcome a line.
-    pub(crate) fn run(&mut self, path: &Path, settings: &Settings, steps: &[Step]) -> Result<Vec<String>, String> {
+    pub(crate) fn run(&mut self, path: &Path, settings: Settings, steps: &[Step]) -> Result<Vec<String>, String> {
         let page_size = settings.page_size.to_string();
         let freelist = if settings.span_maps { "hashmap" } else { "array" };
         let file = text(path);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::{expand, hex_text, path_text};
+use crate::text::{expand, hex_text};
 
 pub(crate) type BucketPath = Vec<Vec<u8>>;
 
@@ -24,6 +24,20 @@ impl Value {
             Self::Expanded { len, seed } => expand(*len, *seed),
         }
     }
+}
+
+/// A key or name of a program. A long one is made by [`long_key`], so its length
+/// spells it.
+fn key_text(key: &[u8]) -> String {
+    if key.len() >= LONG_KEY && *key == long_key(key.len()) { format!("#{0}:{0}", key.len()) } else { hex_text(key) }
+}
+
+/// From so many bytes on keys are spelled by their length.
+pub(crate) const LONG_KEY: usize = 100;
+
+/// The long key of a length.
+pub(crate) fn long_key(len: usize) -> Vec<u8> {
+    expand(len, len as u64)
 }
 
 /// What happens to the bucket at the path of a [`Command`].
@@ -88,17 +102,18 @@ impl fmt::Display for Value {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = path_text(&self.path);
+        let names: Vec<String> = self.path.iter().map(|name| key_text(name)).collect();
+        let path = names.join("/");
         match &self.action {
             Action::Create => write!(f, "create {path}"),
             Action::CreateIfAbsent => write!(f, "create-if-absent {path}"),
             Action::DeleteBucket => write!(f, "delete-bucket {path}"),
-            Action::Put(key, value) => write!(f, "put {path} {} {value}", hex_text(key)),
-            Action::Delete(key) => write!(f, "del {path} {}", hex_text(key)),
-            Action::Get(key) => write!(f, "get {path} {}", hex_text(key)),
-            Action::Seek(key) => write!(f, "seek {path} {}", hex_text(key)),
+            Action::Put(key, value) => write!(f, "put {path} {} {value}", key_text(key)),
+            Action::Delete(key) => write!(f, "del {path} {}", key_text(key)),
+            Action::Get(key) => write!(f, "get {path} {}", key_text(key)),
+            Action::Seek(key) => write!(f, "seek {path} {}", key_text(key)),
             Action::Scan => write!(f, "scan {path}"),
-            Action::Sweep(from, limit) => write!(f, "sweep {path} {} {limit}", hex_text(from)),
+            Action::Sweep(from, limit) => write!(f, "sweep {path} {} {limit}", key_text(from)),
             Action::SetSequence(n) => write!(f, "set-seq {path} {n}"),
             Action::NextSequence => write!(f, "next-seq {path}"),
         }
