@@ -1,62 +1,74 @@
 //! Disjoint spans, each with a value.
 
-use alloc::vec::Vec;
-
 use crate::error::FreelistError;
+use crate::number_set::{Blocks, NumberSet};
 use crate::page::{PageId, Span};
+use crate::page_hash::PageMap;
 
-/// Disjoint spans in page order, never merged, each with a value.
+/// Disjoint spans in page order, never merged, each with a value. Every call is O(1).
 ///
 /// Only [`insert`](Self::insert) and [`split_at`](Self::split_at) need memory, so that whatever they
 /// did can always be undone.
 #[derive(Debug)]
 pub(crate) struct Intervals<V> {
-    entries: Vec<(Span, V)>,
+    /// From the first page of each span.
+    entries: PageMap<u64, (Span, V)>,
+    /// The same first pages, in order.
+    starts: NumberSet,
+    start_blocks: Blocks,
 }
 
 impl<V> Default for Intervals<V> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: PageMap::default(), starts: NumberSet::new(0), start_blocks: Blocks::default() }
     }
 }
 
 impl<V: Copy> Intervals<V> {
     /// Adds a span that must not overlap another.
     pub(crate) fn insert(&mut self, span: Span, value: V) -> Result<(), FreelistError> {
+        let start = span.start().get();
         self.entries.try_reserve(1)?;
-        let at = self.entries.partition_point(|(other, _)| other.start() < span.start());
-        self.entries.insert(at, (span, value));
+        self.starts.insert(&mut self.start_blocks, start)?;
+        self.entries.insert(start, (span, value));
         Ok(())
     }
 
     /// Removes the entry that starts at `start`.
     pub(crate) fn remove(&mut self, start: PageId) -> Option<(Span, V)> {
-        let at = self.entries.binary_search_by_key(&start, |(span, _)| span.start()).ok()?;
-        Some(self.entries.remove(at))
+        let removed = self.entries.remove(&start.get())?;
+        self.starts.remove(&mut self.start_blocks, start.get());
+        Some(removed)
     }
 
     /// The entry that `page` lies in, else the next one behind it.
     pub(crate) fn next(&self, page: PageId) -> Option<(Span, V)> {
-        let at = self.entries.partition_point(|(span, _)| span.end() <= page);
-        self.entries.get(at).copied()
+        self.around(page).or_else(|| {
+            let start = self.starts.next(&self.start_blocks, page.get())?;
+            self.entries.get(&start).copied()
+        })
     }
 
     /// Cuts the entry that has `page` inside in two, so that one starts at `page`.
     pub(crate) fn split_at(&mut self, page: PageId) -> Result<(), FreelistError> {
-        let at = self.entries.partition_point(|(span, _)| span.end() <= page);
-        let Some((span, value)) = self.entries.get(at).copied() else {
+        let Some((span, value)) = self.around(page) else {
             return Ok(());
         };
         let (Some(front), Some(behind)) = (Span::between(span.start(), page), Span::between(page, span.end())) else {
             return Ok(());
         };
-        self.entries.try_reserve(1)?;
-        self.entries[at].0 = front;
-        self.entries.insert(at + 1, (behind, value));
+        self.insert(behind, value)?;
+        self.entries.insert(front.start().get(), (front, value));
         Ok(())
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<(Span, V)>()
+        self.entries.allocation_size() + self.start_blocks.memory_bytes()
+    }
+
+    /// The entry that `page` lies in.
+    fn around(&self, page: PageId) -> Option<(Span, V)> {
+        let start = self.starts.prev(&self.start_blocks, page.get())?;
+        self.entries.get(&start).copied().filter(|(span, _)| span.contains(page))
     }
 }

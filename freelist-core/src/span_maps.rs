@@ -1,52 +1,328 @@
-//! The span maps.
+//! The span maps: free spans by length and by either end.
 
+use crate::edges::{Edge, Edges};
 use crate::error::FreelistError;
-use crate::free_spans::FreeSpans;
+use crate::free_spans::{FreeSpans, Spans};
+use crate::freemaps::Freemaps;
 use crate::page::{PageId, Span};
+use crate::recency::Recency;
 use crate::request::Request;
-use crate::sorted_array::SortedArray;
+use crate::room::Room;
+use crate::statistics::Statistics;
 
-/// Free spans, by length and by either end.
-#[derive(Debug, Default)]
-pub struct SpanMaps(SortedArray);
+/// Which of the free spans of the best length a request gets. The best length is always the
+/// shortest that will do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Policy {
+    /// The one with the lowest page: keeps what is in use together, so that the end of a file
+    /// becomes free.
+    #[default]
+    LowestAddress,
+    /// The one that became free last, as a whole or by being cut: its pages are likelier to be in a
+    /// cache. Costs about 60 bytes per span more.
+    MostRecentlyFreed,
+}
+
+/// Free pages as spans, in three maps: allocate, release and merge in time that does not depend on
+/// how many there are.
+///
+/// | map | from | to |
+/// | --- | --- | --- |
+/// | `freemaps` | a length | the first pages of the free spans of that length |
+/// | forward | the first page of a span | its length |
+/// | backward | the last page of a span | its length |
+///
+/// To allocate: take the shortest span that is long enough from `freemaps`, and put back what is
+/// left of it. To release: ask the backward map about the page before and the forward map about the
+/// page behind, take the spans found out, and put the merged one in.
+///
+/// Each map holds bits in blocks of 512 pages, and blocks in a hash map under their number. A span
+/// costs a few bits where spans are dense, two or three blocks of up to 140 bytes where they are
+/// far apart, and nothing for the pages between. Every lookup, also of the next edge or the next
+/// length, takes a bounded number of steps.
+///
+/// ```
+/// use freelist_core::{FreeSpans, PageId, Span, SpanMaps};
+///
+/// let span = |start, len| Span::new(PageId::new(start), len);
+/// let mut free = SpanMaps::new();
+/// free.release(span(10, 4)?)?;
+/// free.release(span(20, 2)?)?;
+/// assert_eq!(free.allocate(2)?, Some(span(20, 2)?)); // the tightest, not the first
+/// assert_eq!(free.allocate(1)?, Some(span(10, 1)?)); // cut from the front
+/// assert_eq!(free.allocate(4)?, None);
+/// free.release(span(10, 1)?)?;
+/// assert_eq!(free.forward(PageId::new(10)), Some(4)); // merged again
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
+#[derive(Debug)]
+pub struct SpanMaps {
+    freemaps: Freemaps,
+    /// The forward and the backward map.
+    edges: Edges,
+    free_pages: u64,
+    free_spans: u64,
+}
+
+impl Default for SpanMaps {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many spans that may be too short once aligned are tried before one that is long enough for
+/// certain is cut.
+const TIGHT_TRIES: usize = 32;
 
 impl SpanMaps {
     /// An empty set. Allocates nothing.
     #[must_use]
-    pub const fn new() -> Self {
-        Self(SortedArray::new())
+    pub fn new() -> Self {
+        Self::with_policy(Policy::LowestAddress)
+    }
+
+    /// An empty set that chooses among spans of the same length by `policy`.
+    #[must_use]
+    pub fn with_policy(policy: Policy) -> Self {
+        let recency = match policy {
+            Policy::LowestAddress => None,
+            Policy::MostRecentlyFreed => Some(Recency::default()),
+        };
+        Self { freemaps: Freemaps::new(recency), edges: Edges::new(), free_pages: 0, free_spans: 0 }
+    }
+
+    /// The forward map: the length of the free span that begins at `first`. O(1).
+    #[must_use]
+    pub fn forward(&self, first: PageId) -> Option<u64> {
+        let start = first.get();
+        if !self.edges.has(start, Edge::Start) {
+            return None;
+        }
+        let (end, _) = self.edges.next(start.checked_add(1)?)?;
+        Some(end - start)
+    }
+
+    /// The backward map: the length of the free span whose last page is `last`. O(1).
+    #[must_use]
+    pub fn backward(&self, last: PageId) -> Option<u64> {
+        let end = last.next()?.get();
+        if !self.edges.has(end, Edge::End) {
+            return None;
+        }
+        let (start, _) = self.edges.prev(last.get())?;
+        Some(end - start)
+    }
+
+    /// Every length that a free span has, the shortest first, and how many spans have it. O(1) per
+    /// length.
+    pub fn lengths(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.freemaps.counts()
+    }
+
+    /// The free spans in page order. O(1) per span.
+    #[must_use]
+    pub fn iter(&self) -> Spans<'_, Self> {
+        Spans::new(self)
+    }
+
+    /// The free span to cut for `request`, and the part to take.
+    fn choose(&self, request: Request) -> Option<(Span, Span)> {
+        let fitted = |whole| Some((whole, request.fit(whole)?));
+        if let Some(window) = request.window() {
+            return Spans::within(self, window).find_map(|part| {
+                let fit = request.fit(part)?;
+                Some((self.next_span(fit.start())?, fit))
+            });
+        }
+        let certain = request.certain_len();
+        if request.pages() < certain {
+            let mut tight = self.freemaps.tightest(request.pages(), certain - 1);
+            if let Some(found) = tight.by_ref().take(TIGHT_TRIES).find_map(fitted) {
+                return Some(found);
+            }
+            let found = self.freemaps.best_fit(certain).and_then(fitted);
+            return found.or_else(|| tight.find_map(fitted));
+        }
+        self.freemaps.best_fit(certain).and_then(fitted)
+    }
+
+    /// Takes `taken` out of the free span `whole`.
+    fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
+        let (front, behind) = whole.around(taken);
+        self.replace([Some(whole), None], [front, behind])?;
+        self.free_pages -= taken.len();
+        Ok(())
+    }
+
+    /// The free spans that end at the start of `span` and begin at its end.
+    fn neighbours(&self, span: Span) -> Result<[Option<Span>; 2], FreelistError> {
+        let (start, end) = (span.start(), span.end());
+        let right = match self.edges.next(start.get() + 1) {
+            Some((_, Edge::End)) => return Err(FreelistError::DoubleFree { page: start }),
+            Some((page, Edge::Start)) if page < end.get() => {
+                return Err(FreelistError::DoubleFree { page: PageId::new(page) });
+            }
+            Some((page, Edge::Start)) if page == end.get() => self.next_span(end),
+            _ => None,
+        };
+        let left = start.checked_sub(1).and_then(|last| {
+            let len = self.backward(last)?;
+            Span::between(start.checked_sub(len)?, start)
+        });
+        Ok([left, right])
+    }
+
+    /// Replaces free spans by others, or changes nothing.
+    ///
+    /// Only entering can fail, and comes first.
+    fn replace(&mut self, old: [Option<Span>; 2], new: [Option<Span>; 2]) -> Result<(), FreelistError> {
+        if let Some(first) = new[0] {
+            self.enter(first, old)?;
+        }
+        if let Some(second) = new[1]
+            && let Err(error) = self.enter(second, old)
+        {
+            if let Some(first) = new[0] {
+                self.leave(first, old);
+            }
+            return Err(error);
+        }
+        for span in old.into_iter().flatten() {
+            self.leave(span, new);
+        }
+        Ok(())
+    }
+
+    /// Enters a span in all maps, but for the edges that it shares with `others`.
+    fn enter(&mut self, span: Span, others: [Option<Span>; 2]) -> Result<(), FreelistError> {
+        self.freemaps.insert(span)?;
+        let edges = own_edges(span, others);
+        for (done, edge) in edges.into_iter().enumerate() {
+            let Some((page, edge)) = edge else { continue };
+            if let Err(error) = self.edges.mark(page, edge) {
+                self.unmark(&edges[..done]);
+                self.freemaps.remove(span);
+                return Err(error);
+            }
+        }
+        self.free_spans += 1;
+        Ok(())
+    }
+
+    /// Removes a span from all maps, but for the edges that it shares with `others`.
+    fn leave(&mut self, span: Span, others: [Option<Span>; 2]) {
+        self.freemaps.remove(span);
+        self.unmark(&own_edges(span, others));
+        self.free_spans -= 1;
+    }
+
+    fn unmark(&mut self, edges: &[Option<(u64, Edge)>]) {
+        for (page, edge) in edges.iter().flatten() {
+            self.edges.unmark(*page, *edge);
+        }
     }
 }
 
+/// The edges of `span` that none of `others` has.
+fn own_edges(span: Span, others: [Option<Span>; 2]) -> [Option<(u64, Edge)>; 2] {
+    let shared_start = others.iter().flatten().any(|other| other.start() == span.start());
+    let shared_end = others.iter().flatten().any(|other| other.end() == span.end());
+    [
+        (!shared_start).then_some((span.start().get(), Edge::Start)),
+        (!shared_end).then_some((span.end().get(), Edge::End)),
+    ]
+}
+
 impl FreeSpans for SpanMaps {
+    /// O(1), but for an alignment that only a span shorter than `pages + alignment - 1` can meet, and
+    /// for a window: then every span that comes into question may be tried.
     fn find(&self, request: Request) -> Result<Option<Span>, FreelistError> {
-        self.0.find(request)
+        request.check()?;
+        Ok(self.choose(request).map(|(_, found)| found))
     }
+
+    fn allocate_where(&mut self, request: Request) -> Result<Option<Span>, FreelistError> {
+        request.check()?;
+        let Some((whole, found)) = self.choose(request) else {
+            return Ok(None);
+        };
+        self.cut(whole, found)?;
+        Ok(Some(found))
+    }
+
     fn take(&mut self, span: Span) -> Result<(), FreelistError> {
-        self.0.take(span)
+        let page = span.start();
+        let Some(whole) = self.next_span(page).filter(|whole| whole.contains(page)) else {
+            return Err(FreelistError::NotFree { page });
+        };
+        if !whole.covers(span) {
+            return Err(FreelistError::NotFree { page: whole.end() });
+        }
+        self.cut(whole, span)
     }
+
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
-        self.0.release(span)
+        let neighbours = self.neighbours(span)?;
+        let start = neighbours[0].map_or(span.start(), Span::start);
+        let end = neighbours[1].map_or(span.end(), Span::end);
+        self.replace(neighbours, [Span::between(start, end), None])?;
+        self.free_pages += span.len();
+        Ok(())
     }
+
     fn next_span(&self, page: PageId) -> Option<Span> {
-        self.0.next_span(page)
+        let behind = page.next()?.get();
+        let (start, end) = match self.edges.next(behind)? {
+            (end, Edge::End) => (self.edges.prev(page.get())?.0, end),
+            (start, Edge::Start) => (start, self.edges.next(start.checked_add(1)?)?.0),
+        };
+        Span::between(PageId::new(start), PageId::new(end))
     }
+
     fn free_pages(&self) -> u64 {
-        self.0.free_pages()
+        self.free_pages
     }
+
     fn free_spans(&self) -> u64 {
-        self.0.free_spans()
+        self.free_spans
     }
+
+    /// O(1).
     fn largest(&self) -> u64 {
-        self.0.largest()
+        self.freemaps.largest()
     }
+
     fn clear(&mut self) {
-        self.0.clear();
+        *self = Self { freemaps: self.freemaps.emptied(), edges: Edges::new(), free_pages: 0, free_spans: 0 };
     }
+
+    /// What is reserved depends on the worst placement of so many spans in `window`: at most about
+    /// 30 bytes per page of it, and about 1 KiB per span where that is less.
     fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
-        self.0.reserve(spans, window)
+        let room = Room::new(spans, window)?;
+        self.edges.reserve(room.edge_blocks, room.edge_number_blocks)?;
+        self.freemaps.reserve(room.spans, room.lengths, room.freemap_blocks)
     }
+
     fn memory_bytes(&self) -> usize {
-        self.0.memory_bytes()
+        self.freemaps.memory_bytes() + self.edges.memory_bytes()
+    }
+
+    /// O(different lengths).
+    fn statistics(&self) -> Statistics {
+        let mut statistics = Statistics::default();
+        for (len, spans) in self.lengths() {
+            statistics.count(len, spans);
+        }
+        statistics
+    }
+}
+
+impl<'a> IntoIterator for &'a SpanMaps {
+    type Item = Span;
+    type IntoIter = Spans<'a, SpanMaps>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

@@ -1,0 +1,373 @@
+//! Ordered sets of numbers, many of them in one hash map of bit blocks.
+//!
+//! A set is a tree of 512-ary bit blocks: level 0 has a bit for each member, and level `n + 1` a bit
+//! for each block of level `n` that is not empty. Blocks live in a hash map under their set, level
+//! and number, so that a block costs nothing where there is no member, and the next or previous
+//! member of any number is found in at most twice the number of levels: 2 up to 2^18, 3 up to 2^27,
+//! 8 for all of 64 bits.
+//!
+//! A set of up to four members has no blocks: they stand in the set itself.
+
+use crate::bits::{BLOCK_SHIFT, Bits, locate, number_at};
+use crate::error::FreelistError;
+use crate::page_hash::PageMap;
+
+/// Members that a set keeps without blocks.
+const FEW: usize = 4;
+
+/// Where a block belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    set: u64,
+    /// The level in the top byte, the number of the block below.
+    place: u64,
+}
+
+/// The blocks of many sets.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(PageMap<Key, Bits>);
+
+impl Blocks {
+    /// Makes room for `blocks` in all, in such a way that adding and removing never needs more.
+    pub(crate) fn reserve(&mut self, blocks: usize) -> Result<(), FreelistError> {
+        // What one insertion asks for at most, whether it needs it or not.
+        let slack = (FEW + 1) * 8;
+        reserve_lasting(&mut self.0, blocks.saturating_add(slack))
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.allocation_size()
+    }
+}
+
+/// Makes room for `entries` so that no later insertion allocates while there are no more than that.
+///
+/// A removed entry may leave a mark that uses up room until the map is cleaned. It is cleaned in
+/// place, without allocating, when at most half of the capacity is in use: hence twice the entries.
+pub(crate) fn reserve_lasting<K: Eq + core::hash::Hash, V>(
+    map: &mut PageMap<K, V>,
+    entries: usize,
+) -> Result<(), FreelistError> {
+    let wanted = entries.checked_mul(2).ok_or(FreelistError::OutOfMemory)?;
+    Ok(map.try_reserve(wanted.saturating_sub(map.len()))?)
+}
+
+/// An ordered set of numbers, its blocks among [`Blocks`].
+#[derive(Clone, Debug)]
+pub(crate) struct NumberSet {
+    /// The name of the set among the blocks.
+    set: u64,
+    count: u64,
+    /// No member is lower.
+    lowest: u64,
+    /// Levels of blocks; 0 while the members stand in `few`.
+    height: u32,
+    few: [u64; FEW],
+}
+
+impl NumberSet {
+    /// An empty set named `set`, unlike any other in the same [`Blocks`].
+    pub(crate) const fn new(set: u64) -> Self {
+        Self { set, count: 0, lowest: 0, height: 0, few: [0; FEW] }
+    }
+
+    pub(crate) const fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds a number that is not in the set.
+    pub(crate) fn insert(&mut self, blocks: &mut Blocks, number: u64) -> Result<(), FreelistError> {
+        debug_assert!(!self.contains(blocks, number), "{number} is in the set already");
+        if self.height == 0 {
+            if self.count < FEW as u64 {
+                self.insert_few(number);
+                return Ok(());
+            }
+            self.spill(blocks, number)?;
+        }
+        let (block, bit) = locate(number);
+        if let Some(bits) = blocks.0.get_mut(&self.key(0, block)) {
+            bits.insert(bit);
+        } else {
+            let height = self.height.max(height_of(number));
+            blocks.0.try_reserve((2 * height - self.height) as usize)?;
+            self.raise(blocks, height);
+            self.insert_path(blocks, number);
+        }
+        self.count += 1;
+        self.lowest = self.lowest.min(number);
+        Ok(())
+    }
+
+    /// Removes a number that is in the set.
+    pub(crate) fn remove(&mut self, blocks: &mut Blocks, number: u64) {
+        debug_assert!(self.contains(blocks, number), "{number} is in the set");
+        if self.height == 0 {
+            self.remove_few(number);
+            return;
+        }
+        self.remove_path(blocks, number);
+        self.count -= 1;
+        if number == self.lowest {
+            self.lowest = number.saturating_add(1);
+        }
+        if self.count <= FEW as u64 / 2 {
+            self.gather(blocks);
+        }
+    }
+
+    pub(crate) fn contains(&self, blocks: &Blocks, number: u64) -> bool {
+        if self.height == 0 {
+            return self.few().contains(&number);
+        }
+        let (block, bit) = locate(number);
+        blocks.0.get(&self.key(0, block)).is_some_and(|bits| bits.contains(bit))
+    }
+
+    pub(crate) fn first(&self, blocks: &Blocks) -> Option<u64> {
+        self.next(blocks, self.lowest)
+    }
+
+    pub(crate) fn last(&self, blocks: &Blocks) -> Option<u64> {
+        self.prev(blocks, u64::MAX)
+    }
+
+    /// The lowest member from `number` on.
+    pub(crate) fn next(&self, blocks: &Blocks, number: u64) -> Option<u64> {
+        if self.height == 0 {
+            return self.few().iter().copied().find(|member| *member >= number);
+        }
+        if height_of(number) > self.height {
+            return None;
+        }
+        let mut index = number.max(self.lowest);
+        for level in 0..self.height {
+            let (block, bit) = locate(index);
+            let bits = blocks.0.get(&self.key(level, block));
+            if let Some(bit) = bits.and_then(|bits| bits.next(bit)) {
+                return self.descend(blocks, level, number_at(block, bit), |bits| bits.next(0));
+            }
+            index = block + 1;
+        }
+        None
+    }
+
+    /// The highest member up to and with `number`.
+    pub(crate) fn prev(&self, blocks: &Blocks, number: u64) -> Option<u64> {
+        if self.height == 0 {
+            return self.few().iter().rev().copied().find(|member| *member <= number);
+        }
+        let mut index = number.min(highest_of(self.height));
+        for level in 0..self.height {
+            let (block, bit) = locate(index);
+            let bits = blocks.0.get(&self.key(level, block));
+            if let Some(bit) = bits.and_then(|bits| bits.prev(bit)) {
+                return self.descend(blocks, level, number_at(block, bit), |bits| bits.prev(511));
+            }
+            index = block.checked_sub(1)?;
+        }
+        None
+    }
+
+    /// From a bit of `level` down to a member.
+    fn descend(
+        &self,
+        blocks: &Blocks,
+        level: u32,
+        mut index: u64,
+        choose: impl Fn(&Bits) -> Option<usize>,
+    ) -> Option<u64> {
+        for level in (0..level).rev() {
+            let bits = blocks.0.get(&self.key(level, index));
+            debug_assert!(bits.is_some(), "a bit of level {} stands for a block", level + 1);
+            index = number_at(index, choose(bits?)?);
+        }
+        Some(index)
+    }
+
+    /// Moves the few members to blocks, in a tree high enough for `number` too.
+    fn spill(&mut self, blocks: &mut Blocks, number: u64) -> Result<(), FreelistError> {
+        let highest = self.few().iter().fold(number, |highest, member| highest.max(*member));
+        let height = height_of(highest);
+        blocks.0.try_reserve((FEW + 1) * height as usize)?;
+        self.height = height;
+        for member in self.few {
+            self.insert_path(blocks, member);
+        }
+        self.lowest = self.few[0];
+        Ok(())
+    }
+
+    /// Moves the members of a small set from blocks to `few`.
+    fn gather(&mut self, blocks: &mut Blocks) {
+        for place in 0..self.few_len() {
+            let Some(member) = self.first(blocks) else { break };
+            self.few[place] = member;
+            self.remove_path(blocks, member);
+        }
+        self.height = 0;
+        self.lowest = 0;
+    }
+
+    /// Adds levels above the root. Room is reserved.
+    fn raise(&mut self, blocks: &mut Blocks, height: u32) {
+        let mut root = Bits::default();
+        root.insert(0);
+        for level in self.height..height {
+            blocks.0.insert(self.key(level, 0), root);
+        }
+        self.height = height;
+    }
+
+    /// Sets the bits that lead to `number`. Room is reserved.
+    fn insert_path(&self, blocks: &mut Blocks, number: u64) {
+        let mut index = number;
+        for level in 0..self.height {
+            let (block, bit) = locate(index);
+            let mut new = false;
+            let bits = blocks.0.entry(self.key(level, block)).or_insert_with(|| {
+                new = true;
+                Bits::default()
+            });
+            bits.insert(bit);
+            if !new {
+                return;
+            }
+            index = block;
+        }
+    }
+
+    /// Clears the bits that lead to `number` alone, and drops the blocks that are empty then.
+    fn remove_path(&self, blocks: &mut Blocks, number: u64) {
+        let mut index = number;
+        for level in 0..self.height {
+            let (block, bit) = locate(index);
+            let key = self.key(level, block);
+            let Some(bits) = blocks.0.get_mut(&key) else { return };
+            bits.remove(bit);
+            if !bits.is_empty() {
+                return;
+            }
+            blocks.0.remove(&key);
+            index = block;
+        }
+    }
+
+    /// The number of members while they are few.
+    fn few_len(&self) -> usize {
+        debug_assert!(self.count <= FEW as u64);
+        (self.count & 7) as usize
+    }
+
+    fn few(&self) -> &[u64] {
+        &self.few[..self.few_len()]
+    }
+
+    fn insert_few(&mut self, number: u64) {
+        let at = self.few().partition_point(|member| *member < number);
+        let len = self.few_len();
+        self.few.copy_within(at..len, at + 1);
+        self.few[at] = number;
+        self.count += 1;
+    }
+
+    fn remove_few(&mut self, number: u64) {
+        if let Ok(at) = self.few().binary_search(&number) {
+            let len = self.few_len();
+            self.few.copy_within(at + 1..len, at);
+            self.count -= 1;
+        }
+    }
+
+    const fn key(&self, level: u32, block: u64) -> Key {
+        Key { set: self.set, place: ((level as u64) << 56) | block }
+    }
+}
+
+/// Levels needed for a set with this member.
+pub(crate) const fn height_of(number: u64) -> u32 {
+    let bits = 64 - number.leading_zeros();
+    if bits == 0 { 1 } else { bits.div_ceil(BLOCK_SHIFT) }
+}
+
+/// The highest number that so many levels can hold.
+const fn highest_of(height: u32) -> u64 {
+    match 1_u64.checked_shl(height * BLOCK_SHIFT) {
+        Some(beyond) => beyond - 1,
+        None => u64::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A small generator of its own, so that a failing seed repeats on every target.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % bound
+        }
+
+        /// Numbers that meet in blocks, cross blocks and levels, and reach both ends.
+        fn number(&mut self) -> u64 {
+            let near = self.below(700);
+            match self.below(6) {
+                0 => near,
+                1 => (1 << 18) - 350 + near,
+                2 => (1 << 27) - 350 + near,
+                3 => u64::MAX - near,
+                4 => 1 << self.below(64),
+                _ => self.below(3) * 5000 + near % 9,
+            }
+        }
+    }
+
+    fn check_around(set: &NumberSet, blocks: &Blocks, model: &BTreeSet<u64>, number: u64) {
+        assert_eq!(set.contains(blocks, number), model.contains(&number));
+        assert_eq!(set.next(blocks, number), model.range(number..).next().copied(), "next of {number}");
+        assert_eq!(set.prev(blocks, number), model.range(..=number).next_back().copied(), "prev of {number}");
+    }
+
+    #[test]
+    fn sets_that_share_blocks_agree_with_ordered_sets() {
+        for seed in 1..40_u64 {
+            let mut dice = Dice(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
+            let mut blocks = Blocks::default();
+            let mut sets = [1, 2, u64::MAX].map(|name| (NumberSet::new(name), BTreeSet::new()));
+            // Growing, then shrinking: sets pass through few members and many, both ways.
+            for step in 0..3000 {
+                let chosen = usize::try_from(dice.below(3)).unwrap();
+                let (set, model) = &mut sets[chosen];
+                let number = dice.number();
+                if model.remove(&number) {
+                    set.remove(&mut blocks, number);
+                } else if step < 1500 {
+                    set.insert(&mut blocks, number).unwrap();
+                    model.insert(number);
+                } else if let Some(member) = model.range(number..).next().copied() {
+                    model.remove(&member);
+                    set.remove(&mut blocks, member);
+                }
+                assert_eq!(set.len(), model.len() as u64, "seed {seed}");
+                assert_eq!(set.first(&blocks), model.first().copied(), "seed {seed}");
+                assert_eq!(set.last(&blocks), model.last().copied(), "seed {seed}");
+                check_around(set, &blocks, model, number);
+                check_around(set, &blocks, model, dice.number());
+            }
+            for (set, model) in &mut sets {
+                for member in core::mem::take(model) {
+                    set.remove(&mut blocks, member);
+                }
+                assert_eq!(set.first(&blocks), None);
+            }
+            assert!(blocks.0.is_empty(), "seed {seed}: empty sets leave no blocks");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A fixed hash for page numbers: the same on every run and every target.
+
+use core::hash::{BuildHasherDefault, Hasher};
+
+/// A hash map keyed by numbers of ours.
+///
+/// Nothing depends on the order in which a map would be walked, and none is.
+pub(crate) type PageMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<PageHasher>>;
+
+/// Multiplies to 128 bits and folds the halves, so that both ends of the result are well mixed.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct PageHasher(u64);
+
+impl Hasher for PageHasher {
+    fn write_u64(&mut self, number: u64) {
+        // The fraction of the golden ratio, odd.
+        const RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+        let product = u128::from(self.0.rotate_left(29) ^ number ^ RATIO) * u128::from(RATIO);
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let low = product as u64;
+        self.0 = low ^ (product >> 64) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,56 @@
+//! How much memory the span maps can need at most.
+
+use crate::bits::BLOCK_SHIFT;
+use crate::error::FreelistError;
+use crate::number_set::height_of;
+use crate::page::Span;
+
+/// Bounds on what is in the maps while there are no more than so many spans, all in one window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    pub(crate) spans: usize,
+    pub(crate) lengths: usize,
+    pub(crate) freemap_blocks: usize,
+    pub(crate) edge_blocks: usize,
+    pub(crate) edge_number_blocks: usize,
+}
+
+/// Spans that begin in the same 512 pages have at most so many different lengths: 1 to 30, each
+/// with a page in use behind it, fill 495 pages, and one more may reach beyond.
+const LENGTHS_PER_BLOCK: u64 = 32;
+
+impl Room {
+    pub(crate) fn new(spans: u64, window: Span) -> Result<Self, FreelistError> {
+        let pages = window.len();
+        // While spans are replaced, up to two more are in.
+        let spans = spans.min(pages / 2 + 1).saturating_add(2);
+        // So many different lengths, the shortest there are, fill the window.
+        let lengths = spans.min(pages.saturating_mul(2).isqrt() + 2);
+        let height = height_of(window.end().get());
+        let blocks_at = |level: u32| blocks_of(pages, level);
+
+        let mut starts = spans.min(blocks_at(0).saturating_mul(LENGTHS_PER_BLOCK));
+        let mut freemap_blocks = 0_u64;
+        for level in 0..height {
+            starts = starts.min(lengths.saturating_mul(blocks_at(level)));
+            freemap_blocks = freemap_blocks.saturating_add(starts);
+            freemap_blocks = freemap_blocks.saturating_add(lengths.min(blocks_at(level)));
+        }
+        let edge_blocks = spans.saturating_mul(2).min(blocks_at(0));
+        let edge_number_blocks =
+            (1..=height).map(|level| edge_blocks.min(blocks_at(level))).fold(0, u64::saturating_add);
+        let count = |entries: u64| usize::try_from(entries).map_err(|_| FreelistError::OutOfMemory);
+        Ok(Self {
+            spans: count(spans)?,
+            lengths: count(lengths)?,
+            freemap_blocks: count(freemap_blocks)?,
+            edge_blocks: count(edge_blocks)?,
+            edge_number_blocks: count(edge_number_blocks)?,
+        })
+    }
+}
+
+/// How many blocks of a level can cover so many pages, wherever they begin.
+fn blocks_of(pages: u64, level: u32) -> u64 {
+    pages.checked_shr((level + 1) * BLOCK_SHIFT).unwrap_or(0) + 2
+}
