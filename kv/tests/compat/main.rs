@@ -14,6 +14,7 @@ mod etcd;
 mod fixtures;
 mod freelist;
 mod generate;
+mod lock;
 mod meta;
 mod model;
 mod peer;

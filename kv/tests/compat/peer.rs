@@ -75,6 +75,18 @@ impl Peer {
         self.request(&format!("copy\t{}\t{}\n", text(path), text(target))).map(drop)
     }
 
+    /// Has another bbolt process keep the file open for writing.
+    pub(crate) fn hold(path: &Path) -> Holder {
+        let mut command = Command::new(program());
+        let command = command.arg("hold").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program was built");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("piped");
+        BufReader::new(output).read_line(&mut line).expect("bbolt's process answers");
+        assert_eq!(line, "held\n", "bbolt opens the file");
+        Holder(child)
+    }
+
     fn request(&mut self, request: &str) -> Result<String, String> {
         let process = self.process.get_or_insert_with(Process::spawn);
         match process.ask(request) {
@@ -85,6 +97,16 @@ impl Peer {
                 Err(format!("bbolt's process {how}\n{complaints}"))
             }
         }
+    }
+}
+
+/// A bbolt process with a file open; dropping it closes the file.
+pub(crate) struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -8,7 +10,7 @@ import (
 )
 
 // lockTimeout bounds the wait for a file that another process holds.
-const lockTimeout = 10 * time.Second
+const lockTimeout = 2 * time.Second
 
 // view opens an existing file read-only and runs fn in one transaction.
 func view(path string, fn func(*bolt.Tx) error) error {
@@ -37,4 +39,18 @@ func copyFile(path, target string) error {
 		}
 		return file.Close()
 	})
+}
+
+// hold keeps a file open for writing until the input ends. It says "held" as
+// soon as it has the lock.
+func hold(path string, in io.Reader) error {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return err
+	}
+	fmt.Println("held")
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	return db.Close()
 }

@@ -5,7 +5,8 @@
 //	peer check FILE             bbolt's own check and this package's; exit 1 on a problem
 //	peer copy FILE OUT          a hot backup through Tx.WriteTo
 //	peer run [FLAGS] FILE       execute the program on standard input
-//	peer serve                  the same as requests on standard input, many files a process
+//	peer hold FILE              keep the file open for writing until standard input ends
+//	peer serve                  all but hold, as requests on standard input, many files a process
 //
 // Build with GO111MODULE=off and GOPATH=/usr/share/gocode (Debian's
 // golang-github-coreos-bbolt-dev).
@@ -22,7 +23,7 @@ func main() {
 	in := bufio.NewReaderSize(os.Stdin, 1<<16)
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|run|serve [FLAGS] [FILE] [OUT]")
+		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|run|hold|serve [FLAGS] [FILE] [OUT]")
 		os.Exit(2)
 	}
 	var err error
@@ -43,7 +44,7 @@ func main() {
 // perform executes one subcommand. An error is a failed check or a mistake of
 // the caller; what bbolt answers to a program's commands is output, not an error.
 func perform(command string, args []string, in *bufio.Reader, out io.Writer) error {
-	paths := map[string]int{"dump": 1, "check": 1, "copy": 2}
+	paths := map[string]int{"dump": 1, "check": 1, "copy": 2, "hold": 1}
 	if n, ok := paths[command]; ok && len(args) != n {
 		return fmt.Errorf("%s takes %d path(s), not %d", command, n, len(args))
 	}
@@ -54,6 +55,8 @@ func perform(command string, args []string, in *bufio.Reader, out io.Writer) err
 		return check(args[0], out)
 	case "copy":
 		return copyFile(args[0], args[1])
+	case "hold":
+		return hold(args[0], in)
 	case "run":
 		return run(args, in, out)
 	default:
