@@ -1,0 +1,59 @@
+//! The 16-byte entries of a node's element table.
+//!
+//! ```text
+//! leaf    0 flags u32 | 4 pos u32   | 8 ksize u32 | 12 vsize u32
+//! branch  0 pos u32   | 4 ksize u32 | 8 child u64
+//! ```
+//! `pos` is the distance from the element's own first byte to its key; a leaf's value follows its key.
+
+use super::PAGE_HEADER;
+
+/// Bytes of one element.
+pub(crate) const ELEMENT: usize = 16;
+
+/// Where element `index` starts in its page.
+#[inline]
+pub(crate) const fn element_at(index: usize) -> usize {
+    PAGE_HEADER.saturating_add(index.saturating_mul(ELEMENT))
+}
+
+/// The element's 16 bytes, copied out in one load.
+#[inline]
+pub(super) fn element(bytes: &[u8], index: usize) -> Option<[u8; ELEMENT]> {
+    bytes.get(element_at(index)..)?.first_chunk().copied()
+}
+
+/// Reads one word of every cache line of an element table of `count` entries, all at once.
+///
+/// A binary search touches the table in an order that depends on what it has read, so each miss waits for
+/// the one before; these loads do not depend on each other, so the memory system overlaps them.
+#[inline]
+pub(super) fn touch_table(bytes: &[u8], count: usize) {
+    const LINE: usize = 64;
+    let end = element_at(count).min(bytes.len());
+    let Some(table) = bytes.get(..end) else { return };
+    let mut seen = 0u8;
+    for line in table.chunks(LINE) {
+        seen ^= line.first().copied().unwrap_or(0);
+    }
+    std::hint::black_box(seen);
+}
+
+/// The place of `key` among `count` sorted keys: `Ok` where it is, `Err` where it would go.
+#[inline]
+pub(super) fn binary_search<'a, E>(
+    count: usize,
+    key: &[u8],
+    key_at: impl Fn(usize) -> Result<&'a [u8], E>,
+) -> Result<Result<usize, usize>, E> {
+    let (mut low, mut high) = (0usize, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        match key_at(middle)?.cmp(key) {
+            std::cmp::Ordering::Equal => return Ok(Ok(middle)),
+            std::cmp::Ordering::Less => low = middle.saturating_add(1),
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    Ok(Err(low))
+}

@@ -1,0 +1,49 @@
+//! Bytes to values and back: the bbolt file format, version 2.
+//!
+//! **Invariant:** nothing here performs I/O, allocates, or panics. Bytes are hostile until a function
+//! of this module has looked at them; the answer to a lie is [`Malformed`], which says what is wrong.
+//! Which page it was is known one layer up.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+mod branch;
+mod bucket;
+mod bytes;
+mod element;
+mod freelist;
+mod leaf;
+mod meta;
+mod page;
+
+pub(crate) use branch::Branch;
+pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
+pub(crate) use element::{ELEMENT, element_at};
+pub(crate) use freelist::{FreelistPage, freelist_image, freelist_len};
+pub(crate) use leaf::{Leaf, LeafEntry};
+pub(crate) use meta::{META_BYTES, Meta, MetaError};
+pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
+
+/// Bytes that break a rule of the format, and which rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// A leaf element's flag: the value is a bucket header.
+pub(crate) const BUCKET_FLAG: u32 = 1;
+
+/// The page number that stands for "no freelist page": whoever opens the file looks for free pages itself.
+pub(crate) const NO_FREELIST: u64 = u64::MAX;
+
+/// The smallest and largest page size this engine creates.
+pub(crate) const PAGE_SIZES_CREATED: std::ops::RangeInclusive<u32> = 1024..=65536;
+
+/// The largest page size that bbolt looks for when the first meta page is damaged, and so the largest we open.
+pub(crate) const PAGE_SIZE_MAX: u32 = 1024 << 14;
+
+/// The most elements a page may hold: bbolt treats a count of 65,535 as overflow.
+pub(crate) const ELEMENTS_MAX: usize = 0xFFFE;
