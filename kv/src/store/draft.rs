@@ -1,0 +1,203 @@
+//! The pages that one write transaction changes: copies in memory, until the commit gives them places in the file.
+
+use freelist_core::{PageId, Span};
+use pagefile_std::View;
+
+use super::pages::corrupt;
+use super::{Image, ImageKind, Link, Pages, Slot};
+use crate::error::Result;
+use crate::format::{Malformed, Node};
+
+/// Copy on write: the snapshot that the transaction began with, and its changed nodes.
+///
+/// **Invariant:** no page of the snapshot is ever written; a changed page is copied here and its number noted in
+/// `freed`. Dropping the draft is the rollback.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    view: View<'static>,
+    page_size: u32,
+    high_water: u64,
+    images: Vec<Image>,
+    vacant: Vec<u32>,
+    buffers: Vec<Vec<u8>>,
+    freed: Vec<Span>,
+    /// Some node lost an element: there may be something to merge.
+    pub(crate) any_shrunk: bool,
+    /// Nodes split so far.
+    pub(crate) splits: u64,
+    /// Nodes merged or removed so far.
+    pub(crate) merges: u64,
+}
+
+impl Draft {
+    /// `buffers` are used again for the images.
+    pub(crate) fn new(view: View<'static>, page_size: u32, high_water: u64, buffers: Vec<Vec<u8>>) -> Self {
+        Self {
+            view,
+            page_size,
+            high_water,
+            images: Vec::new(),
+            vacant: Vec::new(),
+            buffers,
+            freed: Vec::new(),
+            any_shrunk: false,
+            splits: 0,
+            merges: 0,
+        }
+    }
+
+    /// Everything that the transaction sees.
+    #[inline]
+    pub(crate) fn pages(&self) -> Pages<'_> {
+        Pages::new(&self.view, &self.images, self.page_size, self.high_water)
+    }
+
+    pub(crate) const fn page_size(&self) -> usize {
+        self.page_size as usize
+    }
+
+    pub(crate) const fn high_water(&self) -> u64 {
+        self.high_water
+    }
+
+    pub(crate) fn image(&self, slot: Slot) -> &Image {
+        &self.images[slot.index()]
+    }
+
+    pub(crate) fn image_mut(&mut self, slot: Slot) -> &mut Image {
+        &mut self.images[slot.index()]
+    }
+
+    /// A new, empty node.
+    pub(crate) fn create(&mut self, kind: ImageKind) -> Slot {
+        let image = Image::empty(kind, self.buffer());
+        self.insert(image)
+    }
+
+    /// A copy of `node`, which need not be a page of its own (an inline bucket is not).
+    pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
+        let buffer = self.buffer();
+        let image = Image::from_node(node, len, buffer)?;
+        Ok(self.insert(image))
+    }
+
+    /// The node behind `link`, changeable: copied here and its page freed, unless it is here already.
+    #[inline]
+    pub(crate) fn touch(&mut self, link: Link) -> Result<Slot> {
+        if let Some(slot) = link.slot() {
+            return Ok(slot);
+        }
+        let buffer = self.buffer();
+        let pages = Pages::new(&self.view, &self.images, self.page_size, self.high_water);
+        let (header, bytes) = pages.page(link.page_id())?;
+        let image = Node::parse(bytes, header)
+            .and_then(|node| Image::from_node(&node, bytes.len(), buffer))
+            .map_err(|Malformed(what)| corrupt(link, what))?;
+        self.free_pages(link, header.overflow)?;
+        Ok(self.insert(image))
+    }
+
+    /// The node behind `link` belongs to nothing any more.
+    pub(crate) fn discard(&mut self, link: Link) -> Result<()> {
+        if let Some(slot) = link.slot() {
+            self.vacate(slot);
+            return Ok(());
+        }
+        let (header, _) = self.pages().page(link.page_id())?;
+        self.free_pages(link, header.overflow)
+    }
+
+    /// Takes a node out of memory; its slot is used again.
+    pub(crate) fn vacate(&mut self, slot: Slot) {
+        let image = self.take(slot);
+        self.buffers.push(image.into_buffer());
+        self.vacant.push(slot.index() as u32);
+    }
+
+    /// Moves what is in `from` to `to`, whose old content is dropped.
+    pub(crate) fn replace(&mut self, to: Slot, from: Slot) {
+        let image = self.take(from);
+        let old = std::mem::replace(self.image_mut(to), image);
+        self.buffers.push(old.into_buffer());
+        self.vacant.push(from.index() as u32);
+    }
+
+    /// Moves the content of `slot` to a slot of its own and leaves an empty branch behind: a root that gets a level.
+    pub(crate) fn push_down(&mut self, slot: Slot) -> Slot {
+        let branch = Image::empty(ImageKind::Branch, self.buffer());
+        let image = std::mem::replace(self.image_mut(slot), branch);
+        self.insert(image)
+    }
+
+    /// Cuts a node before element `index`.
+    pub(crate) fn split(&mut self, slot: Slot, index: usize) -> Slot {
+        let buffer = self.buffer();
+        let upper = self.image_mut(slot).split_off(index, buffer);
+        self.splits += 1;
+        self.insert(upper)
+    }
+
+    /// Appends the elements of `right` to `left` and vacates `right`.
+    pub(crate) fn merge(&mut self, left: Slot, right: Slot) {
+        let gone = self.take(right);
+        self.image_mut(left).append(&gone);
+        self.buffers.push(gone.into_buffer());
+        self.vacant.push(right.index() as u32);
+        self.merges += 1;
+    }
+
+    /// The pages of the snapshot that this transaction no longer uses.
+    pub(crate) fn freed(&self) -> &[Span] {
+        &self.freed
+    }
+
+    /// All buffers, for the next transaction; not more than a moderate transaction uses, so that one large one does
+    /// not keep its memory for ever.
+    pub(crate) fn take_buffers(&mut self) -> Vec<Vec<u8>> {
+        const KEPT: usize = 4096;
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.extend(std::mem::take(&mut self.images).into_iter().map(Image::into_buffer));
+        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= 2 * self.page_size());
+        buffers.truncate(KEPT);
+        buffers
+    }
+
+    /// How many slots there are, vacant ones included.
+    pub(crate) fn slots(&self) -> usize {
+        self.images.len()
+    }
+
+    fn free_pages(&mut self, link: Link, overflow: u32) -> Result<()> {
+        let span = Span::new(link.page_id(), u64::from(overflow) + 1)?;
+        // A tree that leads to one page twice would free it twice, without end if it leads there in a circle.
+        if self.freed.len() as u64 >= self.high_water {
+            return Err(corrupt(link, "more pages are freed than the file has: pages are shared"));
+        }
+        self.freed.push(span);
+        Ok(())
+    }
+
+    fn take(&mut self, slot: Slot) -> Image {
+        std::mem::take(self.image_mut(slot))
+    }
+
+    fn insert(&mut self, image: Image) -> Slot {
+        if let Some(index) = self.vacant.pop() {
+            self.images[index as usize] = image;
+            return Slot::new(index);
+        }
+        let index = u32::try_from(self.images.len()).expect("2^32 nodes do not fit into memory");
+        self.images.push(image);
+        Slot::new(index)
+    }
+
+    fn buffer(&mut self) -> Vec<u8> {
+        // Room for one element more than a page, so that the insertion that splits a node does not move it.
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size() + self.page_size() / 4))
+    }
+}
+
+/// Page `id` as a span of `pages` pages.
+pub(crate) fn page_span(id: u64, pages: u64) -> Result<Span> {
+    Ok(Span::new(PageId::new(id), pages)?)
+}

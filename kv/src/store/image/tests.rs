@@ -1,0 +1,194 @@
+//! Edits beside the plainest model: a vector of elements.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::{Header, PAGE_HEADER};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Element {
+    flags: u32,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    child: u64,
+}
+
+fn elements(image: &Image) -> Vec<Element> {
+    let bytes = image.bytes();
+    let node = Node::parse(bytes, Header::parse(bytes).unwrap());
+    let node = match node {
+        Err(_) if image.is_branch() && image.count() == 0 => return Vec::new(),
+        node => node.unwrap(),
+    };
+    (0..node.count())
+        .map(|index| match &node {
+            Node::Branch(branch) => Element {
+                flags: 0,
+                key: branch.key(index).unwrap().to_vec(),
+                value: Vec::new(),
+                child: branch.child(index).unwrap(),
+            },
+            Node::Leaf(leaf) => {
+                let entry = leaf.entry(index).unwrap();
+                Element { flags: entry.flags, key: entry.key.to_vec(), value: entry.value.to_vec(), child: 0 }
+            }
+        })
+        .collect()
+}
+
+/// The packed form, computed from scratch.
+fn packed_size(model: &[Element]) -> usize {
+    PAGE_HEADER + model.iter().map(|e| ELEMENT + e.key.len() + e.value.len()).sum::<usize>()
+}
+
+fn same(image: &Image, model: &[Element]) {
+    assert_eq!(elements(image), model);
+    assert_eq!(image.size(), packed_size(model));
+    assert_eq!(image.count(), model.len());
+    for (index, element) in model.iter().enumerate() {
+        assert_eq!(image.key(index), element.key);
+    }
+    if model.is_empty() {
+        return;
+    }
+    // Packed already: reading it back and packing it again changes nothing.
+    let node = Node::parse(image.bytes(), Header::parse(image.bytes()).unwrap()).unwrap();
+    let again = Image::from_node(&node, image.size(), Vec::new()).unwrap();
+    assert_eq!(again.bytes(), image.bytes());
+}
+
+fn insert(image: &mut Image, model: &mut Vec<Element>, index: usize, element: Element) {
+    if image.is_branch() {
+        image.insert_branch(index, &element.key, element.child);
+    } else {
+        image.insert_leaf(index, element.flags, &element.key, &element.value);
+    }
+    model.insert(index, element);
+}
+
+fn element(branch: bool) -> impl Strategy<Value = Element> {
+    (0..2u32, prop::collection::vec(any::<u8>(), 0..9), prop::collection::vec(any::<u8>(), 0..20), any::<u64>())
+        .prop_map(move |(flags, key, value, child)| {
+            if branch {
+                Element { flags: 0, key, value: Vec::new(), child }
+            } else {
+                Element { flags, key, value, child: 0 }
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn edits_equal_the_model(
+        branch in any::<bool>(),
+        steps in prop::collection::vec((0..6u8, any::<prop::sample::Index>(), element(false), any::<u64>()), 1..60),
+    ) {
+        let kind = if branch { ImageKind::Branch } else { ImageKind::Leaf };
+        let mut image = Image::empty(kind, vec![7; 3]);
+        let mut model: Vec<Element> = Vec::new();
+        for (step, place, mut new, child) in steps {
+            if branch {
+                new = Element { flags: 0, value: Vec::new(), child, ..new };
+            }
+            let inside = (!model.is_empty()).then(|| place.index(model.len().max(1)));
+            match (step, inside) {
+                (0..=2, _) => {
+                    let index = place.index(model.len() + 1);
+                    insert(&mut image, &mut model, index, new);
+                }
+                (3, Some(index)) => {
+                    image.remove(index);
+                    model.remove(index);
+                }
+                (4, Some(index)) if branch => {
+                    image.replace_key(index, &new.key);
+                    model[index].key = new.key;
+                    image.set_child(index, child);
+                    model[index].child = child;
+                    prop_assert_eq!(image.child(index), child);
+                }
+                (4, Some(index)) => {
+                    image.replace_value(index, new.flags, &new.value);
+                    model[index].flags = new.flags;
+                    model[index].value = new.value;
+                }
+                (5, Some(index)) => {
+                    let upper = image.split_off(index, vec![1, 2, 3]);
+                    let rest = model.split_off(index);
+                    same(&upper, &rest);
+                    same(&image, &model);
+                    image.append(&upper);
+                    model.extend(rest);
+                }
+                _ => {}
+            }
+            same(&image, &model);
+        }
+    }
+
+    #[test]
+    fn a_cut_leaves_something_on_both_sides(
+        branch in any::<bool>(),
+        fill in prop::option::of(0.0..=1.0f64),
+        last in any::<bool>(),
+        sizes in prop::collection::vec(0..200usize, 4..60),
+    ) {
+        let kind = if branch { ImageKind::Branch } else { ImageKind::Leaf };
+        let mut image = Image::empty(kind, Vec::new());
+        for (index, size) in sizes.iter().enumerate() {
+            if branch {
+                image.insert_branch(index, &vec![1; *size], 5);
+            } else {
+                image.insert_leaf(index, 0, b"k", &vec![1; *size]);
+            }
+        }
+        let least = if branch { 2 } else { 1 };
+        let cut = image.split_point(1024, fill, last);
+        prop_assert!(cut >= least && cut <= sizes.len() - least);
+    }
+}
+
+#[test]
+fn nodes_filled_in_order_stay_full_and_others_are_halved() {
+    let fill = |order: &[usize], last| {
+        let mut image = Image::empty(ImageKind::Leaf, Vec::new());
+        for &index in order {
+            image.insert_leaf(index, 0, b"key", &[0; 45]);
+        }
+        image.split_point(1024, None, last)
+    };
+    let ascending: Vec<usize> = (0..16).collect();
+    assert_eq!(fill(&ascending, false), 15);
+    assert_eq!(fill(&ascending, true), 15);
+    assert_eq!(fill(&[0; 16], false), 8);
+    // A run in the middle: what is greater than the run leaves.
+    let middle: Vec<usize> = [0, 0, 0].into_iter().chain(1..14).collect();
+    assert_eq!(fill(&middle, false), 14);
+}
+
+#[test]
+fn a_sealed_image_is_whole_pages() {
+    let mut image = Image::empty(ImageKind::Leaf, Vec::new());
+    image.insert_leaf(0, 0, b"key", &[9; 2000]);
+    image.seal(77, 1024);
+    assert_eq!(image.bytes().len(), 2048);
+    let header = Header::parse(image.bytes()).unwrap();
+    assert_eq!((header.id, header.count, header.overflow), (77, 1, 1));
+}
+
+#[test]
+fn overlapping_elements_do_not_multiply() {
+    // Forty elements that all claim the same kilobyte.
+    let mut bytes = vec![0xAA; 4096];
+    let mut image = Image::empty(ImageKind::Leaf, Vec::new());
+    for _ in 0..40 {
+        image.insert_leaf(0, 0, b"", b"");
+    }
+    bytes[..image.size()].copy_from_slice(image.bytes());
+    for index in 0..40 {
+        let at = element_at(index);
+        bytes[at..at + 16].copy_from_slice(&leaf_element(0, 3000 - at, 500, 500));
+    }
+    let node = Node::parse(&bytes, Header::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(Image::from_node(&node, bytes.len(), Vec::new()).err(), Some(Malformed("elements overlap")));
+}

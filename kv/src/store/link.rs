@@ -1,0 +1,61 @@
+//! What a parent holds of its child: a page of the file, or a node that lives in memory until commit.
+
+use freelist_core::PageId;
+
+/// The bit that no page number of a file can have: a file would be 2^63 pages long.
+const IN_MEMORY: u64 = 1 << 63;
+
+/// A child's address as it stands in a branch element or a bucket header.
+///
+/// In the file it is always a page number. In the nodes that a write transaction has changed it may also be a
+/// [`Slot`]; the commit turns those into page numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Link(u64);
+
+/// The place of a changed node in its transaction's [`Draft`](super::Draft).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Slot(u32);
+
+impl Slot {
+    pub(crate) const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Link {
+    pub(crate) const fn page(id: PageId) -> Self {
+        Self(id.get() & !IN_MEMORY)
+    }
+
+    pub(crate) const fn to_slot(slot: Slot) -> Self {
+        Self(slot.0 as u64 | IN_MEMORY)
+    }
+
+    pub(crate) const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    pub(crate) const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// The slot, if this names a node in memory.
+    #[inline]
+    pub(crate) fn slot(self) -> Option<Slot> {
+        if self.0 & IN_MEMORY == 0 { None } else { u32::try_from(self.0 & !IN_MEMORY).ok().map(Slot) }
+    }
+
+    #[inline]
+    pub(crate) const fn in_memory(self) -> bool {
+        self.0 & IN_MEMORY != 0
+    }
+
+    /// The page number for messages; 0 for a node that has none yet.
+    pub(crate) const fn page_id(self) -> PageId {
+        PageId::new(if self.in_memory() { 0 } else { self.0 })
+    }
+}

@@ -1,0 +1,142 @@
+//! From a link to a checked page: the only way from the tree to bytes.
+
+use freelist_core::PageId;
+use pagefile_std::View;
+
+use super::{Image, Link};
+use crate::error::{Error, Result};
+use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
+
+/// The pages that one transaction sees: those of its snapshot, and those it has changed itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages<'t> {
+    view: &'t View<'t>,
+    changed: &'t [Image],
+    page_size: u32,
+    high_water: u64,
+}
+
+/// A node together with where it was found, so that whatever is wrong with it can be reported with its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageRef<'t> {
+    pub(crate) link: Link,
+    pub(crate) node: Node<'t>,
+}
+
+impl<'t> Pages<'t> {
+    pub(crate) const fn new(view: &'t View<'t>, changed: &'t [Image], page_size: u32, high_water: u64) -> Self {
+        Self { view, changed, page_size, high_water }
+    }
+
+    pub(crate) const fn page_size(&self) -> u32 {
+        self.page_size
+    }
+
+    /// The first page number that this transaction's state never uses.
+    pub(crate) const fn high_water(&self) -> u64 {
+        self.high_water
+    }
+
+    /// The node behind `link`.
+    #[inline]
+    pub(crate) fn node(&self, link: Link) -> Result<PageRef<'t>> {
+        if let Some(slot) = link.slot() {
+            let image = self.changed.get(slot.index()).ok_or_else(|| corrupt(link, "page number is not a page's"))?;
+            return parse(link, image.bytes());
+        }
+        let (header, bytes) = self.page(link.page_id())?;
+        let node = Node::parse(bytes, header).map_err(|Malformed(what)| corrupt(link, what))?;
+        Ok(PageRef { link, node })
+    }
+
+    /// The child `index` of `parent`, as a link. A page of the file cannot name a node in memory.
+    #[inline]
+    pub(crate) fn child(&self, parent: Link, branch: &Branch<'_>, index: usize) -> Result<Link> {
+        let child = branch.child(index).map_err(|Malformed(what)| corrupt(parent, what))?;
+        self.trusted(parent, child)
+    }
+
+    /// `raw`, found in the page behind `holder`, as a link.
+    #[inline]
+    pub(crate) fn trusted(&self, holder: Link, raw: u64) -> Result<Link> {
+        let link = Link::from_raw(raw);
+        if link.in_memory() && !holder.in_memory() {
+            return Err(corrupt(holder, "page number is beyond the high-water mark"));
+        }
+        Ok(link)
+    }
+
+    /// How many nodes there can be at most: the file's pages and those in memory.
+    pub(crate) fn nodes(&self) -> u64 {
+        self.high_water.saturating_add(self.changed.len() as u64)
+    }
+
+    /// How many pages of the file the node behind `link` takes: none while it is in memory.
+    pub(crate) fn extent(&self, link: Link) -> Result<u64> {
+        if link.in_memory() {
+            return Ok(0);
+        }
+        Ok(u64::from(self.page(link.page_id())?.0.overflow) + 1)
+    }
+
+    /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the
+    /// file, and saying itself that it is page `id`.
+    #[inline]
+    pub(crate) fn page(&self, id: PageId) -> Result<(Header, &'t [u8])> {
+        let wrong = |what| Error::Corrupt { page: id, what };
+        if id.get() < 2 || id.get() >= self.high_water {
+            return Err(wrong("page number is beyond the high-water mark"));
+        }
+        const OUTSIDE: &str = "page lies beyond the end of the file";
+        let size = self.page_size as usize;
+        let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
+        let first = self.view.bytes(at, size).ok_or_else(|| wrong(OUTSIDE))?;
+        let header = Header::parse(first).map_err(|Malformed(what)| wrong(what))?;
+        if header.id != id.get() {
+            return Err(wrong("page says it is another page"));
+        }
+        if header.overflow == 0 {
+            return Ok((header, first));
+        }
+        let pages = u64::from(header.overflow) + 1;
+        if id.get().checked_add(pages).is_none_or(|end| end > self.high_water) {
+            return Err(wrong("overflow pages run beyond the high-water mark"));
+        }
+        let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
+        let bytes = len.and_then(|len| self.view.bytes(at, len)).ok_or_else(|| wrong(OUTSIDE))?;
+        Ok((header, bytes))
+    }
+}
+
+impl<'t> PageRef<'t> {
+    /// Puts this page's number to something that is wrong with it.
+    #[inline]
+    pub(crate) fn located<T>(&self, result: std::result::Result<T, Malformed>) -> Result<T> {
+        result.map_err(|Malformed(what)| corrupt(self.link, what))
+    }
+
+    pub(crate) fn entry(&self, leaf: &Leaf<'t>, index: usize) -> Result<LeafEntry<'t>> {
+        self.located(leaf.entry(index))
+    }
+
+    /// The first key, or none when the page is an empty leaf.
+    pub(crate) fn first_key(&self) -> Result<Option<&'t [u8]>> {
+        match &self.node {
+            Node::Branch(branch) => self.located(branch.key(0)).map(Some),
+            Node::Leaf(leaf) if leaf.count() == 0 => Ok(None),
+            Node::Leaf(leaf) => self.located(leaf.key(0)).map(Some),
+        }
+    }
+}
+
+#[cold]
+pub(crate) fn corrupt(link: Link, what: &'static str) -> Error {
+    Error::Corrupt { page: link.page_id(), what }
+}
+
+fn parse<'t>(link: Link, bytes: &'t [u8]) -> Result<PageRef<'t>> {
+    let located = |Malformed(what)| corrupt(link, what);
+    let header = Header::parse(bytes).map_err(located)?;
+    let node = Node::parse(bytes, header).map_err(located)?;
+    Ok(PageRef { link, node })
+}
