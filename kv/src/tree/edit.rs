@@ -1,0 +1,110 @@
+//! Put and delete.
+
+use super::path::Path;
+use super::{Root, find};
+use crate::error::{Error, Result};
+use crate::format::BUCKET_FLAG;
+use crate::store::{Draft, Link, Slot};
+
+/// One tree of a draft, changeable.
+#[derive(Debug)]
+pub(crate) struct Tree<'a> {
+    pub(crate) draft: &'a mut Draft,
+    pub(crate) root: &'a mut Link,
+    /// The share of a page that a split leaves in the lower part; none decides by how the node grew.
+    pub(crate) fill: Option<f64>,
+}
+
+impl Tree<'_> {
+    /// Inserts or replaces a pair. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::IncompatibleValue`], and nothing changed, if the key names a bucket.
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.set(key, 0, value)
+    }
+
+    /// Inserts or replaces the header of the bucket `name`.
+    pub(crate) fn put_bucket(&mut self, name: &[u8], header: &[u8]) -> Result<()> {
+        self.set(name, BUCKET_FLAG, header)
+    }
+
+    fn set(&mut self, key: &[u8], flags: u32, value: &[u8]) -> Result<()> {
+        let path = Path::open(self.draft, self.root, key, true)?;
+        let (slot, index) = path.leaf();
+        let leaf = self.draft.image_mut(slot);
+        if !path.found {
+            leaf.insert_leaf(index, flags, key, value);
+        } else if leaf.flags(index) & BUCKET_FLAG == flags {
+            leaf.replace_value(index, flags, value);
+        } else {
+            return Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: flags == 0 });
+        }
+        self.split_overfull(&path);
+        Ok(())
+    }
+
+    /// Removes an item; false, and nothing copied, when there is none. O(log n).
+    pub(crate) fn delete(&mut self, key: &[u8]) -> Result<bool> {
+        if find(&self.draft.pages(), Root::Link(*self.root), key)?.is_none() {
+            return Ok(false);
+        }
+        let path = Path::open(self.draft, self.root, key, false)?;
+        let (slot, index) = path.leaf();
+        if path.found {
+            self.draft.image_mut(slot).remove(index);
+            self.draft.any_shrunk = true;
+        }
+        Ok(path.found)
+    }
+
+    /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
+    fn split_overfull(&mut self, path: &Path) {
+        let page_size = self.draft.page_size();
+        for depth in (0..path.len()).rev() {
+            let (slot, _) = path.step(depth);
+            if !self.draft.image(slot).is_overfull(page_size) {
+                // A branch above may still have grown by a lower first key.
+                continue;
+            }
+            if depth == 0 {
+                self.push_root_down(slot, path.last);
+            } else {
+                let (parent, index) = path.step(depth - 1);
+                self.split_child(parent, index, path.last);
+            }
+        }
+    }
+
+    fn push_root_down(&mut self, root: Slot, mut last: bool) {
+        let page_size = self.draft.page_size();
+        while self.draft.image(root).is_overfull(page_size) {
+            let below = self.draft.push_down(root);
+            let key = self.draft.image(below).key(0).to_vec();
+            self.draft.image_mut(root).insert_branch(0, &key, Link::to_slot(below).raw());
+            self.split_child(root, 0, last);
+            last = false;
+        }
+    }
+
+    /// Splits child `index` of `parent` until no part is larger than a page that can be smaller.
+    fn split_child(&mut self, parent: Slot, mut index: usize, last: bool) {
+        let page_size = self.draft.page_size();
+        let mut parts = 1;
+        while parts > 0 {
+            let raw = self.draft.image(parent).child(index);
+            let Some(child) = Link::from_raw(raw).slot() else { return };
+            let image = self.draft.image(child);
+            if !image.is_overfull(page_size) {
+                index += 1;
+                parts -= 1;
+                continue;
+            }
+            let cut = image.split_point(page_size, self.fill, last && parts == 1);
+            let upper = self.draft.split(child, cut);
+            let key = self.draft.image(upper).key(0).to_vec();
+            self.draft.image_mut(parent).insert_branch(index + 1, &key, Link::to_slot(upper).raw());
+            parts += 1;
+        }
+    }
+}

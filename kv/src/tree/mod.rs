@@ -1,0 +1,25 @@
+//! The B+tree: seek, iterate, put, delete, split, merge.
+//!
+//! **Invariant:** nothing here sees a file or a transaction; it reads through [`Pages`](crate::store::Pages) and
+//! changes a [`Draft`](crate::store::Draft). Every descent is bounded by [`DEPTH_MAX`].
+
+mod cursor;
+mod edit;
+mod merge;
+mod path;
+mod range;
+mod search;
+mod walk;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use edit::Tree;
+pub(crate) use merge::merge_underfull;
+pub(crate) use range::Range;
+pub(crate) use search::{Root, find};
+pub(crate) use walk::{Visit, Walk};
+
+/// The deepest tree that is followed. A tree of two children a branch and 2^63 pages is no deeper: what is, is a
+/// circle.
+pub(crate) const DEPTH_MAX: usize = 64;
+
+const TOO_DEEP: &str = "tree is deeper than 64 levels: pages lead in a circle";

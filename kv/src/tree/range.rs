@@ -1,0 +1,117 @@
+//! Items between two bounds, from either end.
+
+use std::ops::Bound;
+
+use super::{Cursor, Root};
+use crate::error::Result;
+use crate::format::LeafEntry;
+use crate::store::Pages;
+
+/// A double-ended walk over the items of a tree whose keys lie within bounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Range<'t> {
+    front: Cursor<'t>,
+    back: Cursor<'t>,
+    start: Bound<Vec<u8>>,
+    end: Bound<Vec<u8>>,
+    /// The last keys given out at either end.
+    given: (Option<&'t [u8]>, Option<&'t [u8]>),
+    done: bool,
+}
+
+impl<'t> Range<'t> {
+    pub(crate) fn new(pages: Pages<'t>, root: Root<'t>, start: Bound<Vec<u8>>, end: Bound<Vec<u8>>) -> Self {
+        let front = Cursor::new(pages, root);
+        Self { back: front.clone(), front, start, end, given: (None, None), done: false }
+    }
+
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        if self.done {
+            return None;
+        }
+        let entry = if self.given.0.is_none() { self.enter_front() } else { self.front.next() };
+        let entry =
+            self.within(entry, |range, key| below(key, &range.end) && range.given.1.is_none_or(|given| key < given))?;
+        if let Ok(entry) = &entry {
+            self.given.0 = Some(entry.key);
+        }
+        Some(entry)
+    }
+
+    #[inline]
+    pub(crate) fn next_back(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        if self.done {
+            return None;
+        }
+        let entry = if self.given.1.is_none() { self.enter_back() } else { self.back.prev() };
+        let entry =
+            self.within(entry, |range, key| above(key, &range.start) && range.given.0.is_none_or(|given| key > given))?;
+        if let Ok(entry) = &entry {
+            self.given.1 = Some(entry.key);
+        }
+        Some(entry)
+    }
+
+    fn enter_front(&mut self) -> Result<Option<LeafEntry<'t>>> {
+        match &self.start {
+            Bound::Unbounded => self.front.first(),
+            Bound::Included(key) => self.front.seek(key),
+            Bound::Excluded(key) => match self.front.seek(key)? {
+                Some(entry) if entry.key == key.as_slice() => self.front.next(),
+                entry => Ok(entry),
+            },
+        }
+    }
+
+    fn enter_back(&mut self) -> Result<Option<LeafEntry<'t>>> {
+        match &self.end {
+            Bound::Unbounded => self.back.last(),
+            Bound::Included(key) => match self.back.seek(key)? {
+                Some(entry) if entry.key == key.as_slice() => Ok(Some(entry)),
+                Some(_) => self.back.prev(),
+                None => self.back.last(),
+            },
+            Bound::Excluded(key) => match self.back.seek(key)? {
+                Some(_) => self.back.prev(),
+                None => self.back.last(),
+            },
+        }
+    }
+
+    /// The item, if it is still inside; after the end or an error the walk is over.
+    #[inline]
+    fn within(
+        &mut self,
+        entry: Result<Option<LeafEntry<'t>>>,
+        inside: impl Fn(&Self, &[u8]) -> bool,
+    ) -> Option<Result<LeafEntry<'t>>> {
+        match entry {
+            Ok(Some(entry)) if inside(self, entry.key) => Some(Ok(entry)),
+            Ok(_) => {
+                self.done = true;
+                None
+            }
+            Err(error) => {
+                self.done = true;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+fn below(key: &[u8], end: &Bound<Vec<u8>>) -> bool {
+    match end {
+        Bound::Unbounded => true,
+        Bound::Included(end) => key <= end.as_slice(),
+        Bound::Excluded(end) => key < end.as_slice(),
+    }
+}
+
+fn above(key: &[u8], start: &Bound<Vec<u8>>) -> bool {
+    match start {
+        Bound::Unbounded => true,
+        Bound::Included(start) => key >= start.as_slice(),
+        Bound::Excluded(start) => key > start.as_slice(),
+    }
+}

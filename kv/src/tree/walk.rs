@@ -1,0 +1,93 @@
+//! Every page of a tree, parents before children, in key order.
+
+use super::{DEPTH_MAX, Root, TOO_DEEP};
+use crate::error::Result;
+use crate::format::Node;
+use crate::store::{Link, PageRef, Pages, corrupt};
+
+/// One node on a walk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visit<'t> {
+    pub(crate) page: PageRef<'t>,
+    /// Steps from the root: 0 for the root itself.
+    pub(crate) depth: usize,
+    /// How many pages the node takes in the file; 0 for an inline bucket or a node in memory.
+    pub(crate) pages: u64,
+    /// The least key that the node may hold, and the key that all of its must be below.
+    pub(crate) bounds: (Option<&'t [u8]>, Option<&'t [u8]>),
+}
+
+#[derive(Debug)]
+struct Pending<'t> {
+    link: Link,
+    depth: usize,
+    bounds: (Option<&'t [u8]>, Option<&'t [u8]>),
+}
+
+/// A walk over one tree, without its nested buckets' trees. Memory is the siblings along one path.
+///
+/// After an error the walk goes on beside the page that was wrong. It ends after as many pages as the file has.
+#[derive(Debug)]
+pub(crate) struct Walk<'t> {
+    pages: Pages<'t>,
+    inline: Option<PageRef<'t>>,
+    pending: Vec<Pending<'t>>,
+    /// How many of them are children of the node visited last.
+    children: usize,
+    left: u64,
+}
+
+impl<'t> Walk<'t> {
+    pub(crate) fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
+        let mut walk = Self { pages, inline: None, pending: Vec::new(), children: 0, left: pages.nodes() };
+        match root {
+            Root::Link(link) => walk.pending.push(Pending { link, depth: 0, bounds: (None, None) }),
+            Root::Inline { leaf, home } => walk.inline = Some(PageRef { link: home, node: Node::Leaf(leaf) }),
+        }
+        walk
+    }
+
+    /// Leaves out what is below the node visited last.
+    pub(crate) fn skip_children(&mut self) {
+        self.pending.truncate(self.pending.len() - self.children);
+        self.children = 0;
+    }
+
+    fn visit(&mut self, Pending { link, depth, bounds }: Pending<'t>) -> Result<Visit<'t>> {
+        if depth >= DEPTH_MAX {
+            return Err(corrupt(link, TOO_DEEP));
+        }
+        let page = self.pages.node(link)?;
+        let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
+        if let Node::Branch(branch) = &page.node {
+            for index in (0..branch.count()).rev() {
+                let link = self.pages.child(link, branch, index)?;
+                let low = Some(page.located(branch.key(index))?);
+                let high =
+                    if index + 1 < branch.count() { Some(page.located(branch.key(index + 1))?) } else { bounds.1 };
+                self.pending.push(Pending { link, depth: depth + 1, bounds: (low, high) });
+                self.children += 1;
+            }
+        }
+        Ok(visit)
+    }
+}
+
+impl<'t> Iterator for Walk<'t> {
+    type Item = Result<Visit<'t>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(page) = self.inline.take() {
+            return Some(Ok(Visit { page, depth: 0, pages: 0, bounds: (None, None) }));
+        }
+        self.children = 0;
+        let pending = self.pending.pop()?;
+        if self.left == 0 {
+            let link = pending.link;
+            self.pending.clear();
+            return Some(Err(corrupt(link, "tree has more pages than the file: pages are shared")));
+        }
+        self.left -= 1;
+        Some(self.visit(pending))
+    }
+}
