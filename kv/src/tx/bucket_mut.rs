@@ -1,0 +1,245 @@
+//! A bucket, to change.
+
+use std::ops::RangeBounds;
+
+use super::bucket::{Bucket, Iter};
+use super::cursor::Cursor;
+use super::cursor_mut::CursorMut;
+use super::open_buckets::{BucketIndex, OpenBuckets, taken};
+use crate::error::{Error, Result};
+use crate::store::{Draft, Link};
+use crate::tree::{Root, find};
+use crate::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
+
+/// A bucket of a write transaction.
+///
+/// It borrows its transaction, so there is one at a time; asking for the same bucket again costs next to nothing. What
+/// [`get`](Self::get) returns borrows the `BucketMut`, so nothing can change under it.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let db = kv::Db::open(dir.path().join("bucket_mut.db"))?;
+/// db.update(|tx| {
+///     let mut orders = tx.create_bucket("orders")?;
+///     let number = orders.next_sequence()?;
+///     orders.put(number.to_be_bytes(), "two teapots")?;
+///     assert!(orders.delete(number.to_be_bytes())?);
+///     assert!(!orders.delete("never there")?);
+///     Ok::<_, kv::Error>(())
+/// })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct BucketMut<'t> {
+    draft: &'t mut Draft,
+    buckets: &'t mut OpenBuckets,
+    at: BucketIndex,
+}
+
+impl<'t> BucketMut<'t> {
+    /// The child bucket `name` of `parent`.
+    pub(super) fn child(
+        draft: &'t mut Draft,
+        buckets: &'t mut OpenBuckets,
+        parent: BucketIndex,
+        name: &[u8],
+    ) -> Result<Self> {
+        let at = buckets.open(draft, parent, name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })?;
+        Ok(Self { draft, buckets, at })
+    }
+
+    /// The bucket `at`, which is open.
+    pub(super) fn opened(draft: &'t mut Draft, buckets: &'t mut OpenBuckets, at: BucketIndex) -> Self {
+        Self { draft, buckets, at }
+    }
+
+    /// The nested bucket `name`, in place of this one: for following a path.
+    ///
+    /// # Errors
+    /// Those of [`bucket_mut`](Self::bucket_mut).
+    pub fn into_bucket_mut(self, name: impl AsRef<[u8]>) -> Result<Self> {
+        Self::child(self.draft, self.buckets, self.at, name.as_ref())
+    }
+
+    /// The bucket as it is now, to read.
+    #[must_use]
+    pub fn as_bucket(&self) -> Bucket<'_> {
+        Bucket::opened(self.draft.pages(), self.buckets, self.at)
+    }
+
+    /// The value of `key`; none if it is absent or names a bucket. O(log n).
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<&[u8]>> {
+        self.as_bucket().get(key)
+    }
+
+    /// Inserts or replaces the value of `key`. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::KeyRequired`], [`Error::KeyTooLarge`], [`Error::ValueTooLarge`]; [`Error::IncompatibleValue`] if `key`
+    /// names a bucket. The bucket is then as it was.
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        match key.len() {
+            0 => return Err(Error::KeyRequired),
+            len if len > MAX_KEY_SIZE => return Err(Error::KeyTooLarge { len }),
+            _ => {}
+        }
+        if value.len() > MAX_VALUE_SIZE {
+            return Err(Error::ValueTooLarge { len: value.len() });
+        }
+        self.buckets.tree(self.draft, self.at).put(key, value)
+    }
+
+    /// Removes `key`; says whether it was there. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::IncompatibleValue`] if `key` names a bucket.
+    pub fn delete(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
+        let key = key.as_ref();
+        match find(&self.draft.pages(), Root::Link(self.root()), key)? {
+            None => Ok(false),
+            Some((_, entry)) if entry.is_bucket() => {
+                Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: true })
+            }
+            Some(_) => self.buckets.tree(self.draft, self.at).delete(key),
+        }
+    }
+
+    /// The bucket's counter.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.buckets.get(self.at).sequence
+    }
+
+    /// Sets the bucket's counter.
+    pub fn set_sequence(&mut self, sequence: u64) -> Result<()> {
+        let bucket = self.buckets.get_mut(self.at);
+        bucket.sequence = sequence;
+        bucket.changed = true;
+        Ok(())
+    }
+
+    /// Adds one to the bucket's counter and returns it: 1 first. Numbers drawn by a transaction that is rolled back are
+    /// drawn again. After 2^64 - 1 it wraps around to 0, as bbolt's does.
+    pub fn next_sequence(&mut self) -> Result<u64> {
+        let next = self.sequence().wrapping_add(1);
+        self.set_sequence(next)?;
+        Ok(next)
+    }
+
+    /// The nested bucket `name`, to read. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Bucket<'_>> {
+        self.as_bucket().bucket(name)
+    }
+
+    /// The nested bucket `name`, to read, if there is one. O(log n).
+    pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Bucket<'_>>> {
+        self.as_bucket().get_bucket(name)
+    }
+
+    /// The nested bucket `name`, to change. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        BucketMut::child(self.draft, self.buckets, self.at, name.as_ref())
+    }
+
+    /// Creates the nested bucket `name`. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::KeyTooLarge`]; [`Error::IncompatibleValue`] if
+    /// `name` is a key.
+    pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create(self.draft, self.buckets, self.at, name.as_ref())
+    }
+
+    /// The nested bucket `name`, created if it is not there. O(log n).
+    pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create_if_absent(self.draft, self.buckets, self.at, name.as_ref())
+    }
+
+    /// Deletes the nested bucket `name` and everything in it. O(pages of the bucket).
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
+        let name = name.as_ref();
+        match self.buckets.delete(self.draft, self.at, name)? {
+            true => Ok(()),
+            false => Err(Error::BucketNotFound { name: name.to_vec() }),
+        }
+    }
+
+    /// A cursor to read with; it borrows the bucket, so nothing changes under it.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        self.as_bucket().cursor()
+    }
+
+    /// A cursor that can delete the item it is at.
+    #[must_use]
+    pub fn cursor_mut(&mut self) -> CursorMut<'_> {
+        CursorMut::new(BucketMut { draft: self.draft, buckets: self.buckets, at: self.at })
+    }
+
+    /// All items in key order, from either end.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        self.as_bucket().iter()
+    }
+
+    /// The items whose keys lie within `bounds`, from either end.
+    pub fn range<K: AsRef<[u8]>>(&self, bounds: impl RangeBounds<K>) -> Iter<'_> {
+        self.as_bucket().range(bounds)
+    }
+
+    /// How full a page is left when it is split, as a share from 0.1 to 1.0 (what is outside is brought to the nearest).
+    /// It holds for this bucket until the transaction ends, and is not stored.
+    ///
+    /// Left alone, a node that grew in key order stays full and any other is halved, which suits most loads. 1.0 suits
+    /// a load in key order into a bucket that is then only read.
+    pub fn set_fill_percent(&mut self, fill: f64) {
+        let fill = if fill.is_nan() { 0.5 } else { fill.clamp(0.1, 1.0) };
+        self.buckets.get_mut(self.at).fill = Some(fill);
+    }
+
+    fn root(&self) -> Link {
+        self.buckets.get(self.at).root
+    }
+}
+
+/// Creates the bucket `name` inside `parent`.
+pub(super) fn create<'t>(
+    draft: &'t mut Draft,
+    buckets: &'t mut OpenBuckets,
+    parent: BucketIndex,
+    name: &[u8],
+) -> Result<BucketMut<'t>> {
+    match name.len() {
+        0 => return Err(Error::BucketNameRequired),
+        len if len > MAX_KEY_SIZE => return Err(Error::KeyTooLarge { len }),
+        _ => {}
+    }
+    if let Some((_, entry)) = find(&draft.pages(), Root::Link(buckets.get(parent).root), name)? {
+        return Err(taken(name, &entry));
+    }
+    let at = buckets.create(draft, parent, name)?;
+    Ok(BucketMut { draft, buckets, at })
+}
+
+/// The bucket `name` inside `parent`, created if there is none.
+pub(super) fn create_if_absent<'t>(
+    draft: &'t mut Draft,
+    buckets: &'t mut OpenBuckets,
+    parent: BucketIndex,
+    name: &[u8],
+) -> Result<BucketMut<'t>> {
+    match buckets.open(draft, parent, name)? {
+        Some(at) => Ok(BucketMut { draft, buckets, at }),
+        None => create(draft, buckets, parent, name),
+    }
+}

@@ -1,0 +1,82 @@
+//! What all transactions of one open database share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use pagefile_std::PageStore;
+
+use super::batch::Queue;
+use super::published::Published;
+use super::readers::Readers;
+use super::seat::WriterSeat;
+use super::{Counters, Snapshot, Writer};
+
+/// How commits behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) read_only: bool,
+    /// Write the freelist with every commit; otherwise only when the database is closed.
+    pub(crate) freelist_every_commit: bool,
+    /// Bytes that the file may have at most.
+    pub(crate) max_size: Option<u64>,
+    /// Check the whole new state before each commit becomes visible.
+    pub(crate) strict: bool,
+}
+
+/// An open database, below its handle.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) store: Box<dyn PageStore>,
+    pub(crate) page_size: u32,
+    pub(crate) settings: Settings,
+    pub(crate) readers: Readers,
+    pub(crate) published: Published,
+    pub(crate) seat: WriterSeat,
+    pub(crate) queue: Queue,
+    pub(crate) counters: Counters,
+}
+
+impl Core {
+    /// `writer` is none for a database that is read-only.
+    pub(crate) fn new(
+        store: Box<dyn PageStore>,
+        page_size: u32,
+        settings: Settings,
+        snapshot: Snapshot,
+        writer: Option<Writer>,
+    ) -> Self {
+        let counters = Counters::default();
+        if let Some(writer) = &writer {
+            counters.note_freelist(&writer.freelist);
+        }
+        Self {
+            store,
+            page_size,
+            settings,
+            readers: Readers::new(),
+            published: Published::new(snapshot),
+            seat: WriterSeat::new(writer),
+            queue: Queue::default(),
+            counters,
+        }
+    }
+}
+
+/// How a transaction holds its database: by reference, which costs nothing, or by a share of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Handle<'db> {
+    Borrowed(&'db Core),
+    Shared(Arc<Core>),
+}
+
+impl Deref for Handle<'_> {
+    type Target = Core;
+
+    #[inline]
+    fn deref(&self) -> &Core {
+        match self {
+            Self::Borrowed(core) => core,
+            Self::Shared(core) => core,
+        }
+    }
+}

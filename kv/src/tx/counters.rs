@@ -1,0 +1,114 @@
+//! What has been done, counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::seat::AnyFreelist;
+
+/// What write transactions have done since the database was opened. All counts only grow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct TxStats {
+    /// Commits that changed something.
+    pub commits: u64,
+    /// Nodes written (a node with overflow counts once).
+    pub nodes: u64,
+    /// Pages allocated for them and for the freelist.
+    pub pages: u64,
+    /// Pages freed.
+    pub pages_freed: u64,
+    /// Nodes split.
+    pub splits: u64,
+    /// Nodes merged or removed because they were empty.
+    pub merges: u64,
+    /// Write calls for data pages (one can write many neighbouring pages).
+    pub writes: u64,
+    /// Bytes written, meta pages included.
+    pub bytes: u64,
+    /// Time spent merging, placing and patching nodes.
+    pub spill_time: Duration,
+    /// Time spent writing and syncing.
+    pub write_time: Duration,
+}
+
+impl TxStats {
+    /// What was done since `earlier` was taken.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            commits: self.commits - earlier.commits,
+            nodes: self.nodes - earlier.nodes,
+            pages: self.pages - earlier.pages,
+            pages_freed: self.pages_freed - earlier.pages_freed,
+            splits: self.splits - earlier.splits,
+            merges: self.merges - earlier.merges,
+            writes: self.writes - earlier.writes,
+            bytes: self.bytes - earlier.bytes,
+            spill_time: self.spill_time.saturating_sub(earlier.spill_time),
+            write_time: self.write_time.saturating_sub(earlier.write_time),
+        }
+    }
+}
+
+/// The counters behind the statistics. Only the writer changes them, anybody may read them.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    commits: AtomicU64,
+    nodes: AtomicU64,
+    pages: AtomicU64,
+    pages_freed: AtomicU64,
+    splits: AtomicU64,
+    merges: AtomicU64,
+    writes: AtomicU64,
+    bytes: AtomicU64,
+    spill_nanos: AtomicU64,
+    write_nanos: AtomicU64,
+    free_pages: AtomicU64,
+    pending_pages: AtomicU64,
+}
+
+impl Counters {
+    /// Adds what one commit did.
+    pub(crate) fn add(&self, commit: &TxStats) {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        for (counter, count) in [
+            (&self.commits, commit.commits),
+            (&self.nodes, commit.nodes),
+            (&self.pages, commit.pages),
+            (&self.pages_freed, commit.pages_freed),
+            (&self.splits, commit.splits),
+            (&self.merges, commit.merges),
+            (&self.writes, commit.writes),
+            (&self.bytes, commit.bytes),
+            (&self.spill_nanos, nanos(commit.spill_time)),
+            (&self.write_nanos, nanos(commit.write_time)),
+        ] {
+            counter.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn note_freelist(&self, freelist: &AnyFreelist) {
+        self.free_pages.store(freelist.free_pages(), Ordering::Relaxed);
+        self.pending_pages.store(freelist.pending_pages(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn free_and_pending(&self) -> (u64, u64) {
+        (self.free_pages.load(Ordering::Relaxed), self.pending_pages.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn tx_stats(&self) -> TxStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TxStats {
+            commits: get(&self.commits),
+            nodes: get(&self.nodes),
+            pages: get(&self.pages),
+            pages_freed: get(&self.pages_freed),
+            splits: get(&self.splits),
+            merges: get(&self.merges),
+            writes: get(&self.writes),
+            bytes: get(&self.bytes),
+            spill_time: Duration::from_nanos(get(&self.spill_nanos)),
+            write_time: Duration::from_nanos(get(&self.write_nanos)),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The buckets that a write transaction has opened, and what it has changed of them outside their trees.
+//!
+//! A bucket's header (root page and sequence) lies in a leaf of its parent. While the transaction runs, the header of
+//! an opened bucket is here, and the one in the parent's leaf is out of date; [`OpenBuckets::fold`] writes them back,
+//! deepest first, before the commit.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
+use crate::store::{Draft, ImageKind, Link, PageRef, Slot, corrupt};
+use crate::tree::{Root, Tree, Walk, find, merge_underfull};
+
+/// The number of an opened bucket. 0 is the root bucket.
+pub(crate) type BucketIndex = usize;
+
+/// The root bucket.
+pub(crate) const ROOT: BucketIndex = 0;
+
+/// An opened bucket.
+#[derive(Debug)]
+pub(crate) struct OpenBucket {
+    pub(crate) root: Link,
+    pub(crate) sequence: u64,
+    /// Whether the header in the parent's leaf, or the tree, is to be written back.
+    pub(crate) changed: bool,
+    pub(crate) fill: Option<f64>,
+    pub(crate) children: BTreeMap<Vec<u8>, BucketIndex>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct OpenBuckets(Vec<OpenBucket>);
+
+impl OpenBuckets {
+    pub(crate) fn new(root: Link, sequence: u64) -> Self {
+        Self(vec![OpenBucket::new(root, sequence)])
+    }
+
+    pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
+        &self.0[at]
+    }
+
+    pub(crate) fn get_mut(&mut self, at: BucketIndex) -> &mut OpenBucket {
+        &mut self.0[at]
+    }
+
+    /// Bucket `at` as a tree that can be changed; the bucket counts as changed.
+    pub(crate) fn tree<'a>(&'a mut self, draft: &'a mut Draft, at: BucketIndex) -> Tree<'a> {
+        let bucket = &mut self.0[at];
+        bucket.changed = true;
+        Tree { draft, root: &mut bucket.root, fill: bucket.fill }
+    }
+
+    /// The child bucket `name` of `parent`, opened; none where there is none. An inline bucket becomes a node of its own.
+    pub(crate) fn open(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<Option<BucketIndex>> {
+        if let Some(&open) = self.0[parent].children.get(name) {
+            return Ok(Some(open));
+        }
+        let pages = draft.pages();
+        let Some((page, entry)) = find(&pages, Root::Link(self.0[parent].root), name)? else { return Ok(None) };
+        if !entry.is_bucket() {
+            return Err(Error::IncompatibleValue { key: name.to_vec(), is_bucket: false });
+        }
+        let header = page.located(BucketHeader::parse(entry.value))?;
+        let root = if header.root == 0 {
+            let (at, len) = (page.link, entry.value.len());
+            // The inline page is copied out first: its bytes may lie in a node that moves when another is made.
+            let value = entry.value.to_vec();
+            let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
+            Link::to_slot(draft.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
+        } else {
+            pages.trusted(page.link, header.root)?
+        };
+        Ok(Some(self.insert(parent, name, OpenBucket::new(root, header.sequence))))
+    }
+
+    /// A new, empty bucket; the name must be free.
+    pub(crate) fn create(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<BucketIndex> {
+        // A placeholder with the size of an empty inline bucket, so that cursors meet the name already.
+        self.tree(draft, parent).put_bucket(name, &empty_inline())?;
+        let root = Link::to_slot(draft.create(ImageKind::Leaf));
+        let at = self.insert(parent, name, OpenBucket::new(root, 0));
+        self.0[at].changed = true;
+        Ok(at)
+    }
+
+    /// Deletes the child bucket `name` with all that is in it; false where there is none.
+    pub(crate) fn delete(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<bool> {
+        let Some(at) = self.open(draft, parent, name)? else { return Ok(false) };
+        self.discard(draft, at)?;
+        self.0[parent].children.remove(name);
+        self.tree(draft, parent).delete(name)
+    }
+
+    /// Hangs the child bucket `name` of `from` under `to`, with everything that this transaction did to it.
+    pub(crate) fn relocate(
+        &mut self,
+        draft: &mut Draft,
+        name: &[u8],
+        from: BucketIndex,
+        to: BucketIndex,
+    ) -> Result<()> {
+        let not_found = || Error::BucketNotFound { name: name.to_vec() };
+        let moved = self.open(draft, from, name)?.ok_or_else(not_found)?;
+        if from == to || self.contains(moved, to) {
+            return Err(Error::SameBuckets);
+        }
+        if let Some((_, entry)) = find(&draft.pages(), Root::Link(self.0[to].root), name)? {
+            return Err(taken(name, &entry));
+        }
+        self.tree(draft, to).put_bucket(name, &empty_inline())?;
+        self.tree(draft, from).delete(name)?;
+        self.0[from].children.remove(name);
+        self.0[to].children.insert(name.to_vec(), moved);
+        self.0[moved].changed = true;
+        Ok(())
+    }
+
+    /// Writes the headers of all changed buckets into their parents' leaves, deepest first, after merging what
+    /// deletions have left nearly empty. Buckets small enough become inline. Whether anything changed.
+    ///
+    /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
+    pub(crate) fn fold(&mut self, draft: &mut Draft) -> Result<bool> {
+        for at in self.deepest_first() {
+            for (name, child) in self.0[at].children.clone() {
+                if self.0[child].changed {
+                    let header = self.header(draft, child)?;
+                    self.tree(draft, at).put_bucket(&name, &header)?;
+                }
+            }
+            if self.0[at].changed
+                && draft.any_shrunk
+                && let Some(root) = self.0[at].root.slot()
+            {
+                merge_underfull(draft, root)?;
+            }
+        }
+        Ok(self.0[ROOT].changed)
+    }
+
+    /// The changed buckets whose roots are in memory, deepest first: what the commit places.
+    pub(crate) fn changed_roots(&self) -> Vec<(BucketIndex, Slot)> {
+        let changed = |at: BucketIndex| self.0[at].root.slot().filter(|_| self.0[at].changed).map(|slot| (at, slot));
+        self.deepest_first().into_iter().filter_map(changed).collect()
+    }
+
+    /// Puts page numbers in place of links into the headers, in their parents' leaves.
+    pub(crate) fn patch(&mut self, draft: &mut Draft, page_of: impl Fn(Slot) -> u64) -> Result<()> {
+        for at in self.deepest_first() {
+            for (name, child) in self.0[at].children.clone() {
+                let OpenBucket { root, sequence, changed, .. } = self.0[child];
+                if let (true, Some(slot)) = (changed, root.slot()) {
+                    let header = BucketHeader { root: page_of(slot), sequence };
+                    self.tree(draft, at).put_bucket(&name, &header.to_bytes())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
+    fn header(&mut self, draft: &mut Draft, at: BucketIndex) -> Result<Vec<u8>> {
+        let OpenBucket { root, sequence, .. } = self.0[at];
+        if let Some(slot) = root.slot().filter(|&slot| fits_inline(draft, slot)) {
+            let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
+            value.extend_from_slice(draft.image(slot).bytes());
+            draft.vacate(slot);
+            // Nothing is left to place; a page number 0 is never followed.
+            self.0[at].root = Link::from_raw(0);
+            return Ok(value);
+        }
+        Ok(BucketHeader { root: root.raw(), sequence }.to_bytes().to_vec())
+    }
+
+    /// Frees all pages of bucket `at` and of the buckets inside it.
+    fn discard(&mut self, draft: &mut Draft, at: BucketIndex) -> Result<()> {
+        for child in std::mem::take(&mut self.0[at].children) {
+            // Opened children know their trees better than the headers do.
+            self.discard_opened(draft, at, child)?;
+        }
+        discard_tree(draft, self.0[at].root)
+    }
+
+    fn discard_opened(&mut self, draft: &mut Draft, parent: BucketIndex, child: (Vec<u8>, BucketIndex)) -> Result<()> {
+        let (name, at) = child;
+        self.discard(draft, at)?;
+        self.tree(draft, parent).delete(&name)?;
+        Ok(())
+    }
+
+    /// Whether `inner` is `outer` or lies inside it.
+    fn contains(&self, outer: BucketIndex, inner: BucketIndex) -> bool {
+        outer == inner || self.0[outer].children.values().any(|&child| self.contains(child, inner))
+    }
+
+    fn insert(&mut self, parent: BucketIndex, name: &[u8], bucket: OpenBucket) -> BucketIndex {
+        let at = self.0.len();
+        self.0.push(bucket);
+        self.0[parent].children.insert(name.to_vec(), at);
+        at
+    }
+
+    /// Every opened bucket that still exists, children before parents.
+    fn deepest_first(&self) -> Vec<BucketIndex> {
+        let mut order = vec![ROOT];
+        let mut next = 0;
+        while let Some(&at) = order.get(next) {
+            order.extend(self.0[at].children.values());
+            next += 1;
+        }
+        order.reverse();
+        order
+    }
+}
+
+impl OpenBucket {
+    fn new(root: Link, sequence: u64) -> Self {
+        Self { root, sequence, changed: false, fill: None, children: BTreeMap::new() }
+    }
+}
+
+/// The error for a name that is taken already.
+pub(crate) fn taken(name: &[u8], entry: &LeafEntry<'_>) -> Error {
+    let name = name.to_vec();
+    if entry.is_bucket() {
+        Error::BucketExists { name }
+    } else {
+        Error::IncompatibleValue { key: name, is_bucket: false }
+    }
+}
+
+/// bbolt's rule: one leaf without buckets, not larger than a quarter of a page.
+fn fits_inline(draft: &Draft, slot: Slot) -> bool {
+    let image = draft.image(slot);
+    if image.is_branch() || image.size() > draft.page_size() / 4 {
+        return false;
+    }
+    match draft.pages().node(Link::to_slot(slot)) {
+        Ok(PageRef { node: Node::Leaf(leaf), .. }) => (0..leaf.count()).all(|index| !leaf.is_bucket(index)),
+        _ => false,
+    }
+}
+
+/// Frees all pages of a tree and of the buckets inside it, none of which is opened.
+fn discard_tree(draft: &mut Draft, root: Link) -> Result<()> {
+    let mut roots = vec![root];
+    let mut links = Vec::new();
+    let mut left = draft.pages().nodes();
+    while let Some(root) = roots.pop() {
+        let pages = draft.pages();
+        for visit in Walk::new(pages, Root::Link(root)) {
+            let page = visit?.page;
+            left = left.checked_sub(1).ok_or_else(|| corrupt(page.link, "buckets share pages"))?;
+            links.push(page.link);
+            let Node::Leaf(leaf) = &page.node else { continue };
+            for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
+                let header = page.located(BucketHeader::parse(page.entry(leaf, index)?.value))?;
+                if header.root != 0 {
+                    roots.push(pages.trusted(page.link, header.root)?);
+                }
+            }
+        }
+    }
+    links.into_iter().try_for_each(|link| draft.discard(link))
+}
+
+/// The value of an inline bucket with nothing in it.
+fn empty_inline() -> [u8; BUCKET_HEADER + PAGE_HEADER] {
+    let mut value = [0; BUCKET_HEADER + PAGE_HEADER];
+    let page = header_bytes(Header { id: 0, kind: Kind::Leaf, count: 0, overflow: 0 });
+    value[BUCKET_HEADER..].copy_from_slice(&page);
+    value
+}

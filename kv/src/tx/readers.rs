@@ -1,0 +1,178 @@
+//! Who is reading which state: a table of places, one a cache line or two, taken and left without a lock.
+//!
+//! A reader takes a place, writes there the transaction it sees, and then makes sure that this is still the newest one;
+//! the writer publishes a state first and looks at the table afterwards. With a full fence between the two steps on
+//! both sides, either the reader notices that it is late and begins again, or the writer sees it. So a page is handed
+//! out again only if no reader can see it.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+
+use freelist_core::TxId;
+
+use super::published::{Published, Snapshot};
+
+const VACANT: u64 = u64::MAX;
+
+/// Taken, but what its reader sees is not known yet: the writer takes it for the oldest state there is.
+const ARRIVING: u64 = 0;
+
+/// Places in the first chunk; each further chunk has twice as many as the one before.
+const FIRST: usize = 64;
+
+/// With 24 chunks there are a billion places: more than a process can have transactions.
+const CHUNKS: usize = 24;
+
+/// One reader's place, alone on its cache lines (two: processors fetch them in pairs).
+#[repr(align(128))]
+#[derive(Debug)]
+struct Place {
+    sees: AtomicU64,
+    /// How many transactions began here. Counted where no other processor writes.
+    begun: AtomicU64,
+}
+
+/// Which place a read transaction has taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    chunk: usize,
+    index: usize,
+}
+
+/// The table. Begin and end are a few atomic operations on a place that threads do not share.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    chunks: [OnceLock<Box<[Place]>>; CHUNKS],
+}
+
+thread_local! {
+    /// Where this thread looks first, so that threads keep out of each other's cache lines.
+    static PREFERRED: Cell<usize> = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Cell::new(NEXT.fetch_add(1, Ordering::Relaxed))
+    };
+}
+
+impl Readers {
+    pub(crate) fn new() -> Self {
+        let readers = Self { chunks: [const { OnceLock::new() }; CHUNKS] };
+        readers.chunk(0);
+        readers
+    }
+
+    /// Registers a reader of the newest published state, and returns that state.
+    #[inline]
+    pub(crate) fn enter(&self, published: &Published) -> (Ticket, Snapshot) {
+        let ticket = self.take();
+        let place = self.place(ticket);
+        loop {
+            let (snapshot, sequence) = published.read();
+            place.sees.store(snapshot.tx, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if published.unchanged(sequence) {
+                place.begun.fetch_add(1, Ordering::Relaxed);
+                return (ticket, snapshot);
+            }
+        }
+    }
+
+    /// The reader sees nothing any more.
+    #[inline]
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        self.place(ticket).sees.store(VACANT, Ordering::Release);
+    }
+
+    /// The states that are being read, for the writer, after it has published its last commit. In no order.
+    pub(crate) fn seen(&self, into: &mut Vec<TxId>) {
+        into.clear();
+        fence(Ordering::SeqCst);
+        for place in self.places() {
+            // Acquire: what a reader that has left did with its pages comes before they are used again.
+            let sees = place.sees.load(Ordering::Acquire);
+            if sees != VACANT {
+                into.push(TxId::new(sees));
+            }
+        }
+    }
+
+    /// Read transactions begun so far, and open now.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        self.places().fold((0, 0), |(begun, open), place| {
+            let occupied = place.sees.load(Ordering::Relaxed) != VACANT;
+            (begun + place.begun.load(Ordering::Relaxed), open + u64::from(occupied))
+        })
+    }
+
+    fn take(&self) -> Ticket {
+        let preferred = PREFERRED.get();
+        for chunk in 0..CHUNKS {
+            let places = self.chunk(chunk);
+            for probe in 0..places.len() {
+                let index = (preferred + probe) % places.len();
+                let sees = &places[index].sees;
+                let vacant = sees.load(Ordering::Relaxed) == VACANT;
+                if vacant && sees.compare_exchange(VACANT, ARRIVING, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    return Ticket { chunk, index };
+                }
+            }
+        }
+        unreachable!("a process has fewer than a billion transactions")
+    }
+
+    fn chunk(&self, chunk: usize) -> &[Place] {
+        self.chunks[chunk].get_or_init(|| {
+            let vacant = || Place { sees: AtomicU64::new(VACANT), begun: AtomicU64::new(0) };
+            (0..FIRST << chunk).map(|_| vacant()).collect()
+        })
+    }
+
+    fn place(&self, ticket: Ticket) -> &Place {
+        &self.chunk(ticket.chunk)[ticket.index]
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.chunks.iter().map_while(OnceLock::get).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(tx: u64) -> Snapshot {
+        Snapshot { tx, root: 3, root_sequence: 0, freelist: 2, high_water: 4 }
+    }
+
+    fn seen(readers: &Readers) -> Vec<u64> {
+        let mut seen = Vec::new();
+        readers.seen(&mut seen);
+        let mut seen: Vec<u64> = seen.into_iter().map(TxId::get).collect();
+        seen.sort_unstable();
+        seen
+    }
+
+    #[test]
+    fn the_table_knows_who_reads_what() {
+        let (readers, published) = (Readers::new(), Published::new(at(5)));
+        let (first, _) = readers.enter(&published);
+        published.publish(at(6));
+        let (second, snapshot) = readers.enter(&published);
+        assert_eq!(snapshot.tx, 6);
+        assert_eq!(seen(&readers), [5, 6]);
+        readers.leave(first);
+        assert_eq!(seen(&readers), [6]);
+        readers.leave(second);
+        assert_eq!(seen(&readers), []);
+        assert_eq!(readers.counts(), (2, 0));
+    }
+
+    #[test]
+    fn more_readers_than_places_get_more_places() {
+        let (readers, published) = (Readers::new(), Published::new(at(5)));
+        let tickets: Vec<Ticket> = (0..FIRST * 4).map(|_| readers.enter(&published).0).collect();
+        assert_eq!(seen(&readers).len(), FIRST * 4);
+        tickets.into_iter().for_each(|ticket| readers.leave(ticket));
+        assert_eq!(readers.counts(), (FIRST as u64 * 4, 0));
+    }
+}

@@ -1,0 +1,219 @@
+//! The write transaction: its life, and the buckets at the top.
+//!
+//! ```text
+//!            begin                 commit                              commit returns
+//!   (seat) ---------> open ---------------------> folded -> placed -> written -> synced -> meta written -> durable
+//!                      |  drop, rollback             |                                |
+//!                      v                             v NotCommitted                   v Unknown
+//!                  forgotten                 forgotten (after a failed write the store is poisoned)
+//! ```
+//! While it is open nothing of it is in the file, and forgetting it is dropping its [`Draft`].
+
+use std::fmt;
+
+use freelist_core::{PageId, TxId};
+
+use super::bucket_mut::{create, create_if_absent};
+use super::core::{Core, Handle};
+use super::open_buckets::{OpenBuckets, ROOT};
+use super::seat::Writer;
+use super::{Bucket, BucketMut, Cursor, commit};
+use crate::error::{Error, Result};
+use crate::store::{Draft, Link};
+
+/// The one transaction at a time that may change the database.
+///
+/// It sees its own changes; nobody else does before [`commit`](Self::commit) returns. Dropping it is a rollback.
+/// Changes are held in memory until then.
+pub struct WriteTx<'db> {
+    pub(super) draft: Draft,
+    pub(super) buckets: OpenBuckets,
+    writer: Option<Box<Writer>>,
+    hooks: Vec<Box<dyn FnOnce() + Send>>,
+    id: u64,
+    core: Handle<'db>,
+}
+
+impl fmt::Debug for WriteTx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTx").field("id", &self.id).field("hooks", &self.hooks.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'db> WriteTx<'db> {
+    /// Waits for the writer's seat.
+    pub(crate) fn begin(core: Handle<'db>) -> Result<Self> {
+        let mut writer = seat(&core)?;
+        let buffers = std::mem::take(&mut writer.buffers);
+        // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
+        // nothing but its transaction, and one reference count is nothing to a writer.
+        let draft = Draft::new(core.store.view_owned(), core.page_size, writer.meta.high_water, buffers);
+        let buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
+        let last = writer.meta.tx;
+        let mut tx = Self { draft, buckets, writer: Some(writer), hooks: Vec::new(), id: last, core };
+        // From here on an error drops `tx`, which gives the seat back.
+        tx.id = last
+            .checked_add(1)
+            .ok_or(Error::Corrupt { page: PageId::new(last & 1), what: "transaction ids are used up" })?;
+        tx.release_unseen()?;
+        Ok(tx)
+    }
+
+    /// Pages that no reader can see any more become free.
+    fn release_unseen(&mut self) -> Result<()> {
+        let mut seen = Vec::new();
+        self.core.readers.seen(&mut seen);
+        if let Some(writer) = &mut self.writer {
+            writer.freelist.release_unseen(&seen)?;
+        }
+        Ok(())
+    }
+
+    /// The number that this transaction's state will have.
+    #[must_use]
+    pub const fn id(&self) -> TxId {
+        TxId::new(self.id)
+    }
+
+    /// Bytes of the file up to the high-water mark, before this transaction.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.draft.high_water() * self.draft.page_size() as u64
+    }
+
+    /// The bucket that holds all others, to read.
+    #[must_use]
+    pub fn root(&self) -> Bucket<'_> {
+        Bucket::opened(self.draft.pages(), &self.buckets, ROOT)
+    }
+
+    /// The bucket that holds all others, to change. Only buckets belong into it.
+    pub(crate) fn root_mut(&mut self) -> BucketMut<'_> {
+        BucketMut::opened(&mut self.draft, &mut self.buckets, ROOT)
+    }
+
+    /// The top-level bucket `name`, to read. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`].
+    pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Bucket<'_>> {
+        self.root().bucket(name)
+    }
+
+    /// The top-level bucket `name`, if there is one. O(log n).
+    pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Bucket<'_>>> {
+        self.root().get_bucket(name)
+    }
+
+    /// The top-level buckets with their names, in name order.
+    pub fn buckets(&self) -> impl Iterator<Item = Result<(&[u8], Bucket<'_>)>> {
+        self.root().buckets()
+    }
+
+    /// A cursor over the names of the top-level buckets.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        self.root().cursor()
+    }
+
+    /// The top-level bucket `name`, to change. O(log n), O(1) when it was opened before.
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`].
+    pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        BucketMut::child(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+    }
+
+    /// Creates the top-level bucket `name`. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::KeyTooLarge`].
+    pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+    }
+
+    /// The top-level bucket `name`, created if it is not there. O(log n).
+    pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create_if_absent(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+    }
+
+    /// Deletes the top-level bucket `name` and everything in it. O(pages of the bucket).
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`].
+    pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
+        let name = name.as_ref();
+        match self.buckets.delete(&mut self.draft, ROOT, name)? {
+            true => Ok(()),
+            false => Err(Error::BucketNotFound { name: name.to_vec() }),
+        }
+    }
+
+    /// Moves the bucket `name` from the bucket at the path `from` into the one at `to`; an empty path is the top level.
+    /// Whatever this transaction did to it moves along. O(log n), whatever the bucket's size.
+    ///
+    /// # Errors
+    /// [`Error::BucketNotFound`]; [`Error::BucketExists`] or [`Error::IncompatibleValue`] if the name is taken at the
+    /// target; [`Error::SameBuckets`] if source and target are one, or the target lies inside what is moved.
+    pub fn move_bucket(&mut self, name: impl AsRef<[u8]>, from: &[&[u8]], to: &[&[u8]]) -> Result<()> {
+        let (from, to) = (self.descend(from)?, self.descend(to)?);
+        self.buckets.relocate(&mut self.draft, name.as_ref(), from, to)
+    }
+
+    /// Runs `hook` after this transaction is durable, when the next writer may already have begun. Never after a rollback.
+    pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.hooks.push(Box::new(hook));
+    }
+
+    /// Makes all changes durable and visible, or none.
+    ///
+    /// The pages are written and synced before the meta page that names them, and that is synced before anybody sees
+    /// the new state. A transaction that changed nothing writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotCommitted`]: the state before stands. [`Error::Unknown`]: the last sync failed, opening the file
+    /// again decides. After a failed write or sync this handle answers further writes with [`Error::Poisoned`].
+    pub fn commit(mut self) -> Result<()> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        commit::commit(&self.core, writer, &mut self.draft, &mut self.buckets, self.id)?;
+        let hooks = std::mem::take(&mut self.hooks);
+        drop(self);
+        hooks.into_iter().for_each(|hook| hook());
+        Ok(())
+    }
+
+    /// Forgets all changes, as dropping does.
+    pub fn rollback(self) {}
+
+    fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
+        path.iter().try_fold(ROOT, |at, name| {
+            self.buckets.open(&mut self.draft, at, name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })
+        })
+    }
+}
+
+impl Drop for WriteTx<'_> {
+    fn drop(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            writer.buffers = self.draft.take_buffers();
+            self.core.seat.give_back(writer);
+        }
+    }
+}
+
+/// The writer, unless there can be none.
+fn seat(core: &Core) -> Result<Box<Writer>> {
+    let refused = || {
+        if core.settings.read_only {
+            return Err(Error::ReadOnly);
+        }
+        if core.store.poisoned() { Err(Error::Poisoned) } else { Ok(()) }
+    };
+    refused()?;
+    let writer = core.seat.take();
+    if let Err(error) = refused() {
+        core.seat.give_back(writer);
+        return Err(error);
+    }
+    Ok(writer)
+}
