@@ -1,0 +1,80 @@
+//! Hot copies of a state.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use freelist_core::PageId;
+
+use crate::error::{Error, Result};
+use crate::format::Meta;
+use crate::tx::ReadTx;
+
+impl ReadTx<'_> {
+    /// Writes this state to `target` as a whole database file, free pages included, and returns its length in bytes.
+    ///
+    /// Writers go on meanwhile. bbolt and etcd open the copy, and so does this library. As in bbolt's copies, page 0
+    /// holds the meta of this state and page 1 the same with the transaction id before.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] if `target` fails, [`Error::Store`] if the file cannot be read.
+    pub fn write_to(&self, target: &mut impl Write) -> Result<u64> {
+        const PIECE: u64 = 1 << 20;
+        let (core, snapshot) = (self.core(), self.snapshot());
+        let size = u64::from(core.page_size);
+        let written = |source| Error::Stream { what: "write the copy", source };
+        for (slot, tx) in [(0, snapshot.tx), (1, snapshot.tx.saturating_sub(1))] {
+            let meta = Meta {
+                page_size: core.page_size,
+                flags: 0,
+                root: snapshot.root,
+                root_sequence: snapshot.root_sequence,
+                freelist: snapshot.freelist,
+                high_water: snapshot.high_water,
+                tx,
+            };
+            let mut page = vec![0; core.page_size as usize];
+            meta.write(slot, &mut page);
+            target.write_all(&page).map_err(written)?;
+        }
+        let (mut at, end) = (2 * size, self.size());
+        let mut piece = Vec::new();
+        while at < end {
+            let len = PIECE.min(end - at);
+            piece.resize(usize::try_from(len).unwrap_or(0), 0);
+            // By position and not through the map: free pages may be written at this moment.
+            core.store.read_at(at, &mut piece)?;
+            target.write_all(&piece).map_err(written)?;
+            at += len;
+        }
+        Ok(end)
+    }
+
+    /// Writes this state to a new file: after a crash it is there as a whole, or not at all. Returns its length in
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is a file of this name already, or none can be made.
+    pub fn copy_file(&self, path: impl AsRef<Path>) -> Result<u64> {
+        let mut copied = Ok(0);
+        let made = pagefile_std::create_whole(path.as_ref(), &mut |file| {
+            let mut file = io::BufWriter::new(file);
+            copied = self.write_to(&mut file);
+            match &copied {
+                Ok(_) => file.flush(),
+                Err(_) => Err(io::Error::other("the copy was not finished")),
+            }
+        });
+        match (copied, made) {
+            (Ok(len), Ok(())) => Ok(len),
+            (Err(Error::Stream { source, .. }), _) => Err(Error::Stream { what: "write the copy", source }),
+            (Err(error), _) => Err(error),
+            (_, Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// The page that this state's root bucket starts at.
+    #[must_use]
+    pub fn root_page(&self) -> PageId {
+        PageId::new(self.snapshot().root)
+    }
+}

@@ -1,0 +1,183 @@
+//! Opening: find the state that counts, make sure that it is on the disk, find the free pages.
+//!
+//! Nothing is replayed. Of the two metas the valid one with the larger transaction id wins. Before anything else is
+//! written it is *sealed*: written again where it was found and synced. After a kill or a failed sync the winner may
+//! live in the page cache alone; building on it as if it were durable would overwrite pages of the only state that the
+//! disk has.
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+
+use freelist_core::{Freelist, PageId};
+use pagefile_std::{PageFile, PageStore};
+
+use super::free_pages;
+use super::handle::Db;
+use super::options::{FreelistSync, Options};
+use crate::error::{Error, Result};
+use crate::format::{Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, freelist_image, set_header};
+use crate::store::Pages;
+use crate::tx::{Core, Settings, Snapshot, Writer};
+
+pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
+    let file = if options.create {
+        PageFile::open_or_create(path, &options.file, &mut || first_pages(options.page_size))?
+    } else {
+        PageFile::open(path, &options.file)?
+    };
+    let path = file.path().to_path_buf();
+    open_store(Box::new(file), options, Some(path))
+}
+
+pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Option<PathBuf>) -> Result<Db> {
+    let read_only = options.file.read_only;
+    if store.len() == 0 && !read_only {
+        let bytes = first_pages(options.page_size);
+        store.grow(bytes.len() as u64)?;
+        store.write_at(0, &[IoSlice::new(&bytes)])?;
+        store.sync()?;
+    }
+    let found = winner(&*store)?;
+    believable(&found.meta, store.len())?;
+    if !read_only {
+        seal(&*store, &found)?;
+        if options.initial_size > store.len() {
+            store.grow(options.initial_size)?;
+        }
+    }
+    let meta = found.meta;
+    let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, meta, options)?) };
+    let settings = Settings {
+        read_only,
+        freelist_every_commit: options.freelist_sync == FreelistSync::Every,
+        max_size: options.max_size,
+        strict: options.strict,
+    };
+    let core = Core::new(store, meta.page_size, settings, Snapshot::from(&meta), writer);
+    Ok(Db::new(core, path, options))
+}
+
+/// The four pages of a new database: two metas, an empty freelist, an empty leaf.
+fn first_pages(page_size: u32) -> Vec<u8> {
+    let size = page_size as usize;
+    let mut bytes = vec![0; size * 4];
+    let (metas, pages) = bytes.split_at_mut(size * 2);
+    for (tx, page) in (0..).zip(metas.chunks_exact_mut(size)) {
+        let meta = Meta { page_size, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx };
+        meta.write(tx, page);
+    }
+    let (freelist, leaf) = pages.split_at_mut(size);
+    freelist_image(freelist, 2, 0, 0, std::iter::empty());
+    set_header(leaf, Header { id: 3, kind: Kind::Leaf, count: 0, overflow: 0 });
+    bytes
+}
+
+/// A valid meta, and the page it was found in.
+struct Found {
+    meta: Meta,
+    slot: u64,
+}
+
+/// Of the two metas, the valid one with the larger transaction id.
+///
+/// The transaction id decides and never the slot: in a copy made by a backup the two are swapped. The second meta is
+/// where the page size puts it; if the first is damaged, that is looked for at every size there can be.
+fn winner(store: &dyn PageStore) -> Result<Found> {
+    let first = read_meta(store, 0)?;
+    if let Ok(meta) = first {
+        let found = Found { meta, slot: 0 };
+        return Ok(match read_meta(store, meta.page_size.into())? {
+            Ok(second) if second.page_size == meta.page_size && newer(&second, &meta) => {
+                Found { meta: second, slot: 1 }
+            }
+            _ => found,
+        });
+    }
+    let mut second = Err(MetaError::NotAMeta);
+    for shift in 9..=24u32 {
+        let size = 1 << shift;
+        match read_meta(store, size)? {
+            Ok(meta) if u64::from(meta.page_size) == size => return Ok(Found { meta, slot: 1 }),
+            Err(error) if error != MetaError::NotAMeta => second = Err(error),
+            _ => {}
+        }
+    }
+    Err(refusal([first, second]))
+}
+
+/// Whether `second`, the meta of page 1, is to be preferred. Of two with one transaction id, the one in its own slot.
+fn newer(second: &Meta, first: &Meta) -> bool {
+    second.tx > first.tx || (second.tx == first.tx && second.slot() == 1)
+}
+
+/// The meta at byte `at`, read past the map, which may show what another process is writing.
+fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> {
+    if at.saturating_add(META_BYTES as u64) > store.len() {
+        return Ok(Err(MetaError::NotAMeta));
+    }
+    let mut bytes = [0; META_BYTES];
+    store.read_at(at, &mut bytes)?;
+    Ok(Meta::parse(&bytes))
+}
+
+/// The error for a file without a valid meta: the one that tells most.
+fn refusal(metas: [Result<Meta, MetaError>; 2]) -> Error {
+    let errors = metas.map(|meta| meta.err().unwrap_or(MetaError::NotAMeta));
+    for error in errors {
+        match error {
+            MetaError::ByteSwapped => return Error::ByteSwapped,
+            MetaError::Version(found) => return Error::VersionMismatch { found },
+            MetaError::PageSize(_) => {
+                return Error::Corrupt { page: PageId::new(0), what: "page size is not one that can be" };
+            }
+            MetaError::Checksum | MetaError::NotAMeta => {}
+        }
+    }
+    if errors.contains(&MetaError::Checksum) { Error::ChecksumMismatch } else { Error::NotADatabase }
+}
+
+/// What a meta with the right checksum still may not say.
+fn believable(meta: &Meta, len: u64) -> Result<()> {
+    let wrong = |what| Err(Error::Corrupt { page: PageId::new(meta.slot()), what });
+    match meta.high_water.checked_mul(meta.page_size.into()) {
+        Some(expected) if expected > len => return Err(Error::Truncated { expected, found: len }),
+        Some(_) => {}
+        None => return wrong("high-water mark is beyond what a file can hold"),
+    }
+    if meta.root < 2 || meta.root >= meta.high_water {
+        return wrong("root page is beyond the high-water mark");
+    }
+    if meta.freelist != NO_FREELIST && (meta.freelist < 2 || meta.freelist >= meta.high_water) {
+        return wrong("freelist page is beyond the high-water mark");
+    }
+    Ok(())
+}
+
+/// Makes the winning meta durable before anything is built on it.
+///
+/// If it was not in the slot of its transaction, it is written there as well: the next commit writes the other slot, and
+/// must not find the only valid meta there.
+fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
+    let page_size = found.meta.page_size;
+    let mut page = vec![0; page_size as usize];
+    let slots = [Some(found.slot), Some(found.meta.slot()).filter(|&slot| slot != found.slot)];
+    for slot in slots.into_iter().flatten() {
+        found.meta.write(slot, &mut page);
+        store.write_at(slot * u64::from(page_size), &[IoSlice::new(&page)])?;
+        store.sync()?;
+    }
+    Ok(())
+}
+
+/// What a writer begins with: the free pages, from the file's list or by looking which pages are not used.
+fn writer(store: &dyn PageStore, meta: Meta, options: &Options) -> Result<Writer> {
+    let view = store.view();
+    let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
+    let mut freelist = Freelist::new(options.freelist.create());
+    let listed = free_pages::stored(pages, &meta);
+    let stored = listed.and_then(|(stored, spans)| freelist.load(spans).is_ok().then_some(stored));
+    if stored.is_none() {
+        freelist.load(free_pages::unused(pages, &meta)?)?;
+    }
+    Ok(Writer { meta, freelist, stored, buffers: Vec::new() })
+}

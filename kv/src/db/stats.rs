@@ -1,0 +1,145 @@
+//! Figures about a database and its buckets.
+
+use crate::error::Result;
+use crate::format::Node;
+use crate::tree::{Root, Walk};
+use crate::tx::{Bucket, Core, TxStats};
+
+/// Figures about an open database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Pages that the next write transaction can use.
+    pub free_pages: u64,
+    /// Pages that become free when nobody can see them any more.
+    pub pending_pages: u64,
+    /// Bytes of free and pending pages.
+    pub free_bytes: u64,
+    /// Bytes that the list of them takes when it is written.
+    pub freelist_bytes: u64,
+    /// Read transactions begun.
+    pub read_tx_begun: u64,
+    /// Read transactions open now.
+    pub read_tx_open: u64,
+    /// What write transactions have done.
+    pub tx: TxStats,
+}
+
+impl Stats {
+    pub(super) fn of(core: &Core) -> Self {
+        let (free_pages, pending_pages) = core.counters.free_and_pending();
+        let (read_tx_begun, read_tx_open) = core.readers.counts();
+        let listed = free_pages + pending_pages;
+        Self {
+            free_pages,
+            pending_pages,
+            free_bytes: listed * u64::from(core.page_size),
+            freelist_bytes: crate::format::freelist_len(listed),
+            read_tx_begun,
+            read_tx_open,
+            tx: core.counters.tx_stats(),
+        }
+    }
+}
+
+/// Figures about a bucket and all buckets inside it, as bbolt's `BucketStats`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct BucketStats {
+    /// Branch pages.
+    pub branch_pages: u64,
+    /// Further pages of branches larger than a page.
+    pub branch_overflow_pages: u64,
+    /// Leaf pages.
+    pub leaf_pages: u64,
+    /// Further pages of leaves larger than a page.
+    pub leaf_overflow_pages: u64,
+    /// Keys, nested buckets among them.
+    pub keys: u64,
+    /// Levels of the deepest tree.
+    pub depth: u64,
+    /// Bytes allocated for branches.
+    pub branch_bytes: u64,
+    /// Bytes of them in use.
+    pub branch_bytes_used: u64,
+    /// Bytes allocated for leaves.
+    pub leaf_bytes: u64,
+    /// Bytes of them in use.
+    pub leaf_bytes_used: u64,
+    /// Buckets, this one included.
+    pub buckets: u64,
+    /// Buckets that have no page of their own.
+    pub inline_buckets: u64,
+    /// Bytes that these take within leaves.
+    pub inline_bytes_used: u64,
+}
+
+impl BucketStats {
+    /// Adds the figures of another bucket.
+    pub fn add(&mut self, other: &Self) {
+        self.branch_pages += other.branch_pages;
+        self.branch_overflow_pages += other.branch_overflow_pages;
+        self.leaf_pages += other.leaf_pages;
+        self.leaf_overflow_pages += other.leaf_overflow_pages;
+        self.keys += other.keys;
+        self.depth = self.depth.max(other.depth);
+        self.branch_bytes += other.branch_bytes;
+        self.branch_bytes_used += other.branch_bytes_used;
+        self.leaf_bytes += other.leaf_bytes;
+        self.leaf_bytes_used += other.leaf_bytes_used;
+        self.buckets += other.buckets;
+        self.inline_buckets += other.inline_buckets;
+        self.inline_bytes_used += other.inline_bytes_used;
+    }
+}
+
+impl Bucket<'_> {
+    /// Figures about this bucket and all inside it. O(pages of the bucket).
+    pub fn stats(&self) -> Result<BucketStats> {
+        let mut stats = BucketStats::default();
+        let mut buckets = vec![*self];
+        while let Some(bucket) = buckets.pop() {
+            stats.add(&own_stats(&bucket, &mut buckets)?);
+        }
+        Ok(stats)
+    }
+}
+
+/// The figures of one bucket's own tree; the buckets inside it are added to `nested`.
+fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<BucketStats> {
+    let (pages, root) = bucket.tree();
+    let page_size = u64::from(pages.page_size());
+    let mut stats = BucketStats { buckets: 1, ..BucketStats::default() };
+    let inline = matches!(root, Root::Inline { .. });
+    for visit in Walk::new(pages, root) {
+        let visit = visit?;
+        let used = visit.page.located(visit.page.node.packed_size())? as u64;
+        stats.depth = stats.depth.max(visit.depth as u64 + 1);
+        // A node in memory has no pages yet: it is counted as what it will take.
+        let count = if visit.pages == 0 { used.div_ceil(page_size) } else { visit.pages };
+        match &visit.page.node {
+            Node::Branch(_) => {
+                stats.branch_pages += 1;
+                stats.branch_overflow_pages += count - 1;
+                stats.branch_bytes_used += used;
+            }
+            Node::Leaf(leaf) => {
+                stats.keys += leaf.count() as u64;
+                for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
+                    nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
+                }
+                if inline {
+                    stats.inline_buckets = 1;
+                    stats.inline_bytes_used = used;
+                    continue;
+                }
+                stats.leaf_pages += 1;
+                stats.leaf_overflow_pages += count - 1;
+                stats.leaf_bytes_used += used;
+            }
+        }
+    }
+    stats.branch_bytes = (stats.branch_pages + stats.branch_overflow_pages) * page_size;
+    stats.leaf_bytes = (stats.leaf_pages + stats.leaf_overflow_pages) * page_size;
+    Ok(stats)
+}
