@@ -19,13 +19,47 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::lock::failed;
+use crate::lock::{failed, sync_directory};
 use crate::{Operation, StoreError};
+
+/// Makes a new file of what `fill` writes, durably: a power cut leaves no file of this name or the whole one. For
+/// backups and the like, which stream what would not fit into memory.
+///
+/// # Errors
+/// [`StoreError::Io`] with [`Operation::Create`], of kind `AlreadyExists` if there is a file of this name, which then
+/// is as it was; or with what `fill` answered, or if it wrote nothing.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("copy");
+/// pagefile_std::create_whole(&path, &mut |file| std::io::Write::write_all(file, b"all of it"))?;
+/// assert!(pagefile_std::create_whole(&path, &mut |file| std::io::Write::write_all(file, b"again")).is_err());
+/// assert_eq!(std::fs::read(&path)?, b"all of it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
+    let exists = || failed(Operation::Create, path, io::ErrorKind::AlreadyExists.into());
+    // Before all the work; what counts is the link at the end.
+    if path.try_exists().map_err(|source| failed(Operation::Create, path, source))? {
+        return Err(exists());
+    }
+    let temporary = Temporary::write(path, true, None, fill)?;
+    match fs::hard_link(&temporary.path, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists()),
+        Err(_) => {
+            // No hard links here: claim the name, then replace what claims it.
+            create_new(path, None).map_err(|source| failed(Operation::Create, path, source))?;
+            fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))?;
+        }
+        Ok(()) => {}
+    }
+    sync_directory(path)
+}
 
 /// Gives the name to a new file with these bytes, or leaves it to the file that has it already.
 /// Where there are no hard links, an empty file has the name afterwards.
 pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
-    let temporary = Temporary::write(path, bytes, sync, None)?;
+    let temporary = Temporary::write(path, sync, None, &mut |file| file.write_all(bytes))?;
     let claimed = fs::hard_link(&temporary.path, path).or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Err(error),
         _ => create_new(path, None).map(drop),
@@ -40,7 +74,7 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Store
 /// new one has the empty one's permissions.
 pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
     let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
-    let temporary = Temporary::write(path, bytes, sync, Some(&permissions))?;
+    let temporary = Temporary::write(path, sync, Some(&permissions), &mut |file| file.write_all(bytes))?;
     fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))
 }
 
@@ -53,14 +87,10 @@ impl Temporary {
     /// Writes it, next to `target`.
     fn write(
         target: &Path,
-        bytes: &[u8],
         sync: bool,
         permissions: Option<&Permissions>,
+        fill: &mut dyn FnMut(&mut File) -> io::Result<()>,
     ) -> Result<Temporary, StoreError> {
-        if bytes.is_empty() {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "no first bytes were given");
-            return Err(failed(Operation::Create, target, source));
-        }
         loop {
             let random = RandomState::new().hash_one(target);
             let name = format!(".pagefile-{}-{random:016x}.new", process::id());
@@ -71,8 +101,11 @@ impl Temporary {
             };
             // From here on it is removed whatever happens.
             let temporary = Temporary { path };
-            return file
-                .write_all(bytes)
+            return fill(&mut file)
+                .and_then(|()| match file.metadata()?.len() {
+                    0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "no bytes were given")),
+                    _ => Ok(()),
+                })
                 .and_then(|()| if sync { file.sync_all() } else { Ok(()) })
                 .map(|()| temporary)
                 .map_err(|source| failed(Operation::Create, target, source));

@@ -59,10 +59,15 @@ mod mem;
 mod options;
 mod page_file;
 mod position;
+#[cfg(any(feature = "conformance", feature = "sim"))]
+mod random;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod store;
 #[allow(unsafe_code, reason = "system calls that std lacks")]
 mod sys;
 
+pub use create::create_whole;
 pub use error::{Operation, StoreError};
 pub use latch::Latch;
 pub use map::Map;
