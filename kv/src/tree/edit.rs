@@ -1,10 +1,11 @@
 //! Put and delete.
 
 use super::path::Path;
+use super::split::{split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
 use crate::format::BUCKET_FLAG;
-use crate::store::{Draft, Link, Slot};
+use crate::store::{Draft, Link};
 
 /// One tree of a draft, changeable.
 #[derive(Debug)]
@@ -68,43 +69,11 @@ impl Tree<'_> {
                 continue;
             }
             if depth == 0 {
-                self.push_root_down(slot, path.last);
+                split_root(self.draft, slot, self.fill, path.last);
             } else {
                 let (parent, index) = path.step(depth - 1);
-                self.split_child(parent, index, path.last);
+                split_child(self.draft, parent, index, self.fill, path.last);
             }
-        }
-    }
-
-    fn push_root_down(&mut self, root: Slot, mut last: bool) {
-        let page_size = self.draft.page_size();
-        while self.draft.image(root).is_overfull(page_size) {
-            let below = self.draft.push_down(root);
-            let key = self.draft.image(below).key(0).to_vec();
-            self.draft.image_mut(root).insert_branch(0, &key, Link::to_slot(below).raw());
-            self.split_child(root, 0, last);
-            last = false;
-        }
-    }
-
-    /// Splits child `index` of `parent` until no part is larger than a page that can be smaller.
-    fn split_child(&mut self, parent: Slot, mut index: usize, last: bool) {
-        let page_size = self.draft.page_size();
-        let mut parts = 1;
-        while parts > 0 {
-            let raw = self.draft.image(parent).child(index);
-            let Some(child) = Link::from_raw(raw).slot() else { return };
-            let image = self.draft.image(child);
-            if !image.is_overfull(page_size) {
-                index += 1;
-                parts -= 1;
-                continue;
-            }
-            let cut = image.split_point(page_size, self.fill, last && parts == 1);
-            let upper = self.draft.split(child, cut);
-            let key = self.draft.image(upper).key(0).to_vec();
-            self.draft.image_mut(parent).insert_branch(index + 1, &key, Link::to_slot(upper).raw());
-            parts += 1;
         }
     }
 }

@@ -1,17 +1,46 @@
-//! Joining nodes that deletions have left nearly empty, before the commit gives them pages.
+//! After deletions, before the commit gives nodes their pages: nodes that are nearly empty are joined, and parents are
+//! told the first keys of their children.
 
+use super::split::{split_child, split_root};
 use crate::error::Result;
 use crate::format::PAGE_HEADER;
 use crate::store::{Draft, ImageKind, Link, Slot};
 
-/// Merges, below `root`, every changed node that lost elements and takes less than a quarter of a page with a
-/// neighbour, if both fit into one page. Empty nodes go, and a root with one child becomes that child.
+/// Brings the changed nodes below `root` into the shape that a file may have.
+///
+/// Every changed node that lost elements and takes less than a quarter of a page is merged with a neighbour, if both
+/// fit into one page. Empty nodes go, and a root with one child becomes that child. Then every branch gets as its keys
+/// the first keys of its children, exactly: bbolt finds a child in its parent by that key, and would list the child
+/// twice if it were another.
 ///
 /// Only changed nodes are looked at; a neighbour that joins is copied for it. Recursion goes down changed nodes, whose
 /// depth the descents that changed them have bounded.
-pub(crate) fn merge_underfull(draft: &mut Draft, root: Slot) -> Result<()> {
+pub(crate) fn tidy_after_deletes(draft: &mut Draft, root: Slot, fill: Option<f64>) -> Result<()> {
     merge_below(draft, root)?;
-    collapse_root(draft, root)
+    collapse_root(draft, root)?;
+    settle_keys(draft, root, fill);
+    split_root(draft, root, fill, false);
+    Ok(())
+}
+
+/// First keys of children into their parents, from the leaves up. A longer key may make a branch too large.
+fn settle_keys(draft: &mut Draft, parent: Slot, fill: Option<f64>) {
+    if !draft.image(parent).is_branch() {
+        return;
+    }
+    let mut index = 0;
+    while index < draft.image(parent).count() {
+        let Some(slot) = child(draft, parent, index).slot() else {
+            index += 1;
+            continue;
+        };
+        settle_keys(draft, slot, fill);
+        if draft.image(slot).key(0) != draft.image(parent).key(index) {
+            let key = draft.image(slot).key(0).to_vec();
+            draft.image_mut(parent).replace_key(index, &key);
+        }
+        index += split_child(draft, parent, index, fill, false);
+    }
 }
 
 fn merge_below(draft: &mut Draft, parent: Slot) -> Result<()> {
@@ -23,8 +52,13 @@ fn merge_below(draft: &mut Draft, parent: Slot) -> Result<()> {
             merge_below(draft, child)?;
         }
     }
+    merge_children(draft, parent)
+}
+
+/// Merges among the children of one branch, which are in shape below themselves.
+fn merge_children(draft: &mut Draft, parent: Slot) -> Result<()> {
     let mut index = 0;
-    while index < draft.image(parent).count() {
+    while draft.image(parent).is_branch() && index < draft.image(parent).count() {
         match child(draft, parent, index).slot() {
             Some(slot) if wants_merge(draft, slot) => index = merge_child(draft, parent, index, slot)?,
             _ => index += 1,
@@ -41,27 +75,43 @@ fn merge_child(draft: &mut Draft, parent: Slot, index: usize, slot: Slot) -> Res
         draft.merges += 1;
         return Ok(index);
     }
-    let size = draft.image(slot).size();
-    if index > 0 && fits(draft, child(draft, parent, index - 1), size)? {
-        let left = own(draft, parent, index - 1)?;
-        draft.merge(left, slot);
-        draft.image_mut(parent).remove(index);
-        return Ok(index);
+    let Some(left) = neighbour(draft, parent, index, slot)? else { return Ok(index + 1) };
+    let merged = own(draft, parent, left)?;
+    let right = own(draft, parent, left + 1)?;
+    draft.merge(merged, right);
+    draft.image_mut(parent).remove(left + 1);
+    // A branch that had a single child could not merge that; with its new siblings it can. What has become of the
+    // merged node then is looked at once more.
+    merge_children(draft, merged)?;
+    draft.image_mut(merged).shrunk = true;
+    Ok(left)
+}
+
+/// The left one of the pair to merge: the child `index` and the neighbour before it, else the one behind it.
+///
+/// A branch with a single child merges whatever the size, and what is too large is split again: bbolt relies on every
+/// branch having two children.
+fn neighbour(draft: &Draft, parent: Slot, index: usize, slot: Slot) -> Result<Option<usize>> {
+    let (size, must) = (draft.image(slot).size(), is_lone(draft, slot));
+    if index > 0 && (must || fits(draft, child(draft, parent, index - 1), size)?) {
+        return Ok(Some(index - 1));
     }
-    if index + 1 < draft.image(parent).count() && fits(draft, child(draft, parent, index + 1), size)? {
-        let right = own(draft, parent, index + 1)?;
-        draft.merge(slot, right);
-        draft.image_mut(parent).remove(index + 1);
-        // The merged node may still be small: look at it once more.
-        return Ok(index);
+    let behind = index + 1 < draft.image(parent).count();
+    if behind && (must || fits(draft, child(draft, parent, index + 1), size)?) {
+        return Ok(Some(index));
     }
-    Ok(index + 1)
+    Ok(None)
 }
 
 fn wants_merge(draft: &Draft, slot: Slot) -> bool {
     let image = draft.image(slot);
-    let least = if image.is_branch() { 2 } else { 1 };
-    image.shrunk && (image.size() < draft.page_size() / 4 || image.count() < least)
+    image.shrunk && (image.count() == 0 || is_lone(draft, slot) || image.size() < draft.page_size() / 4)
+}
+
+/// A branch with a single child.
+fn is_lone(draft: &Draft, slot: Slot) -> bool {
+    let image = draft.image(slot);
+    image.is_branch() && image.count() == 1
 }
 
 /// Whether the node behind `link` and another of `size` bytes make one page.

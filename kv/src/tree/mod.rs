@@ -9,11 +9,12 @@ mod merge;
 mod path;
 mod range;
 mod search;
+mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
-pub(crate) use merge::merge_underfull;
+pub(crate) use merge::tidy_after_deletes;
 pub(crate) use range::Range;
 pub(crate) use search::{Root, find};
 pub(crate) use walk::{Visit, Walk};

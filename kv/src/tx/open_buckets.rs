@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Draft, ImageKind, Link, PageRef, Slot, corrupt};
-use crate::tree::{Root, Tree, Walk, find, merge_underfull};
+use crate::tree::{Root, Tree, Walk, find, tidy_after_deletes};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -133,7 +133,7 @@ impl OpenBuckets {
                 && draft.any_shrunk
                 && let Some(root) = self.0[at].root.slot()
             {
-                merge_underfull(draft, root)?;
+                tidy_after_deletes(draft, root, self.0[at].fill)?;
             }
         }
         Ok(self.0[ROOT].changed)
