@@ -12,6 +12,7 @@
 use std::io::IoSlice;
 use std::thread;
 
+use crate::random::Random;
 use crate::{Operation, PageStore, StoreError, View};
 
 /// Runs all cases, each on a store of its own from `fresh`: writable, of any length and content.
@@ -59,11 +60,11 @@ fn shows_what_was_written(store: &dyn PageStore) {
     store.grow(50_000).expect("growth");
     let mut model = vec![0; length(store.len())];
     store.read_at(0, &mut model).expect("a read of everything");
-    let mut random = Random(1);
+    let mut random = Random::seeded(1);
     for round in 0..200_u8 {
-        let start = random.below(model.len());
-        let len = random.below((model.len() - start).min(9000) + 1);
-        let cut = random.below(len + 1);
+        let start = below(&mut random, model.len());
+        let len = below(&mut random, (model.len() - start).min(9000) + 1);
+        let cut = below(&mut random, len + 1);
         let bytes: Vec<u8> = (0..len).map(|_| random.byte()).collect();
         model[start..start + len].copy_from_slice(&bytes);
         let (head, tail) = bytes.split_at(cut);
@@ -185,23 +186,6 @@ fn length(len: u64) -> usize {
     usize::try_from(len).expect("a store for tests is small")
 }
 
-/// A small generator of numbers (xorshift), the same on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound).expect("a small bound");
-        usize::try_from(self.next() % bound).expect("below a usize")
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[3]
-    }
+fn below(random: &mut Random, bound: usize) -> usize {
+    length(random.next() % bound as u64)
 }

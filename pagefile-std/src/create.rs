@@ -8,19 +8,20 @@
 //!   applies.
 //! - An empty file has the name (a claim, or made by a user): it is replaced by a rename, under its
 //!   lock and after looking again that it is empty. Whoever waited for that lock notices, because
-//!   the path no longer names what it has locked.
+//!   the path no longer names what it has locked. Windows may refuse to replace a file that is open
+//!   (not on NTFS); there the empty file is written in place, which a power cut may leave half done.
 //!
 //! A power cut or a kill leaves nothing, an empty file or the whole one. A kill may also leave the
 //! temporary file (`.pagefile-*.new`), which nobody ever reads and which may be deleted.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
 use crate::lock::{failed, sync_directory};
-use crate::{Operation, StoreError};
+use crate::{Operation, StoreError, position};
 
 /// Makes a new file of what `fill` writes, durably: a power cut leaves no file of this name or the whole one. For
 /// backups and the like, which stream what would not fit into memory.
@@ -53,6 +54,7 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
         }
         Ok(()) => {}
     }
+    drop(temporary);
     sync_directory(path)
 }
 
@@ -75,7 +77,14 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Store
 pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
     let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
     let temporary = Temporary::write(path, sync, Some(&permissions), &mut |file| file.write_all(bytes))?;
-    fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))
+    let replaced = fs::rename(&temporary.path, path).or_else(|error| {
+        if cfg!(not(windows)) {
+            return Err(error);
+        }
+        let written = position::write_all_at(empty, 0, &[IoSlice::new(bytes)]).map_err(|(_at, error)| error);
+        written.and_then(|()| if sync { empty.sync_all() } else { Ok(()) })
+    });
+    replaced.map_err(|source| failed(Operation::Create, path, source))
 }
 
 /// A file under a name of its own, which it loses in the end.
@@ -89,7 +98,7 @@ impl Temporary {
         target: &Path,
         sync: bool,
         permissions: Option<&Permissions>,
-        fill: &mut dyn FnMut(&mut File) -> io::Result<()>,
+        content: &mut dyn FnMut(&mut File) -> io::Result<()>,
     ) -> Result<Temporary, StoreError> {
         loop {
             let random = RandomState::new().hash_one(target);
@@ -101,7 +110,7 @@ impl Temporary {
             };
             // From here on it is removed whatever happens.
             let temporary = Temporary { path };
-            return fill(&mut file)
+            return content(&mut file)
                 .and_then(|()| match file.metadata()?.len() {
                     0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "no bytes were given")),
                     _ => Ok(()),

@@ -41,7 +41,8 @@
 //! 2. **Of other processes:** heed the advisory lock. A program that writes to the file without
 //!    taking the lock changes bytes under borrowed slices. A program that truncates the file makes
 //!    the next touch of the lost pages a fatal signal (`SIGBUS`; an in-page error on Windows),
-//!    against which a mapping cannot be defended.
+//!    against which a mapping cannot be defended. So does a disk that cannot read a page that is
+//!    mapped; [`PageStore::read_at`] reports it as an error.
 
 #![deny(unsafe_code)]
 

@@ -113,6 +113,14 @@ impl Map {
         }
     }
 
+    /// Shows no bytes past `len` any more. Nobody borrows them: the map is borrowed as a whole. They
+    /// stay what they are, so they must be zeros, which is what growth has to show.
+    #[cfg(feature = "sim")]
+    pub(crate) fn shorten(&mut self, len: u64) {
+        let shown = self.len.get_mut();
+        *shown = usize::try_from(len).map_or(*shown, |len| len.min(*shown));
+    }
+
     /// Writes into private memory.
     ///
     /// # Panics

@@ -65,6 +65,15 @@ impl Mapping {
         *current.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
+
+    /// The first map, if it serves and nobody else has it.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {
+        match self {
+            Mapping::Reserved { first, later } if later.get().is_none() => Arc::get_mut(first),
+            _ => None,
+        }
+    }
 }
 
 /// The lock guards one pointer, which a panic cannot leave half-written.

@@ -89,7 +89,7 @@ impl MemStore {
     }
 
     /// Makes the store exactly `len` bytes long, unless it is longer.
-    fn lengthen(&self, len: u64) -> Result<(), StoreError> {
+    pub(crate) fn lengthen(&self, len: u64) -> Result<(), StoreError> {
         let _alone = self.copying.write().unwrap_or_else(PoisonError::into_inner);
         self.mapping.grow(len, |old| {
             let new = Map::in_memory(len, len.saturating_mul(2))
@@ -101,6 +101,12 @@ impl MemStore {
             }
             Ok(new)
         })
+    }
+
+    /// The memory itself, if it has not moved and no owned view of it is alive.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {
+        self.mapping.sole_map()
     }
 }
 

@@ -55,7 +55,7 @@ fn write_some_at(file: &File, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<u
 /// Calls `write_some` until all is written: from where a short write ended, and again where one
 /// was interrupted. `write_some` is given at least one buffer, the first of them not empty, and
 /// says how many bytes it has written.
-fn write_all_with(
+pub(crate) fn write_all_with(
     offset: u64,
     bufs: &[IoSlice<'_>],
     mut write_some: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,

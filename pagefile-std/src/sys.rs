@@ -2,6 +2,7 @@
 //!
 //! The other file with `unsafe` code; `map.rs` is the first.
 
+#[cfg(not(windows))]
 use std::fs::{File, TryLockError};
 use std::io;
 

@@ -50,3 +50,31 @@ fn stores_behind_pointers() {
     page_store(|| Box::new(MemStore::new()) as Box<dyn PageStore>);
     page_store(|| Arc::new(MemStore::new()));
 }
+
+#[cfg(feature = "sim")]
+#[test]
+fn a_simulated_disk() {
+    use pagefile_std::sim::{SimDisk, SimOptions};
+
+    page_store(SimDisk::new);
+    page_store(|| SimDisk::with_bytes(&[7; 5000]));
+    page_store(|| SimDisk::with_options(&[], SimOptions { growth_synced: false, ..SimOptions::default() }));
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn an_image_after_a_power_cut() {
+    use pagefile_std::sim::{Images, SimDisk, Strategy};
+    use std::ops::ControlFlow;
+
+    let disk = SimDisk::with_bytes(&[7; 5000]);
+    let [epoch] = &disk.take_epochs()[..] else { panic!("no barrier") };
+    let outcomes = epoch.each_power_cut(&Strategy::for_pages(4096), |cut| {
+        let mut images = Images::new();
+        // Of the memory of the one before, and of fresh memory.
+        page_store(|| images.store(epoch, cut));
+        page_store(|| Images::new().store(epoch, cut));
+        ControlFlow::<()>::Continue(())
+    });
+    assert_eq!(outcomes, ControlFlow::Continue(1));
+}

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
 
@@ -120,6 +119,7 @@ fn creators_over_an_empty_file_do_not_clobber_each_other() {
     race(|path| fs::write(path, b"").unwrap());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
     let dir = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
     thread::scope(|threads| {
         let waiter = threads.spawn(|| PageFile::open(&path, &FileOptions::default()).unwrap());
         // However the two threads run, the waiter must end with the new file.
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(std::time::Duration::from_millis(20));
         fs::write(&other, b"new").unwrap();
         fs::rename(&other, &path).unwrap();
         drop(held);
@@ -171,7 +171,7 @@ fn what_cannot_be_created_is_an_error_with_its_path() {
     let cases = [
         (create(&nowhere, b"first"), "no such directory"),
         (create(dir.path(), b"first"), dir.path().to_str().unwrap()),
-        (create(&dir.path().join("new"), b""), "no first bytes"),
+        (create(&dir.path().join("new"), b""), "no bytes were given"),
     ];
     for (result, place) in cases {
         let error = result.unwrap_err();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
 
@@ -124,12 +124,10 @@ fn another_process_is_kept_out_and_keeps_us_out() {
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
     assert!(is_locked(&path, false) && is_locked(&path, true));
-    let began = Instant::now();
     thread::scope(|threads| {
         let waiter = threads.spawn(|| PageFile::open(&path, &FileOptions::default()).unwrap());
         drop(holder.stdin.take());
         waiter.join().unwrap();
     });
     holder.wait().unwrap();
-    assert!(began.elapsed() < Duration::from_secs(60));
 }

@@ -1,0 +1,277 @@
+//! Which of the outcomes of a power cut to look at: all of them while they are few, and those that
+//! find bugs when they are many.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use super::epoch::{Epoch, index};
+use super::flight::{Flight, Kept, PowerCut};
+use crate::random::Random;
+
+/// How far to go through the outcomes of a power cut.
+///
+/// For each length that the disk may have:
+///
+/// 1. At most [`exhaustive_max`](Strategy::exhaustive_max) sectors in flight: every subset of them,
+///    which is every outcome there is. Otherwise at most so many pages: every subset of them.
+///    Otherwise none, all, each page missing, each page alone, each prefix in the order written and
+///    in page order, each pair missing, and random subsets.
+/// 2. Each page torn at each sector boundary, either end kept, with the rest present and absent.
+/// 3. Random subsets of sectors.
+/// 4. Pages in the range written in place: every subset of their sectors, and a cut after every
+///    byte that changes, with the rest present and absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Size of a page, in bytes: the unit of 1.
+    pub page_size: usize,
+    /// Bytes that are written in place and are cut after every byte, such as those of the metas.
+    pub in_place: Range<u64>,
+    /// Up to how many sectors, and pages, to take every subset of: 12 is 4,096 outcomes.
+    pub exhaustive_max: usize,
+    /// How many random subsets to take where not all are taken.
+    pub random: usize,
+    /// What the random ones depend on.
+    pub seed: u64,
+    /// Whether bytes past the durable length may also read as garbage.
+    pub garbage: bool,
+}
+
+impl Strategy {
+    /// All of the above for pages of this size, of which the first two are written in place.
+    #[must_use]
+    pub fn for_pages(page_size: usize) -> Strategy {
+        Strategy {
+            page_size: page_size.max(1),
+            in_place: 0..2 * page_size as u64,
+            exhaustive_max: 12,
+            random: 1000,
+            seed: 0,
+            garbage: true,
+        }
+    }
+
+    /// The same with no bytes written in place: no outcome is finer than sectors.
+    #[must_use]
+    pub fn without_in_place(self) -> Strategy {
+        Strategy { in_place: 0..0, ..self }
+    }
+}
+
+/// See [`Epoch::each_power_cut`].
+pub(super) fn each<B>(
+    epoch: &Epoch,
+    strategy: &Strategy,
+    mut each: impl FnMut(&PowerCut) -> ControlFlow<B>,
+) -> ControlFlow<B, u64> {
+    let durable_len = epoch.durable().len() as u64;
+    let mut lens = vec![durable_len];
+    lens.extend(&epoch.lens);
+    lens.sort_unstable();
+    lens.dedup();
+    let mut count = 0;
+    for len in lens {
+        let fills = if len > durable_len && strategy.garbage { &[false, true][..] } else { &[false] };
+        for garbage in fills {
+            let flight = Arc::new(Flight::of(epoch, len, strategy.page_size.max(1)));
+            let kept = Kept::none(flight.sectors.len());
+            let mut outcomes = Outcomes {
+                epoch,
+                strategy,
+                random: Random::seeded(strategy.seed),
+                seen: HashSet::new(),
+                cut: PowerCut { len, garbage: *garbage, kept, torn: None, flight: Arc::clone(&flight) },
+                each: &mut each,
+            };
+            outcomes.all(&flight)?;
+            count += outcomes.seen.len() as u64;
+        }
+    }
+    ControlFlow::Continue(count)
+}
+
+/// The outcomes for one length.
+struct Outcomes<'a, F> {
+    epoch: &'a Epoch,
+    strategy: &'a Strategy,
+    random: Random,
+    /// Hashes of the outcomes that were shown: two ways often lead to the same one.
+    seen: HashSet<u64>,
+    /// The outcome to be shown next.
+    cut: PowerCut,
+    each: &'a mut F,
+}
+
+impl<B, F: FnMut(&PowerCut) -> ControlFlow<B>> Outcomes<'_, F> {
+    fn all(&mut self, flight: &Flight) -> ControlFlow<B> {
+        let few = self.strategy.exhaustive_max;
+        if flight.sectors.len() <= few {
+            let sectors: Vec<_> = (0..flight.sectors.len()).map(|sector| sector..sector + 1).collect();
+            self.subsets(&sectors)?;
+        } else {
+            if flight.pages.len() <= few {
+                self.subsets(&flight.pages)?;
+            } else {
+                self.some_pages(flight)?;
+            }
+            self.tears(flight)?;
+            self.random_sectors(flight)?;
+            self.sectors_in_place(flight)?;
+        }
+        self.bytes_in_place(flight)
+    }
+
+    /// Shows the outcome that `self.cut` holds, unless it was shown before.
+    fn show(&mut self) -> ControlFlow<B> {
+        let mut hasher = DefaultHasher::new();
+        (&self.cut.kept, self.cut.torn).hash(&mut hasher);
+        if self.seen.insert(hasher.finish()) {
+            return (self.each)(&self.cut);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn show_kept(&mut self, kept: Kept) -> ControlFlow<B> {
+        self.cut.kept = kept;
+        self.show()
+    }
+
+    fn none(&self) -> Kept {
+        Kept::none(self.cut.flight.sectors.len())
+    }
+
+    fn all_or_none(&self, all: bool) -> Kept {
+        let mut kept = self.none();
+        kept.set_all(0..self.cut.flight.sectors.len(), all);
+        kept
+    }
+
+    /// Every subset of these units, which are at most `exhaustive_max`.
+    fn subsets(&mut self, units: &[Range<usize>]) -> ControlFlow<B> {
+        for subset in 0..1_u64 << units.len() {
+            let mut kept = self.none();
+            for (number, unit) in units.iter().enumerate() {
+                kept.set_all(unit.clone(), subset >> number & 1 == 1);
+            }
+            self.show_kept(kept)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn some_pages(&mut self, flight: &Flight) -> ControlFlow<B> {
+        let pages = &flight.pages;
+        for all in [false, true] {
+            let kept = self.all_or_none(all);
+            self.show_kept(kept)?;
+            for page in pages {
+                let mut kept = self.all_or_none(all);
+                kept.set_all(page.clone(), !all);
+                self.show_kept(kept)?;
+            }
+        }
+        let mut by_place: Vec<_> = pages.iter().collect();
+        by_place.sort_by_key(|page| flight.sectors[page.start].start);
+        for order in [pages.iter().collect(), by_place] {
+            let mut kept = self.none();
+            for page in order {
+                kept.set_all(page.clone(), true);
+                self.show_kept(kept.clone())?;
+            }
+        }
+        for (number, first) in pages.iter().enumerate() {
+            for second in &pages[number + 1..] {
+                let mut kept = self.all_or_none(true);
+                kept.set_all(first.clone().chain(second.clone()), false);
+                self.show_kept(kept)?;
+            }
+        }
+        self.random_units(pages)
+    }
+
+    /// Random subsets of these units, from sparse to dense.
+    fn random_units(&mut self, units: &[Range<usize>]) -> ControlFlow<B> {
+        for _ in 0..self.strategy.random {
+            let density = self.random.byte();
+            let mut kept = self.none();
+            for unit in units {
+                kept.set_all(unit.clone(), self.random.byte() <= density);
+            }
+            self.show_kept(kept)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn random_sectors(&mut self, flight: &Flight) -> ControlFlow<B> {
+        let sectors: Vec<_> = (0..flight.sectors.len()).map(|sector| sector..sector + 1).collect();
+        self.random_units(&sectors)
+    }
+
+    fn tears(&mut self, flight: &Flight) -> ControlFlow<B> {
+        for page in &flight.pages {
+            for cut in page.start + 1..page.end {
+                for (head, rest) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let mut kept = self.all_or_none(rest);
+                    kept.set_all(page.start..cut, head);
+                    kept.set_all(cut..page.end, !head);
+                    self.show_kept(kept)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pages_in_place(&self, flight: &Flight) -> Vec<Range<usize>> {
+        let in_place = &self.strategy.in_place;
+        let inside = |page: &&Range<usize>| in_place.contains(&(flight.sectors[page.start].start as u64));
+        flight.pages.iter().filter(inside).cloned().collect()
+    }
+
+    fn sectors_in_place(&mut self, flight: &Flight) -> ControlFlow<B> {
+        for page in self.pages_in_place(flight) {
+            if page.len() > self.strategy.exhaustive_max {
+                // Its random subsets are among those of all sectors.
+                continue;
+            }
+            for subset in 0..1_u64 << page.len() {
+                for rest in [false, true] {
+                    let mut kept = self.all_or_none(rest);
+                    for (number, sector) in page.clone().enumerate() {
+                        kept.set(sector, subset >> number & 1 == 1);
+                    }
+                    self.show_kept(kept)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn bytes_in_place(&mut self, flight: &Flight) -> ControlFlow<B> {
+        for page in self.pages_in_place(flight) {
+            for torn in page.clone() {
+                let sector = flight.sectors[torn];
+                let new = self.epoch.bytes_of(&sector, sector.len);
+                for bytes in 1..sector.len {
+                    let changed = self.epoch.durable().get(sector.start + bytes - 1);
+                    if changed == new.get(bytes - 1) {
+                        continue;
+                    }
+                    for rest in [false, true] {
+                        let mut kept = self.all_or_none(rest);
+                        kept.set_all(page.start..torn, true);
+                        kept.set_all(torn..page.end, false);
+                        self.cut.torn = Some((torn, bytes));
+                        self.show_kept(kept)?;
+                    }
+                }
+            }
+        }
+        self.cut.torn = None;
+        ControlFlow::Continue(())
+    }
+}
+
+/// How many bytes the image of the largest outcome has.
+pub(super) fn image_len_max(epoch: &Epoch) -> usize {
+    epoch.lens.iter().map(|len| index(*len)).fold(epoch.durable().len(), usize::max)
+}

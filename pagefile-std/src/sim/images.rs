@@ -1,0 +1,151 @@
+//! Stores that hold the image of one power cut after the other, without building each from nothing.
+
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::cuts::image_len_max;
+use super::epoch::{Epoch, index};
+use super::flight::PowerCut;
+use crate::{MemStore, PageStore, StoreError, View};
+
+/// How finely changes are remembered, in bytes.
+const CHUNK: usize = 4096;
+
+/// Makes a store of each image, using the memory of the one before if that has been dropped.
+///
+/// Only what was changed is put right again: by the power cut, and by whoever wrote to the store.
+#[derive(Debug, Default)]
+pub struct Images {
+    /// What the store holds where it was not touched.
+    durable: Arc<Vec<u8>>,
+    store: Option<Arc<ImageStore>>,
+}
+
+/// A store in memory that starts with the bytes that a power cut has left.
+#[derive(Debug)]
+pub struct ImageStore {
+    memory: MemStore,
+    touched: Mutex<Touched>,
+}
+
+/// Which chunks differ from what is durable.
+#[derive(Debug, Default)]
+struct Touched {
+    marks: Vec<bool>,
+    chunks: Vec<usize>,
+}
+
+impl Images {
+    /// A maker of stores that has made none.
+    #[must_use]
+    pub fn new() -> Images {
+        Images::default()
+    }
+
+    /// A store that holds what this outcome leaves. `cut` must be one of `epoch`'s.
+    ///
+    /// O(what changed) if the store made before is dropped, with all its owned views, and the epoch
+    /// is the same; O(length) otherwise.
+    pub fn store(&mut self, epoch: &Epoch, cut: &PowerCut) -> Arc<ImageStore> {
+        let before = self.store.take().and_then(Arc::into_inner);
+        let store = before.and_then(|store| self.put_right(store, epoch)).unwrap_or_else(|| ImageStore::of(epoch));
+        self.durable = Arc::clone(&epoch.durable);
+        store.take_len(cut.len);
+        for (start, bytes) in epoch.changes(cut) {
+            store.put(start, &bytes);
+        }
+        let store = Arc::new(store);
+        self.store = Some(Arc::clone(&store));
+        store
+    }
+
+    /// Gives a store the epoch's durable bytes again and nothing else, if nobody else has its memory.
+    fn put_right(&self, mut store: ImageStore, epoch: &Epoch) -> Option<ImageStore> {
+        let durable = &epoch.durable;
+        store.take_len(durable.len() as u64);
+        let touched = std::mem::take(store.touched.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let end = index(store.memory.len());
+        let map = store.memory.sole_map()?;
+        let put = |chunk: usize| {
+            let (start, end) = (chunk * CHUNK, ((chunk + 1) * CHUNK).min(end));
+            let known = durable.len().clamp(start, end);
+            map.write(start as u64, durable.get(start..known).unwrap_or_default());
+            map.write(known as u64, &[0; CHUNK][..end - known]);
+        };
+        if Arc::ptr_eq(durable, &self.durable) {
+            touched.chunks.into_iter().for_each(put);
+        } else {
+            (0..end.div_ceil(CHUNK)).for_each(put);
+        }
+        map.shorten(durable.len() as u64);
+        Some(store)
+    }
+}
+
+impl ImageStore {
+    fn of(epoch: &Epoch) -> ImageStore {
+        // Room for the layer above to grow a little: moved memory cannot be used again.
+        let memory = MemStore::with_capacity(8 * image_len_max(epoch).max(1 << 17) as u64);
+        let store = ImageStore { memory, touched: Mutex::default() };
+        store.take_len(epoch.durable.len() as u64);
+        store.memory.write_at(0, &[IoSlice::new(&epoch.durable)]).expect("room for the image");
+        store
+    }
+
+    fn take_len(&self, len: u64) {
+        self.memory.lengthen(len).expect("memory for the image");
+    }
+
+    fn put(&self, start: usize, bytes: &[u8]) {
+        self.touch(start, bytes.len());
+        self.memory.write_at(start as u64, &[IoSlice::new(bytes)]).expect("a change inside the image");
+    }
+
+    fn touch(&self, start: usize, len: usize) {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        for chunk in start / CHUNK..(start + len).div_ceil(CHUNK) {
+            if touched.marks.len() <= chunk {
+                touched.marks.resize(chunk + 1, false);
+            }
+            if !std::mem::replace(&mut touched.marks[chunk], true) {
+                touched.chunks.push(chunk);
+            }
+        }
+    }
+}
+
+impl PageStore for ImageStore {
+    fn len(&self) -> u64 {
+        self.memory.len()
+    }
+
+    fn view(&self) -> View<'_> {
+        self.memory.view()
+    }
+
+    fn view_owned(&self) -> View<'static> {
+        self.memory.view_owned()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        self.memory.read_at(offset, buf)
+    }
+
+    fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        self.memory.write_at(offset, bufs)?;
+        self.touch(index(offset), bufs.iter().map(|buf| buf.len()).sum());
+        Ok(())
+    }
+
+    fn grow(&self, min_len: u64) -> Result<(), StoreError> {
+        self.memory.grow(min_len)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn poisoned(&self) -> bool {
+        false
+    }
+}

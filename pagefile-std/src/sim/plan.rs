@@ -1,0 +1,144 @@
+//! Which system call is to fail, and how.
+
+use std::io;
+
+/// A system call under a [`PageStore`](crate::PageStore).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `pread`, one for each `read_at`. Counted only by plans that name it.
+    Read,
+    /// `pwritev`: one for each `write_at`, more after a short or interrupted one.
+    Write,
+    /// `ftruncate`, the first half of `grow`.
+    SetLen,
+    /// `fsync` or `fdatasync`: one for each `sync`, and the second half of `grow`.
+    Sync,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// `EIO`: the disk failed. Nothing of this call is done.
+    Io,
+    /// `ENOSPC`: the disk is full. Nothing of this call is done.
+    Full,
+    /// A write takes at most so many bytes, at least one, and says so. No fault for other calls.
+    Short(usize),
+    /// `EINTR`: a signal came first, and the call is made again. Where it goes on for ever, every
+    /// other call is interrupted, or no program would ever end. No fault for `SetLen` and `Sync`,
+    /// which std itself makes again.
+    Interrupted,
+}
+
+impl Fault {
+    /// The error that it shows as, if it is one.
+    pub(super) fn error(self) -> Option<io::Error> {
+        match self {
+            Fault::Io => Some(io::Error::other("simulated I/O error")),
+            Fault::Full => Some(io::ErrorKind::StorageFull.into()),
+            Fault::Short(_) | Fault::Interrupted => None,
+        }
+    }
+}
+
+/// What the kernel does with dirty pages when a sync fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// They stay dirty: the next sync writes them.
+    StaysDirty,
+    /// They are called clean and can be read, but no sync writes them any more: what has not reached
+    /// the disk by itself never will, unless it is written again (ext4, XFS).
+    #[default]
+    CleanNew,
+    /// The cache shows the old bytes again, and the disk has them (Btrfs).
+    Reverted,
+}
+
+/// Makes the `nth` call of a kind fail, counted from 1 from when the plan is made.
+///
+/// ```
+/// use pagefile_std::sim::{Call, Fault, Plan, SimDisk};
+/// use pagefile_std::PageStore;
+///
+/// let disk = SimDisk::with_bytes(&[0; 4096]);
+/// disk.plan(Plan { call: Some(Call::Sync), nth: 2, fault: Fault::Io, for_ever: false });
+/// disk.sync().unwrap();
+/// disk.sync().unwrap_err();
+/// assert!(disk.poisoned());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// The kind that is counted; `None` counts all that change the disk: all but reads.
+    pub call: Option<Call>,
+    /// Which of them fails, from 1 on.
+    pub nth: u64,
+    /// How.
+    pub fault: Fault,
+    /// Whether all later ones fail too.
+    pub for_ever: bool,
+}
+
+/// A plan being carried out.
+#[derive(Debug)]
+pub(super) struct Progress {
+    plan: Plan,
+    seen: u64,
+    interrupted: bool,
+}
+
+impl Progress {
+    pub(super) fn of(plan: Plan) -> Progress {
+        Progress { plan, seen: 0, interrupted: false }
+    }
+
+    /// Counts a call; says how it fails, if it does.
+    pub(super) fn fault(&mut self, call: Call) -> Option<Fault> {
+        let counted = match self.plan.call {
+            None => call != Call::Read,
+            Some(kind) => call == kind,
+        };
+        if !counted {
+            return None;
+        }
+        self.seen += 1;
+        if self.seen < self.plan.nth || (self.seen > self.plan.nth && !self.plan.for_ever) {
+            return None;
+        }
+        if self.plan.fault == Fault::Interrupted {
+            self.interrupted = !self.interrupted;
+            return self.interrupted.then_some(Fault::Interrupted);
+        }
+        Some(self.plan.fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(plan: Plan, calls: &[Call]) -> Vec<bool> {
+        let mut progress = Progress::of(plan);
+        calls.iter().map(|call| progress.fault(*call).is_some()).collect()
+    }
+
+    #[test]
+    fn counts_its_own_kind() {
+        let plan = Plan { call: Some(Call::Sync), nth: 2, fault: Fault::Io, for_ever: false };
+        let calls = [Call::Sync, Call::Write, Call::Sync, Call::Sync];
+        assert_eq!(faults(plan, &calls), [false, false, true, false]);
+        assert_eq!(faults(Plan { for_ever: true, ..plan }, &calls), [false, false, true, true]);
+    }
+
+    #[test]
+    fn counts_all_but_reads() {
+        let plan = Plan { call: None, nth: 3, fault: Fault::Full, for_ever: false };
+        let calls = [Call::SetLen, Call::Read, Call::Sync, Call::Write, Call::Write];
+        assert_eq!(faults(plan, &calls), [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn interrupts_every_other_call() {
+        let plan = Plan { call: None, nth: 1, fault: Fault::Interrupted, for_ever: true };
+        assert_eq!(faults(plan, &[Call::Write; 4]), [true, false, true, false]);
+    }
+}
