@@ -37,6 +37,15 @@ enum Mood {
     Nest,
 }
 
+/// What a transaction that grows a bucket puts into it.
+#[derive(Clone, Copy)]
+enum Keys {
+    Ascending,
+    Short,
+    /// So long that branches have few children.
+    Long,
+}
+
 /// Buckets beyond which none is created.
 const MAX_BUCKETS: usize = 200;
 const MAX_DEPTH: usize = 6;
@@ -132,10 +141,14 @@ impl Generator {
 
     fn grow(&mut self, commands: &mut Vec<Command>) {
         let path = self.path();
-        let ascending = self.rng.one_in(2);
+        let kind = *self.rng.pick(&[Keys::Ascending, Keys::Ascending, Keys::Short, Keys::Short, Keys::Long]);
         let longest = *self.rng.pick(&[8, 60, 400]);
         for _ in 0..self.rng.within(1, self.growth) {
-            let key = if ascending { self.ascending_key() } else { self.short_key() };
+            let key = match kind {
+                Keys::Ascending => self.ascending_key(),
+                Keys::Short => self.short_key(),
+                Keys::Long => long_key(self.rng.within(LONG_KEY, 900)),
+            };
             let len = self.rng.below(longest);
             let value = Value::Plain(self.rng.bytes(len));
             self.take(Command { path: path.clone(), action: Action::Put(key, value) }, commands);
@@ -177,7 +190,9 @@ impl Generator {
         path.truncate(MAX_DEPTH - 1);
         let mut name = self.key(&path);
         // bbolt takes a name of any length, kv only what can be a key.
-        name.truncate(MAX_KEY_LEN);
+        if name.len() > MAX_KEY_LEN {
+            name = long_key(MAX_KEY_LEN);
+        }
         path.push(name);
         let action = if self.rng.one_in(2) { Action::Create } else { Action::CreateIfAbsent };
         Command { path, action }
