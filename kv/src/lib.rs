@@ -29,7 +29,7 @@
 //! - [`Db`]: open, [`view`](Db::view), [`update`](Db::update), [`batch`](Db::batch).
 //! - [`Bucket`] and [`BucketMut`]: what a transaction reads and changes.
 //! - [`Options`]: page size, syncing, limits.
-//! - [`compact`], [`ReadTx::write_to`], [`ReadTx::check`]: looking after a file.
+//! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: looking after a file; [`surgery`]: looking into a damaged one.
 #![forbid(unsafe_code)]
 
 mod db;
@@ -41,7 +41,7 @@ mod tx;
 
 pub use db::{
     BucketStats, BucketStructure, CompactReport, Db, FreelistKind, FreelistSync, Options, PageInfo, PageKind, Stats,
-    compact,
+    compact, surgery,
 };
 pub use error::{Error, Result};
 pub use freelist_core::{PageId, TxId};

@@ -9,6 +9,7 @@ mod open;
 mod options;
 mod page_info;
 mod stats;
+pub mod surgery;
 
 pub use compact::{CompactReport, compact};
 pub use handle::Db;

@@ -106,7 +106,7 @@ fn winner(store: &dyn PageStore) -> Result<Found> {
 }
 
 /// Whether `second`, the meta of page 1, is to be preferred. Of two with one transaction id, the one in its own slot.
-fn newer(second: &Meta, first: &Meta) -> bool {
+pub(super) fn newer(second: &Meta, first: &Meta) -> bool {
     second.tx > first.tx || (second.tx == first.tx && second.slot() == 1)
 }
 

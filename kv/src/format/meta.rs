@@ -61,19 +61,30 @@ impl Meta {
         if read64(72)? != fnv1a(body) {
             return Err(MetaError::Checksum);
         }
-        let page_size = read32(24)?;
-        if !page_size.is_power_of_two() || !(512..=super::PAGE_SIZE_MAX).contains(&page_size) {
-            return Err(MetaError::PageSize(page_size));
+        let meta = Self::fields(page).ok_or(MetaError::NotAMeta)?;
+        if !meta.page_size.is_power_of_two() || !(512..=super::PAGE_SIZE_MAX).contains(&meta.page_size) {
+            return Err(MetaError::PageSize(meta.page_size));
         }
-        Ok(Self {
-            page_size,
-            flags: read32(28)?,
-            root: read64(32)?,
-            root_sequence: read64(40)?,
-            freelist: read64(48)?,
-            high_water: read64(56)?,
-            tx: read64(64)?,
+        Ok(meta)
+    }
+
+    /// What stands where a meta page has its fields, not judged: for looking at damaged files. None if the bytes end
+    /// first.
+    pub(crate) fn fields(page: &[u8]) -> Option<Self> {
+        Some(Self {
+            page_size: u32_at(page, 24)?,
+            flags: u32_at(page, 28)?,
+            root: u64_at(page, 32)?,
+            root_sequence: u64_at(page, 40)?,
+            freelist: u64_at(page, 48)?,
+            high_water: u64_at(page, 56)?,
+            tx: u64_at(page, 64)?,
         })
+    }
+
+    /// The checksum that stands in a meta page, right or wrong.
+    pub(crate) fn stored_checksum(page: &[u8]) -> Option<u64> {
+        u64_at(page, 72)
     }
 
     /// Writes this meta as page `slot` (0 or 1) into `page`, whose other bytes stay.

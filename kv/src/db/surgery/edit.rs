@@ -1,0 +1,175 @@
+//! Repairs: what to write where, and the copy that it is written to.
+
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use freelist_core::PageId;
+
+use super::file::RawFile;
+use super::meta::RawMeta;
+use super::page::{RawItem, RawPage};
+use crate::error::{Error, Result};
+use crate::format::{BUCKET_FLAG, Header, Kind, NO_FREELIST, set_header};
+use crate::store::{Image, ImageKind};
+
+/// Bytes that replace others of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Edit {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// The outcome of [`RawFile::clear_elements`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Cleared {
+    /// The repair.
+    pub edit: Edit,
+    /// How many elements it drops.
+    pub elements: usize,
+    /// Whether pages may hang below them, which then nothing uses and no freelist lists.
+    pub leaves_orphans: bool,
+}
+
+impl RawFile {
+    /// Fields for meta page `slot`, 0 or 1, with their checksum.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for another slot.
+    pub fn edit_meta(&self, slot: usize, fields: &RawMeta) -> Result<Edit> {
+        let page = slot as u64;
+        let Some(meta) = self.metas.get(slot) else {
+            return Err(Error::InvalidOption { option: "meta page", value: page, expected: "0 or 1" });
+        };
+        let bytes = meta.with(page, &(*fields).into());
+        Ok(Edit { offset: page * u64::from(self.page_size), bytes })
+    }
+
+    /// The older meta page in place of the newer: takes back the last transaction.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if one of them is not valid: then there is nothing to go back to.
+    pub fn revert_meta(&self) -> Result<Edit> {
+        let newest = self.newest_slot().unwrap_or(0);
+        let older = self.meta(1 - newest).map_err(|_| invalid(1 - newest))?;
+        self.meta(newest).map_err(|_| invalid(newest))?;
+        self.edit_meta(newest, &older)
+    }
+
+    /// Meta pages that name no freelist: whoever opens the file looks for the free pages. For each valid meta page.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if none is valid.
+    pub fn abandon_freelist(&self) -> Result<Vec<Edit>> {
+        let valid = (0..2).filter_map(|slot| Some((slot, self.meta(slot).ok()?)));
+        let edits: Vec<Edit> = valid
+            .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist: NO_FREELIST, ..meta }))
+            .collect::<Result<_>>()?;
+        if edits.is_empty() { Err(invalid(0)) } else { Ok(edits) }
+    }
+
+    /// A copy of page `from` and its overflow pages over page `to` and as many after it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if `from` is no page, or either reaches beyond the end of the file.
+    pub fn copy_page(&self, from: PageId, to: PageId) -> Result<Edit> {
+        let RawPage { header, mut bytes, .. } = self.page(from)?;
+        set_header(&mut bytes, Header { id: to.get(), ..header });
+        Ok(Edit { offset: self.offset(to, u64::from(header.overflow) + 1)?, bytes })
+    }
+
+    /// Page `id`, a branch or leaf, without its elements `from` up to, not including, `to` (none: the last). Only those
+    /// that stay need to be sound. The page keeps its overflow pages. A branch that loses all becomes an empty leaf.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if the range is empty or not of this page; [`Error::Corrupt`] if the page, or an element
+    /// that stays, is damaged.
+    pub fn clear_elements(&self, id: PageId, from: usize, to: Option<usize>) -> Result<Cleared> {
+        let page = self.page(id)?;
+        let Header { kind, count, .. } = page.header;
+        if !matches!(kind, Kind::Branch | Kind::Leaf) {
+            return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear" });
+        }
+        let count = usize::from(count);
+        let end = to.unwrap_or(count);
+        let whole = from == 0 && end == count;
+        if from > end || end > count || (from == end && !whole) {
+            let (option, value) = if from >= count { ("first element", from) } else { ("last element", end) };
+            let expected = "part of a range of elements that the page has";
+            return Err(Error::InvalidOption { option, value: value as u64, expected });
+        }
+        let leaves_orphans = kind == Kind::Branch || (from..end).any(|index| has_pages(&page, index));
+        let bytes = without(&page, from, end, self.page_size)?;
+        let edit = Edit { offset: self.offset(id, page.overflow() + 1)?, bytes };
+        Ok(Cleared { edit, elements: end - from, leaves_orphans })
+    }
+
+    /// Writes a copy of the file with these edits to a new file at `path`, durably and whole; `progress` hears how many
+    /// bytes have been copied.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is a file of this name, or it cannot be written; then there is none.
+    pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], mut progress: impl FnMut(u64)) -> Result<()> {
+        const PIECE: u64 = 1 << 20;
+        let mut read = Ok(());
+        let written = pagefile_std::create_whole(path.as_ref(), &mut |file| {
+            let (mut at, mut piece) = (0, Vec::new());
+            while at < self.store.len() {
+                let len = PIECE.min(self.store.len() - at);
+                piece.resize(usize::try_from(len).unwrap_or(0), 0);
+                read = self.store.read_at(at, &mut piece);
+                if read.is_err() {
+                    return Err(io::Error::other("the file could not be read"));
+                }
+                file.write_all(&piece)?;
+                at += len;
+                progress(at);
+            }
+            for edit in edits {
+                file.seek(SeekFrom::Start(edit.offset))?;
+                file.write_all(&edit.bytes)?;
+            }
+            Ok(())
+        });
+        read?;
+        Ok(written?)
+    }
+}
+
+/// Whether a leaf's element is a bucket with pages, or cannot be told.
+fn has_pages(page: &RawPage, index: usize) -> bool {
+    match page.item(index) {
+        Ok(Some(RawItem::Bucket { root, .. })) => root.get() != 0,
+        Ok(item) => item.is_none(),
+        Err(_) => true,
+    }
+}
+
+/// The bytes of the page without the elements `from..to`, packed.
+fn without(page: &RawPage, from: usize, to: usize, page_size: u32) -> Result<Vec<u8>> {
+    let Header { id, kind, count, overflow } = page.header;
+    let kept = usize::from(count) - (to - from);
+    let kind = if kept == 0 { Kind::Leaf } else { kind };
+    let mut image = Image::empty(if kind == Kind::Branch { ImageKind::Branch } else { ImageKind::Leaf }, Vec::new());
+    for (at, index) in (0..from).chain(to..usize::from(count)).enumerate() {
+        match page.item(index)? {
+            Some(RawItem::Child { key, page }) => image.insert_branch(at, key, page.get()),
+            Some(RawItem::Value { key, value }) => image.insert_leaf(at, 0, key, value),
+            Some(RawItem::Bucket { key, value, .. }) => image.insert_leaf(at, BUCKET_FLAG, key, value),
+            Some(RawItem::Free { .. }) | None => {}
+        }
+        if image.size() > page.bytes.len() {
+            return Err(Error::Corrupt { page: page.at, what: "elements overlap" });
+        }
+    }
+    image.seal(id, page_size as usize);
+    let mut bytes = image.into_buffer();
+    bytes.resize(page.bytes.len(), 0);
+    let count = u16::try_from(kept).unwrap_or(u16::MAX);
+    set_header(&mut bytes, Header { id, kind, count, overflow });
+    Ok(bytes)
+}
+
+fn invalid(slot: usize) -> Error {
+    Error::Corrupt { page: PageId::new(slot as u64), what: "meta page is not valid" }
+}
