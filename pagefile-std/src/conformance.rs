@@ -130,7 +130,7 @@ fn a_view_outlasts_growth(store: &dyn PageStore) {
     store.write_at(100, &[IoSlice::new(b"old bytes")]).expect("a write");
     let early = store.view();
     let slice = early.bytes(100, 9).expect("bytes inside");
-    for _ in 0..12 {
+    for _ in 0..6 {
         let end = store.len();
         store.grow(end + 1).expect("growth");
         store.write_at(end, &[IoSlice::new(b"!")]).expect("a write to new bytes");
@@ -152,7 +152,7 @@ fn an_owned_view_outlasts_the_store<S: PageStore>(store: S) {
 /// Readers check pages under views, old and new, while a writer grows the store and fills it.
 fn readers_go_on_while_it_grows(store: &dyn PageStore) {
     const PAGE: usize = 1024;
-    const PAGES: u64 = 512;
+    const PAGES: u64 = 160;
     store.grow(PAGE as u64).expect("growth");
     store.write_at(0, &[IoSlice::new(&[1; PAGE])]).expect("a write");
     thread::scope(|threads| {

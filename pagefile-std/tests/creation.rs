@@ -182,3 +182,22 @@ fn what_cannot_be_created_is_an_error_with_its_path() {
     }
     assert!(names(dir.path()).is_empty());
 }
+
+#[test]
+fn a_whole_file_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("copy");
+    let error = pagefile_std::create_whole(&path, &mut |file| {
+        file.write_all(b"half of i")?;
+        Err(io::Error::other("the source ended"))
+    });
+    assert!(error.unwrap_err().to_string().contains("the source ended"));
+    assert!(names(dir.path()).is_empty());
+
+    fs::write(&path, b"").unwrap();
+    let error = pagefile_std::create_whole(&path, &mut |_| panic!("there is a file")).unwrap_err();
+    let StoreError::Io { operation: Operation::Create, source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.kind(), io::ErrorKind::AlreadyExists, "even an empty one");
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    assert_eq!(names(dir.path()), ["copy"]);
+}

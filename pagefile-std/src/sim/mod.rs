@@ -48,6 +48,9 @@
 //! what is durable then, for rules such as "never write a page that the last durable root reaches":
 //! where that rule holds, every subset of an epoch's data pages leads back to the old state.
 //!
+//! A power cut during the recovery from a power cut is the same once more: a new `SimDisk` on
+//! [`Epoch::image`], opened, and the epochs of that.
+//!
 //! ```
 //! use pagefile_std::sim::{Images, SimDisk, Strategy};
 //! use pagefile_std::{PageStore, StoreError};
