@@ -57,7 +57,7 @@ impl Random {
     fn key(&mut self) -> Vec<u8> {
         let n = self.below(300);
         let mut key = format!("{n:03}").into_bytes();
-        if n % 40 == 0 {
+        if n.is_multiple_of(40) {
             key.extend(std::iter::repeat_n(b'k', self.below(3) * 200));
         }
         key
@@ -69,14 +69,14 @@ impl Random {
             1..=4 => self.below(page_size / 2),
             _ => self.below(60),
         };
-        vec![self.below(256) as u8; len]
+        vec![b'a' + u8::try_from(self.below(26)).unwrap(); len]
     }
 }
 
 fn same(bucket: &Bucket<'_>, model: &Model) {
     assert_eq!(bucket.sequence(), model.sequence);
     let mut expected = model.entries.iter();
-    for item in bucket.iter() {
+    for item in bucket {
         let (key, value) = item.unwrap();
         let (name, entry) = expected.next().expect("no more than the model has");
         assert_eq!(key, name);
@@ -233,7 +233,9 @@ fn sweep(bucket: &mut BucketMut<'_>, model: &mut Model, random: &mut Random) {
         }
     }
     assert!(seen.iter().eq(model.entries.keys()), "the cursor meets every item once");
-    gone.iter().for_each(|key| _ = model.entries.remove(key));
+    for key in &gone {
+        model.entries.remove(key);
+    }
 }
 
 fn relocate(tx: &mut WriteTx<'_>, model: &mut Model, paths: &[Vec<Vec<u8>>], random: &mut Random) {
@@ -330,7 +332,9 @@ fn run_program(seed: u64) {
             same(&tx.root(), &model);
         }
         if random.below(12) == 0 {
-            held.drain(..).for_each(|(tx, model)| same(&tx.root(), &model));
+            for (tx, model) in held.drain(..) {
+                same(&tx.root(), &model);
+            }
             // A crash in miniature: without a clean close the free pages have to be found again.
             let crashed = random.below(2) == 0;
             let before = crashed.then(|| store.snapshot());

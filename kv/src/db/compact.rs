@@ -2,7 +2,7 @@
 
 use super::handle::Db;
 use crate::error::Result;
-use crate::tx::{Bucket, Iter, WriteTx};
+use crate::tx::{Bucket, BucketMut, Iter, WriteTx};
 
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,10 +62,10 @@ impl<'s> Part<'s> {
 }
 
 /// Copies until the transaction is full or nothing is left.
-fn fill<'s>(tx: &mut WriteTx<'_>, waiting: &mut Vec<Part<'s>>, limit: u64, report: &mut CompactReport) -> Result<()> {
+fn fill(tx: &mut WriteTx<'_>, waiting: &mut Vec<Part<'_>>, limit: u64, report: &mut CompactReport) -> Result<()> {
     let mut copied = 0;
     while let Some(mut part) = waiting.pop() {
-        let mut target = part.path.iter().try_fold(tx.root_mut(), |bucket, name| bucket.into_bucket_mut(name))?;
+        let mut target = part.path.iter().try_fold(tx.root_mut(), BucketMut::into_bucket_mut)?;
         let mut nested = Vec::new();
         while let Some(item) = part.items.next() {
             let (key, value) = item?;

@@ -165,7 +165,6 @@ impl Db {
     }
 
     /// The options it was opened with.
-    #[must_use]
     pub const fn opened_with(&self) -> &Options {
         &self.options
     }

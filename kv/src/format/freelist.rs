@@ -63,6 +63,7 @@ pub(crate) fn freelist_image(image: &mut [u8], id: u64, overflow: u32, count: u6
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
 

@@ -18,7 +18,7 @@ pub(crate) struct Draft {
     page_size: u32,
     high_water: u64,
     images: Vec<Image>,
-    vacant: Vec<u32>,
+    vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
     freed: Vec<Span>,
     /// Some node lost an element: there may be something to merge.
@@ -111,7 +111,7 @@ impl Draft {
     pub(crate) fn vacate(&mut self, slot: Slot) {
         let image = self.take(slot);
         self.buffers.push(image.into_buffer());
-        self.vacant.push(slot.index() as u32);
+        self.vacant.push(slot);
     }
 
     /// Moves what is in `from` to `to`, whose old content is dropped.
@@ -119,7 +119,7 @@ impl Draft {
         let image = self.take(from);
         let old = std::mem::replace(self.image_mut(to), image);
         self.buffers.push(old.into_buffer());
-        self.vacant.push(from.index() as u32);
+        self.vacant.push(from);
     }
 
     /// Moves the content of `slot` to a slot of its own and leaves an empty branch behind: a root that gets a level.
@@ -142,7 +142,7 @@ impl Draft {
         let gone = self.take(right);
         self.image_mut(left).append(&gone);
         self.buffers.push(gone.into_buffer());
-        self.vacant.push(right.index() as u32);
+        self.vacant.push(right);
         self.merges += 1;
     }
 
@@ -182,13 +182,12 @@ impl Draft {
     }
 
     fn insert(&mut self, image: Image) -> Slot {
-        if let Some(index) = self.vacant.pop() {
-            self.images[index as usize] = image;
-            return Slot::new(index);
+        if let Some(slot) = self.vacant.pop() {
+            *self.image_mut(slot) = image;
+            return slot;
         }
-        let index = u32::try_from(self.images.len()).expect("2^32 nodes do not fit into memory");
         self.images.push(image);
-        Slot::new(index)
+        Slot::at(self.images.len() - 1)
     }
 
     fn buffer(&mut self) -> Vec<u8> {

@@ -8,6 +8,7 @@
 //! like, and every edit keeps it; so the positions computed here are within the bytes, and indexing is an assertion
 //! about this file's own logic.
 #![allow(clippy::indexing_slicing, reason = "positions follow from the packed form, which this file keeps")]
+#![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
 
 use crate::format::{
     ELEMENT, ELEMENTS_MAX, Header, Kind, Malformed, Node, element_at, header_bytes, set_count, set_header,
@@ -32,6 +33,9 @@ pub(crate) struct Image {
     next_in_order: usize,
     in_order: usize,
 }
+
+/// A node's size in bytes, at most: positions within it are 32-bit.
+pub(crate) const NODE_BYTES_MAX: usize = u32::MAX as usize;
 
 /// As many insertions in key order make a run: such a node is filled, not halved.
 const RUN: usize = 8;
@@ -176,8 +180,8 @@ impl Image {
     pub(crate) fn remove(&mut self, index: usize) {
         let (start, end, old_len) = (self.data_start(index), self.data_end(index), self.bytes.len());
         let (at, gone) = (element_at(index), end - start);
-        self.shift_positions(0, index, -(ELEMENT as i64));
-        self.shift_positions(index + 1, self.count, -(gone as i64));
+        self.shift_positions(0, index, distance(ELEMENT, 0));
+        self.shift_positions(index + 1, self.count, distance(gone, 0));
         self.bytes.copy_within(at + ELEMENT..start, at);
         self.bytes.copy_within(end..old_len, start - ELEMENT);
         self.bytes.truncate(old_len - gone - ELEMENT);
@@ -191,10 +195,8 @@ impl Image {
         let kind = if self.branch { ImageKind::Branch } else { ImageKind::Leaf };
         let mut upper = Self::empty(kind, buffer);
         upper.copy_elements(self, index..self.count);
-        let data = self.data_limit(index);
-        let table = element_at(index);
-        let old_table = element_at(self.count);
-        self.shift_positions(0, index, table as i64 - old_table as i64);
+        let (data, table, old_table) = (self.data_limit(index), element_at(index), element_at(self.count));
+        self.shift_positions(0, index, distance(old_table, table));
         self.bytes.copy_within(old_table..data, table);
         self.bytes.truncate(data - (old_table - table));
         self.set_count(index);
@@ -219,18 +221,18 @@ impl Image {
     /// elements came in key order the lower part stays full and the order goes on in a fresh node (`last` says that
     /// this is the last node of its tree, so that one insertion at its end is order enough); otherwise half and half.
     pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
-        let least = if self.branch { 2 } else { 1 };
-        let most = self.count - least;
+        let fewest = if self.branch { 2 } else { 1 };
+        let most = self.count - fewest;
         let at_end = self.next_in_order == self.count;
         let cut = match fill {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a page size")]
+            #[allow(clippy::cast_sign_loss, reason = "a share of a page size")]
             #[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
             Some(share) => self.fitting((page_size as f64 * share) as usize),
             None if at_end && (last || self.in_order >= RUN) => self.count - 1,
             None if !at_end && self.in_order >= RUN => self.next_in_order,
             None => self.nearest(self.size() / 2),
         };
-        cut.clamp(least, most)
+        cut.clamp(fewest, most)
     }
 
     /// How many elements fit into `limit` bytes.
@@ -277,15 +279,18 @@ impl Image {
         let moved = added * ELEMENT;
         self.bytes.resize(old_len + moved + (source_end - source), 0);
         self.bytes.copy_within(table..old_len, table + moved);
-        self.shift_positions(0, self.count, moved as i64);
+        self.shift_positions(0, self.count, distance(0, moved));
         self.bytes[table..table + moved].copy_from_slice(&from.bytes[element_at(range.start)..element_at(range.end)]);
         self.bytes[old_len + moved..].copy_from_slice(&from.bytes[source..source_end]);
         let first = self.count;
         self.set_count(first + added);
-        // Distance from element to data: what it was there, plus the difference of the distances between the two places.
-        let there = source as i64 - element_at(range.start) as i64;
-        let here = (old_len + moved) as i64 - table as i64;
-        self.shift_positions(first, first + added, here - there);
+        // Positions count from the element: the tables' starts and the data's starts move by different amounts.
+        let (there, here) = (element_at(range.start), element_at(first));
+        self.shift_positions(
+            first,
+            first + added,
+            distance(source, old_len + moved).wrapping_sub(distance(there, here)),
+        );
     }
 
     /// Makes room for an element at `index` with `len` bytes of data; returns where the data goes.
@@ -297,8 +302,8 @@ impl Image {
         self.bytes.copy_within(data..old_len, data + ELEMENT + len);
         self.bytes.copy_within(at..data, at + ELEMENT);
         self.set_count(self.count + 1);
-        self.shift_positions(0, index, ELEMENT as i64);
-        self.shift_positions(index + 1, self.count, len as i64);
+        self.shift_positions(0, index, distance(0, ELEMENT));
+        self.shift_positions(index + 1, self.count, distance(0, len));
         data + ELEMENT
     }
 
@@ -311,18 +316,12 @@ impl Image {
         if new != old {
             self.bytes.copy_within(start + old..old_len, start + new);
             self.bytes.truncate(old_len - old + new);
-            self.shift_positions(index + 1, self.count, new as i64 - old as i64);
+            self.shift_positions(index + 1, self.count, distance(old, new));
         }
     }
 
-    /// Adds `by` to the positions of the elements `from..to`.
-    fn shift_positions(&mut self, from: usize, to: usize, by: i64) {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "two's complement: adding wraps right"
-        )]
-        let by = by as u32;
+    /// Adds `by` to the positions of the elements `from..to`, modulo 2^32.
+    fn shift_positions(&mut self, from: usize, to: usize, by: u32) {
         let pos_at = if self.branch { 0 } else { 4 };
         for element in self.bytes[element_at(from)..element_at(to)].chunks_exact_mut(ELEMENT) {
             if let Some(pos) = element[pos_at..].first_chunk_mut::<4>() {
@@ -365,6 +364,11 @@ impl Image {
     }
 }
 
+/// How far it is from one place to another, backwards too: modulo 2^32.
+fn distance(from: usize, to: usize) -> u32 {
+    (to as u32).wrapping_sub(from as u32)
+}
+
 fn leaf_element(flags: u32, pos: usize, key: usize, value: usize) -> [u8; ELEMENT] {
     words([flags, pos as u32, key as u32, value as u32])
 }
@@ -373,7 +377,6 @@ fn branch_element(pos: usize, key: usize, child: u64) -> [u8; ELEMENT] {
     words([pos as u32, key as u32, child as u32, (child >> 32) as u32])
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "each byte is taken by its shift")]
 fn words(words: [u32; 4]) -> [u8; ELEMENT] {
     std::array::from_fn(|byte| (words[byte / 4] >> (byte % 4 * 8)) as u8)
 }

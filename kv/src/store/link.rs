@@ -17,8 +17,9 @@ pub(crate) struct Link(u64);
 pub(crate) struct Slot(u32);
 
 impl Slot {
-    pub(crate) const fn new(index: u32) -> Self {
-        Self(index)
+    /// The slot with this index.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(u32::try_from(index).expect("2^32 nodes do not fit into memory"))
     }
 
     pub(crate) const fn index(self) -> usize {

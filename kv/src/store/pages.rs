@@ -49,23 +49,6 @@ impl<'t> Pages<'t> {
         Ok(PageRef { link, node })
     }
 
-    /// The child `index` of `parent`, as a link. A page of the file cannot name a node in memory.
-    #[inline]
-    pub(crate) fn child(&self, parent: Link, branch: &Branch<'_>, index: usize) -> Result<Link> {
-        let child = branch.child(index).map_err(|Malformed(what)| corrupt(parent, what))?;
-        self.trusted(parent, child)
-    }
-
-    /// `raw`, found in the page behind `holder`, as a link.
-    #[inline]
-    pub(crate) fn trusted(&self, holder: Link, raw: u64) -> Result<Link> {
-        let link = Link::from_raw(raw);
-        if link.in_memory() && !holder.in_memory() {
-            return Err(corrupt(holder, "page number is beyond the high-water mark"));
-        }
-        Ok(link)
-    }
-
     /// How many nodes there can be at most: the file's pages and those in memory.
     pub(crate) fn nodes(&self) -> u64 {
         self.high_water.saturating_add(self.changed.len() as u64)
@@ -87,7 +70,6 @@ impl<'t> Pages<'t> {
         if id.get() < 2 || id.get() >= self.high_water {
             return Err(wrong("page number is beyond the high-water mark"));
         }
-        const OUTSIDE: &str = "page lies beyond the end of the file";
         let size = self.page_size as usize;
         let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
         let first = self.view.bytes(at, size).ok_or_else(|| wrong(OUTSIDE))?;
@@ -115,6 +97,12 @@ impl<'t> PageRef<'t> {
         result.map_err(|Malformed(what)| corrupt(self.link, what))
     }
 
+    /// Child `index` of `branch`, which is this page.
+    #[inline]
+    pub(crate) fn child(&self, branch: &Branch<'_>, index: usize) -> Result<Link> {
+        trusted(self.link, self.located(branch.child(index))?)
+    }
+
     pub(crate) fn entry(&self, leaf: &Leaf<'t>, index: usize) -> Result<LeafEntry<'t>> {
         self.located(leaf.entry(index))
     }
@@ -129,12 +117,24 @@ impl<'t> PageRef<'t> {
     }
 }
 
+/// `raw`, found in the page behind `holder`, as a link. A page of the file cannot name a node in memory.
+#[inline]
+pub(crate) fn trusted(holder: Link, raw: u64) -> Result<Link> {
+    let link = Link::from_raw(raw);
+    if link.in_memory() && !holder.in_memory() {
+        return Err(corrupt(holder, "page number is beyond the high-water mark"));
+    }
+    Ok(link)
+}
+
+const OUTSIDE: &str = "page lies beyond the end of the file";
+
 #[cold]
 pub(crate) fn corrupt(link: Link, what: &'static str) -> Error {
     Error::Corrupt { page: link.page_id(), what }
 }
 
-fn parse<'t>(link: Link, bytes: &'t [u8]) -> Result<PageRef<'t>> {
+fn parse(link: Link, bytes: &[u8]) -> Result<PageRef<'_>> {
     let located = |Malformed(what)| corrupt(link, what);
     let header = Header::parse(bytes).map_err(located)?;
     let node = Node::parse(bytes, header).map_err(located)?;

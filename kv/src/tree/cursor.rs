@@ -54,7 +54,7 @@ impl<'t> Cursor<'t> {
                 Node::Branch(branch) => {
                     let index = page.located(branch.search(key))?;
                     self.push(page, index)?;
-                    page = self.pages.node(self.pages.child(page.link, branch, index)?)?;
+                    page = self.pages.node(page.child(branch, index)?)?;
                 }
                 Node::Leaf(leaf) => {
                     let index = page.located(leaf.search(key))?.unwrap_or_else(|index| index);
@@ -176,7 +176,7 @@ impl<'t> Cursor<'t> {
                 Way::Back => index.checked_sub(1),
             };
             if let Some(next) = next {
-                let child = self.pages.node(self.pages.child(page.link, branch, next)?)?;
+                let child = self.pages.node(page.child(branch, next)?)?;
                 self.stack.truncate(depth);
                 self.push(page, next)?;
                 self.descend(child, way)?;
@@ -194,7 +194,7 @@ impl<'t> Cursor<'t> {
             self.push(page, index)?;
             match &page.node {
                 Node::Leaf(_) => return Ok(()),
-                Node::Branch(branch) => page = self.pages.node(self.pages.child(page.link, branch, index)?)?,
+                Node::Branch(branch) => page = self.pages.node(page.child(branch, index)?)?,
             }
         }
     }

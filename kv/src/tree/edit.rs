@@ -4,8 +4,8 @@ use super::path::Path;
 use super::split::{split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
-use crate::format::BUCKET_FLAG;
-use crate::store::{Draft, Link};
+use crate::format::{BUCKET_FLAG, ELEMENT};
+use crate::store::{Draft, Link, NODE_BYTES_MAX};
 
 /// One tree of a draft, changeable.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ impl Tree<'_> {
         let path = Path::open(self.draft, self.root, key, true)?;
         let (slot, index) = path.leaf();
         let leaf = self.draft.image_mut(slot);
+        if leaf.size().saturating_add(ELEMENT + key.len() + value.len()) > NODE_BYTES_MAX {
+            // Only a leaf of another engine's making, with several gigantic values in it, comes here.
+            return Err(Error::ValueTooLarge { len: value.len() });
+        }
         if !path.found {
             leaf.insert_leaf(index, flags, key, value);
         } else if leaf.flags(index) & BUCKET_FLAG == flags {

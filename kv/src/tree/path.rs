@@ -8,7 +8,7 @@ use crate::store::{Draft, Link, Slot, corrupt};
 /// The nodes from the root to a leaf. A step's index is the child taken; the leaf's is where the key is or goes.
 #[derive(Debug)]
 pub(crate) struct Path {
-    steps: [(Slot, u32); DEPTH_MAX],
+    steps: [(Slot, usize); DEPTH_MAX],
     len: usize,
     /// Whether every step took the last child: the leaf is the last of its tree.
     pub(crate) last: bool,
@@ -22,7 +22,7 @@ impl Path {
     /// With `lower`, a key less than all of a branch's becomes that branch's first key: a child's keys are never less
     /// than its parent's key for it.
     pub(crate) fn open(draft: &mut Draft, root: &mut Link, key: &[u8], lower: bool) -> Result<Self> {
-        let mut path = Self { steps: [(Slot::new(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
+        let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
         let mut slot = draft.touch(*root)?;
         *root = Link::to_slot(slot);
         loop {
@@ -35,7 +35,7 @@ impl Path {
                 }
                 Node::Branch(branch) => {
                     let index = page.located(branch.search(key))?;
-                    let child = draft.pages().child(page.link, branch, index)?;
+                    let child = page.child(branch, index)?;
                     let lowers = lower && index == 0 && key < page.located(branch.key(0))?;
                     path.last &= index + 1 == branch.count();
                     path.push(slot, index)?;
@@ -63,15 +63,14 @@ impl Path {
     }
 
     pub(crate) fn step(&self, depth: usize) -> (Slot, usize) {
-        let (slot, index) = self.steps[depth];
-        (slot, index as usize)
+        self.steps[depth]
     }
 
     fn push(&mut self, slot: Slot, index: usize) -> Result<()> {
         let Some(step) = self.steps.get_mut(self.len) else {
             return Err(corrupt(Link::to_slot(slot), TOO_DEEP));
         };
-        *step = (slot, index as u32);
+        *step = (slot, index);
         self.len += 1;
         Ok(())
     }

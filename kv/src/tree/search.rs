@@ -33,7 +33,7 @@ fn seek_leaf<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<(PageR
             Node::Leaf(leaf) => return Ok((page, *leaf)),
             Node::Branch(branch) => {
                 let index = page.located(branch.search(key))?;
-                page = pages.node(pages.child(page.link, branch, index)?)?;
+                page = pages.node(page.child(branch, index)?)?;
             }
         }
     }

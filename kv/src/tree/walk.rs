@@ -61,7 +61,7 @@ impl<'t> Walk<'t> {
         let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
         if let Node::Branch(branch) = &page.node {
             for index in (0..branch.count()).rev() {
-                let link = self.pages.child(link, branch, index)?;
+                let link = page.child(branch, index)?;
                 let low = Some(page.located(branch.key(index))?);
                 let high =
                     if index + 1 < branch.count() { Some(page.located(branch.key(index + 1))?) } else { bounds.1 };

@@ -170,7 +170,9 @@ fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
         }
         return;
     }
-    jobs.into_iter().for_each(|job| job.done.decide(Turn::Over(Outcome::Alone)));
+    for job in jobs {
+        job.done.decide(Turn::Over(Outcome::Alone));
+    }
 }
 
 /// What a commit means for each of its callers. A transaction that was too large for all may not be for one.

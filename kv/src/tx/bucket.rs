@@ -9,7 +9,7 @@ use super::cursor::{Cursor, Item, item};
 use super::open_buckets::{BucketIndex, OpenBuckets};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, LeafEntry};
-use crate::store::{Link, PageRef, Pages};
+use crate::store::{Link, PageRef, Pages, trusted};
 use crate::tree::{self, Root, find};
 
 /// A sorted map from keys to values and nested buckets, as its transaction sees it.
@@ -64,7 +64,7 @@ impl<'t> Bucket<'t> {
         let root = if header.root == 0 {
             Root::Inline { leaf: page.located(BucketHeader::inline_leaf(entry.value))?, home: page.link }
         } else {
-            Root::Link(pages.trusted(page.link, header.root)?)
+            Root::Link(trusted(page.link, header.root)?)
         };
         Ok(Self { pages, root, sequence: header.sequence, opened: None })
     }
@@ -155,6 +155,15 @@ impl<'t> Bucket<'t> {
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         })
+    }
+}
+
+impl<'t> IntoIterator for &Bucket<'t> {
+    type Item = Result<Item<'t>>;
+    type IntoIter = Iter<'t>;
+
+    fn into_iter(self) -> Iter<'t> {
+        self.iter()
     }
 }
 

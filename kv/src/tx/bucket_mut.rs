@@ -3,7 +3,7 @@
 use std::ops::RangeBounds;
 
 use super::bucket::{Bucket, Iter};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Item};
 use super::cursor_mut::CursorMut;
 use super::open_buckets::{BucketIndex, OpenBuckets, taken};
 use crate::error::{Error, Result};
@@ -112,6 +112,7 @@ impl<'t> BucketMut<'t> {
     }
 
     /// Sets the bucket's counter.
+    #[allow(clippy::unnecessary_wraps, reason = "as every change, it may come to fail")]
     pub fn set_sequence(&mut self, sequence: u64) -> Result<()> {
         let bucket = self.buckets.get_mut(self.at);
         bucket.sequence = sequence;
@@ -168,9 +169,10 @@ impl<'t> BucketMut<'t> {
     /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
-        match self.buckets.delete(self.draft, self.at, name)? {
-            true => Ok(()),
-            false => Err(Error::BucketNotFound { name: name.to_vec() }),
+        if self.buckets.delete(self.draft, self.at, name)? {
+            Ok(())
+        } else {
+            Err(Error::BucketNotFound { name: name.to_vec() })
         }
     }
 
@@ -209,6 +211,15 @@ impl<'t> BucketMut<'t> {
 
     fn root(&self) -> Link {
         self.buckets.get(self.at).root
+    }
+}
+
+impl<'b> IntoIterator for &'b BucketMut<'_> {
+    type Item = Result<Item<'b>>;
+    type IntoIter = Iter<'b>;
+
+    fn into_iter(self) -> Iter<'b> {
+        self.iter()
     }
 }
 

@@ -9,7 +9,7 @@ use freelist_core::{PageId, Span};
 use super::seat::AnyFreelist;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, FreelistPage, Leaf, Malformed, Node};
-use crate::store::{Link, PageRef, Pages};
+use crate::store::{Link, PageRef, Pages, trusted};
 use crate::tree::{Root, Visit, Walk};
 
 /// Something that is wrong with a page.
@@ -107,9 +107,9 @@ impl<'t> Check<'t> {
         self.problems.push(Problem { page: PageId::new(page), what });
     }
 
-    fn report_error(&mut self, error: Error, page: PageId) {
+    fn report_error(&mut self, error: &Error, page: PageId) {
         match error {
-            Error::Corrupt { page, what } => self.problems.push(Problem { page, what }),
+            Error::Corrupt { page, what } => self.problems.push(Problem { page: *page, what }),
             _ => self.report(page.get(), "cannot be read"),
         }
     }
@@ -131,7 +131,7 @@ impl<'t> Check<'t> {
             }
             Free::Stored(id) => {
                 if let Err(error) = self.stored_list(id, &mut listed) {
-                    self.report_error(error, id);
+                    self.report_error(&error, id);
                     return None;
                 }
             }
@@ -160,7 +160,7 @@ impl<'t> Check<'t> {
             let mut walk = Walk::new(self.pages, Root::Link(root));
             while let Some(visit) = walk.next() {
                 match visit {
-                    Err(error) => self.report_error(error, root.page_id()),
+                    Err(error) => self.report_error(&error, root.page_id()),
                     Ok(visit) => {
                         if self.claim(&visit) {
                             self.visit(&visit, &mut roots);
@@ -190,13 +190,13 @@ impl<'t> Check<'t> {
     fn visit(&mut self, visit: &Visit<'t>, roots: &mut Vec<Link>) {
         let page = visit.page;
         if let Err(error) = self.order(visit) {
-            self.report_error(error, page.link.page_id());
+            self.report_error(&error, page.link.page_id());
         }
         if let Node::Leaf(leaf) = &page.node {
             for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                 match self.nested(&page, leaf, index) {
                     Ok(link) => roots.extend(link),
-                    Err(error) => self.report_error(error, page.link.page_id()),
+                    Err(error) => self.report_error(&error, page.link.page_id()),
                 }
             }
         }
@@ -207,7 +207,7 @@ impl<'t> Check<'t> {
         let value = page.entry(leaf, index)?.value;
         let header = page.located(BucketHeader::parse(value))?;
         if header.root != 0 {
-            return self.pages.trusted(page.link, header.root).map(Some);
+            return trusted(page.link, header.root).map(Some);
         }
         let inline = page.located(BucketHeader::inline_leaf(value))?;
         let inline = PageRef { link: page.link, node: Node::Leaf(inline) };

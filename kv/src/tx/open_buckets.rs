@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Draft, ImageKind, Link, PageRef, Slot, corrupt};
+use crate::store::{Draft, ImageKind, Link, PageRef, Slot, corrupt, trusted};
 use crate::tree::{Root, Tree, Walk, find, tidy_after_deletes};
 
 /// The number of an opened bucket. 0 is the root bucket.
@@ -70,7 +70,7 @@ impl OpenBuckets {
             let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
             Link::to_slot(draft.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
-            pages.trusted(page.link, header.root)?
+            trusted(page.link, header.root)?
         };
         Ok(Some(self.insert(parent, name, OpenBucket::new(root, header.sequence))))
     }
@@ -125,7 +125,7 @@ impl OpenBuckets {
         for at in self.deepest_first() {
             for (name, child) in self.0[at].children.clone() {
                 if self.0[child].changed {
-                    let header = self.header(draft, child)?;
+                    let header = self.header(draft, child);
                     self.tree(draft, at).put_bucket(&name, &header)?;
                 }
             }
@@ -160,7 +160,7 @@ impl OpenBuckets {
     }
 
     /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
-    fn header(&mut self, draft: &mut Draft, at: BucketIndex) -> Result<Vec<u8>> {
+    fn header(&mut self, draft: &mut Draft, at: BucketIndex) -> Vec<u8> {
         let OpenBucket { root, sequence, .. } = self.0[at];
         if let Some(slot) = root.slot().filter(|&slot| fits_inline(draft, slot)) {
             let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
@@ -168,9 +168,9 @@ impl OpenBuckets {
             draft.vacate(slot);
             // Nothing is left to place; a page number 0 is never followed.
             self.0[at].root = Link::from_raw(0);
-            return Ok(value);
+            return value;
         }
-        Ok(BucketHeader { root: root.raw(), sequence }.to_bytes().to_vec())
+        BucketHeader { root: root.raw(), sequence }.to_bytes().to_vec()
     }
 
     /// Frees all pages of bucket `at` and of the buckets inside it.
@@ -257,7 +257,7 @@ fn discard_tree(draft: &mut Draft, root: Link) -> Result<()> {
             for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                 let header = page.located(BucketHeader::parse(page.entry(leaf, index)?.value))?;
                 if header.root != 0 {
-                    roots.push(pages.trusted(page.link, header.root)?);
+                    roots.push(trusted(page.link, header.root)?);
                 }
             }
         }

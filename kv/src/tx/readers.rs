@@ -172,7 +172,9 @@ mod tests {
         let (readers, published) = (Readers::new(), Published::new(at(5)));
         let tickets: Vec<Ticket> = (0..FIRST * 4).map(|_| readers.enter(&published).0).collect();
         assert_eq!(seen(&readers).len(), FIRST * 4);
-        tickets.into_iter().for_each(|ticket| readers.leave(ticket));
+        for ticket in tickets {
+            readers.leave(ticket);
+        }
         assert_eq!(readers.counts(), (FIRST as u64 * 4, 0));
     }
 }

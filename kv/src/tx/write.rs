@@ -143,9 +143,10 @@ impl<'db> WriteTx<'db> {
     /// [`Error::BucketNotFound`].
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
-        match self.buckets.delete(&mut self.draft, ROOT, name)? {
-            true => Ok(()),
-            false => Err(Error::BucketNotFound { name: name.to_vec() }),
+        if self.buckets.delete(&mut self.draft, ROOT, name)? {
+            Ok(())
+        } else {
+            Err(Error::BucketNotFound { name: name.to_vec() })
         }
     }
 
@@ -178,7 +179,9 @@ impl<'db> WriteTx<'db> {
         commit::commit(&self.core, writer, &mut self.draft, &mut self.buckets, self.id)?;
         let hooks = std::mem::take(&mut self.hooks);
         drop(self);
-        hooks.into_iter().for_each(|hook| hook());
+        for hook in hooks {
+            hook();
+        }
         Ok(())
     }
 
