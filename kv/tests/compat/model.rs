@@ -3,12 +3,11 @@
 //! rules are bbolt's by experiment.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::program::{Action, BucketPath, Command, Step, Transaction};
-use crate::text::{hex_text, parse_hex, path_text, value_text};
+use crate::text::{hex_text, value_text};
 
 /// Longest key in bytes that a put takes.
 pub(crate) const MAX_KEY_LEN: usize = 32_768;
@@ -22,7 +21,7 @@ pub(crate) enum Item {
 #[derive(Clone, Default)]
 pub(crate) struct Node {
     pub(crate) items: BTreeMap<Vec<u8>, Item>,
-    sequence: u64,
+    pub(crate) sequence: u64,
     /// Written in the current transaction; see [`Model::defeats_bbolt`].
     written: bool,
 }
@@ -71,7 +70,7 @@ impl Model {
         })
     }
 
-    fn bucket_mut(&mut self, path: &[Vec<u8>]) -> Result<&mut Node, &'static str> {
+    pub(crate) fn bucket_mut(&mut self, path: &[Vec<u8>]) -> Result<&mut Node, &'static str> {
         path.iter().try_fold(&mut self.root, |node, name| match node.items.get_mut(name) {
             Some(Item::Bucket(nested)) => Ok(nested),
             _ => Err("bucket-not-found"),
@@ -134,42 +133,6 @@ impl Model {
         let mut paths = Vec::new();
         self.root.collect_paths(&mut Vec::new(), &mut paths);
         paths
-    }
-
-    /// Reads the text form back. It must have no value longer than that form
-    /// prints whole.
-    pub(crate) fn from_dump(text: &str) -> Self {
-        let mut model = Self::default();
-        for line in text.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let path: BucketPath = words[1].split('/').map(parse_hex).collect();
-            match words[0] {
-                "bucket" => {
-                    let (name, parent) = path.split_last().expect("a path has a name");
-                    let sequence = words[3].parse().expect("a number");
-                    let node = Node { sequence, ..Node::default() };
-                    let parent = model.bucket_mut(parent).expect("printed before what is in it");
-                    parent.items.insert(name.clone(), Item::Bucket(node));
-                }
-                "kv" => {
-                    let node = model.bucket_mut(&path).expect("printed before what is in it");
-                    node.items.insert(parse_hex(words[2]), Item::Value(parse_hex(words[3]).into()));
-                }
-                _ => {}
-            }
-        }
-        model
-    }
-
-    /// The content in the text form of `fixtures/README.md`.
-    pub(crate) fn dump(&self) -> String {
-        let mut text = String::new();
-        for (name, item) in &self.root.items {
-            if let Item::Bucket(node) = item {
-                node.dump(&mut vec![name], &mut text);
-            }
-        }
-        text
     }
 }
 
@@ -263,7 +226,7 @@ impl Node {
         self.items.range::<[u8], _>((Bound::Included(key), Bound::Unbounded))
     }
 
-    fn nested(&self) -> impl Iterator<Item = (&Vec<u8>, &Self)> {
+    pub(crate) fn nested(&self) -> impl Iterator<Item = (&Vec<u8>, &Self)> {
         self.items.iter().filter_map(|(name, item)| match item {
             Item::Bucket(node) => Some((name, node)),
             Item::Value(_) => None,
@@ -290,25 +253,6 @@ impl Node {
             node.collect_paths(here, paths);
             here.pop();
         }
-    }
-
-    fn dump<'m>(&'m self, path: &mut Vec<&'m Vec<u8>>, text: &mut String) {
-        let shown = path_text(path);
-        let _ = writeln!(text, "bucket {shown} seq {}", self.sequence);
-        for (key, item) in &self.items {
-            match item {
-                Item::Value(value) => {
-                    let _ = writeln!(text, "kv {shown} {} {}", hex_text(key), value_text(value));
-                }
-                Item::Bucket(node) => {
-                    path.push(key);
-                    node.dump(path, text);
-                    path.pop();
-                }
-            }
-        }
-        let buckets = self.nested().count();
-        let _ = writeln!(text, "end {shown} keys {} buckets {buckets}", self.items.len() - buckets);
     }
 }
 
