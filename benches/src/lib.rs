@@ -1,1 +1,13 @@
-//! Page numbers only.
+//! What the benchmarks share: baselines, contestants and data.
+#![forbid(unsafe_code)]
+
+pub mod bbolt_array;
+pub mod bbolt_hashmap;
+pub mod fragmented;
+pub mod free_layouts;
+pub mod free_pages;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod store;
+pub mod table;
+pub mod workload;

@@ -1,92 +1,43 @@
-//! The forward map and the backward map: where free spans begin and end.
+//! Where free spans begin and end, in page order: the forward map and the backward map.
 
-use crate::bits::{from, highest, locate, lowest, mask, number_at, up_to};
+use crate::bits::{locate, number_at};
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet, reserve_lasting};
+use crate::page::{PageId, Span};
+use crate::page_block::{Edge, PageBlock};
 use crate::page_hash::PageMap;
-
-/// Which end of a free span.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Edge {
-    /// At its first page: an entry of the forward map.
-    Start,
-    /// At the page just behind it: an entry of the backward map.
-    End,
-}
-
-/// The entries of both maps for 512 pages, a bit each.
-///
-/// Both maps' bits for a page share a cache line, and both maps share a hash map, since every
-/// release asks both about neighbouring pages.
-#[derive(Clone, Copy, Debug, Default)]
-struct EdgeBlock([EdgeWord; 8]);
-
-#[derive(Clone, Copy, Debug, Default)]
-struct EdgeWord {
-    forward: u64,
-    backward: u64,
-}
-
-impl EdgeWord {
-    const fn both(self) -> u64 {
-        self.forward | self.backward
-    }
-
-    const fn edge(self, bit: usize) -> Edge {
-        if self.forward & mask(bit) != 0 { Edge::Start } else { Edge::End }
-    }
-
-    const fn bits(&mut self, edge: Edge) -> &mut u64 {
-        match edge {
-            Edge::Start => &mut self.forward,
-            Edge::End => &mut self.backward,
-        }
-    }
-}
-
-impl EdgeBlock {
-    fn is_empty(&self) -> bool {
-        self.0.iter().fold(0, |all, word| all | word.both()) == 0
-    }
-
-    fn next(&self, bit: usize) -> Option<(usize, Edge)> {
-        let mut wanted = from(bit);
-        for index in bit / 64..8 {
-            let word = self.0[index];
-            let found = word.both() & wanted;
-            if found != 0 {
-                return Some((index * 64 + lowest(found), word.edge(lowest(found))));
-            }
-            wanted = u64::MAX;
-        }
-        None
-    }
-
-    fn prev(&self, bit: usize) -> Option<(usize, Edge)> {
-        let mut wanted = up_to(bit);
-        for index in (0..=bit / 64).rev() {
-            let word = self.0[index];
-            let found = word.both() & wanted;
-            if found != 0 {
-                return Some((index * 64 + highest(found), word.edge(highest(found))));
-            }
-            wanted = u64::MAX;
-        }
-        None
-    }
-}
 
 /// Every edge of every free span, in page order.
 ///
 /// Invariants: edges alternate, a start first; no page has both, since two spans that touch would
 /// have been merged. So whether a page is free, which span it lies in and what its neighbours are
-/// all follows from the next edge behind it, and no map of the pages inside spans is needed.
+/// all follows from the next edge behind it, and no map of the pages inside spans is needed. Both
+/// maps share one hash map, from the number of a block of 512 pages.
 #[derive(Debug)]
 pub(crate) struct Edges {
-    blocks: PageMap<u64, EdgeBlock>,
+    blocks: PageMap<u64, PageBlock>,
     /// The numbers of the blocks, in order.
     numbers: NumberSet,
     number_blocks: Blocks,
+}
+
+/// The edges of a span that change with it: not those that it shares with a span that replaces it,
+/// or that it replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnEdges {
+    start: bool,
+    end: bool,
+}
+
+impl OwnEdges {
+    pub(crate) fn new(span: Span, others: [Option<Span>; 2]) -> Self {
+        let mut own = Self { start: true, end: true };
+        for other in others.into_iter().flatten() {
+            own.start &= other.start() != span.start();
+            own.end &= other.end() != span.end();
+        }
+        own
+    }
 }
 
 impl Edges {
@@ -94,59 +45,133 @@ impl Edges {
         Self { blocks: PageMap::default(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
     }
 
-    /// Puts an edge in.
-    pub(crate) fn mark(&mut self, page: u64, edge: Edge) -> Result<(), FreelistError> {
-        let (number, bit) = locate(page);
-        if let Some(block) = self.blocks.get_mut(&number) {
-            *block.0[bit / 64].bits(edge) |= mask(bit);
-            return Ok(());
+    /// Makes sure that [`add`](Self::add) finds its blocks. Returns how many spans of the same length
+    /// begin in the same block, if it is a short one.
+    pub(crate) fn prepare(&mut self, span: Span) -> Result<u16, FreelistError> {
+        let (first, _) = locate(span.start().get());
+        let (last, _) = locate(span.end().get());
+        let count = self.blocks.get(&first).map(|block| block.count(span.len()));
+        if count.is_none() {
+            self.insert(first, PageBlock::default())?;
         }
+        if last != first
+            && !self.blocks.contains_key(&last)
+            && let Err(error) = self.insert(last, PageBlock::default())
+        {
+            self.prune(first);
+            return Err(error);
+        }
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Takes back what [`prepare`](Self::prepare) did.
+    pub(crate) fn unprepare(&mut self, span: Span) {
+        self.prune(locate(span.start().get()).0);
+        self.prune(locate(span.end().get()).0);
+    }
+
+    /// Adds a span that was prepared.
+    pub(crate) fn add(&mut self, span: Span, own: OwnEdges) {
+        let (first, start) = locate(span.start().get());
+        let (last, end) = locate(span.end().get());
+        let Some(block) = self.blocks.get_mut(&first) else { return };
+        if own.start {
+            block.mark(start, Edge::Start);
+        }
+        if let Some(count) = block.count_mut(span.len()) {
+            *count += 1;
+        }
+        if !own.end {
+            return;
+        }
+        if last == first {
+            block.mark(end, Edge::End);
+        } else if let Some(block) = self.blocks.get_mut(&last) {
+            block.mark(end, Edge::End);
+        }
+    }
+
+    /// Removes a span. Returns how many of its length begin in the same block then, if it is short.
+    pub(crate) fn sub(&mut self, span: Span, own: OwnEdges) -> u16 {
+        let (first, start) = locate(span.start().get());
+        let (last, end) = locate(span.end().get());
+        let mut left = 0;
+        if let Some(block) = self.blocks.get_mut(&first) {
+            if let Some(count) = block.count_mut(span.len()) {
+                *count -= 1;
+                left = *count;
+            }
+            if own.start {
+                block.unmark(start, Edge::Start);
+            }
+            if own.end && last == first {
+                block.unmark(end, Edge::End);
+            }
+            if block.is_empty() {
+                self.remove(first);
+            }
+        }
+        if own.end
+            && last != first
+            && let Some(block) = self.blocks.get_mut(&last)
+        {
+            block.unmark(end, Edge::End);
+            self.prune(last);
+        }
+        left
+    }
+
+    /// The edges, for questions that mostly concern the pages around `page`.
+    pub(crate) fn near(&self, page: u64) -> Near<'_> {
+        let (number, _) = locate(page);
+        Near { edges: self, number, block: self.blocks.get(&number) }
+    }
+
+    /// The first start, from `page` on, of a span of this length, which is short, in the block of
+    /// `page`.
+    pub(crate) fn next_of_len(&self, len: u64, page: u64) -> Option<u64> {
+        let (number, bit) = locate(page);
+        let block = self.blocks.get(&number)?;
+        if let Some(start) = block.next_of_len(len, bit) {
+            return Some(number_at(number, start));
+        }
+        // One more may begin here and end in the next block.
+        let (start, Edge::Start) = block.prev(511)? else { return None };
+        let (end, _) = self.first_from(number + 1)?;
+        let start_page = number_at(number, start);
+        (start >= bit && end - start_page == len).then_some(start_page)
+    }
+
+    /// Adds a block that is not there.
+    pub(crate) fn insert(&mut self, number: u64, block: PageBlock) -> Result<(), FreelistError> {
         self.blocks.try_reserve(1)?;
         self.numbers.insert(&mut self.number_blocks, number)?;
-        let mut block = EdgeBlock::default();
-        *block.0[bit / 64].bits(edge) |= mask(bit);
         self.blocks.insert(number, block);
         Ok(())
     }
 
-    /// Takes an edge out.
-    pub(crate) fn unmark(&mut self, page: u64, edge: Edge) {
-        let (number, bit) = locate(page);
-        let Some(block) = self.blocks.get_mut(&number) else { return };
-        *block.0[bit / 64].bits(edge) &= !mask(bit);
-        if block.is_empty() {
-            self.blocks.remove(&number);
-            self.numbers.remove(&mut self.number_blocks, number);
+    fn remove(&mut self, number: u64) {
+        self.blocks.remove(&number);
+        self.numbers.remove(&mut self.number_blocks, number);
+    }
+
+    /// Removes a block if nothing is in it.
+    fn prune(&mut self, number: u64) {
+        if self.blocks.get(&number).is_some_and(PageBlock::is_empty) {
+            self.remove(number);
         }
     }
 
-    /// Whether `edge` is at `page`.
-    pub(crate) fn has(&self, page: u64, edge: Edge) -> bool {
-        let (number, bit) = locate(page);
-        self.blocks.get(&number).is_some_and(|block| {
-            let mut word = block.0[bit / 64];
-            *word.bits(edge) & mask(bit) != 0
-        })
-    }
-
-    /// The first edge at or behind `page`.
-    pub(crate) fn next(&self, page: u64) -> Option<(u64, Edge)> {
-        let (number, bit) = locate(page);
-        if let Some((bit, edge)) = self.blocks.get(&number).and_then(|block| block.next(bit)) {
-            return Some((number_at(number, bit), edge));
-        }
-        let number = self.numbers.next(&self.number_blocks, number + 1)?;
+    /// The first edge in blocks from `number` on.
+    fn first_from(&self, number: u64) -> Option<(u64, Edge)> {
+        let number = self.numbers.next(&self.number_blocks, number)?;
         let (bit, edge) = self.blocks.get(&number)?.next(0)?;
         Some((number_at(number, bit), edge))
     }
 
-    /// The last edge at or before `page`.
-    pub(crate) fn prev(&self, page: u64) -> Option<(u64, Edge)> {
-        let (number, bit) = locate(page);
-        if let Some((bit, edge)) = self.blocks.get(&number).and_then(|block| block.prev(bit)) {
-            return Some((number_at(number, bit), edge));
-        }
-        let number = self.numbers.prev(&self.number_blocks, number.checked_sub(1)?)?;
+    /// The last edge in blocks up to and with `number`.
+    fn last_up_to(&self, number: u64) -> Option<(u64, Edge)> {
+        let number = self.numbers.prev(&self.number_blocks, number)?;
         let (bit, edge) = self.blocks.get(&number)?.prev(511)?;
         Some((number_at(number, bit), edge))
     }
@@ -158,5 +183,61 @@ impl Edges {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         self.blocks.allocation_size() + self.number_blocks.memory_bytes()
+    }
+}
+
+/// The edges, with one block at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Near<'a> {
+    edges: &'a Edges,
+    number: u64,
+    block: Option<&'a PageBlock>,
+}
+
+impl<'a> Near<'a> {
+    /// Whether `edge` is at `page`.
+    pub(crate) fn has(self, page: u64, edge: Edge) -> bool {
+        let (number, bit) = locate(page);
+        self.block(number).is_some_and(|block| block.has(bit, edge))
+    }
+
+    /// The first edge at or behind `page`.
+    pub(crate) fn next(self, page: u64) -> Option<(u64, Edge)> {
+        let (number, bit) = locate(page);
+        match self.block(number).and_then(|block| block.next(bit)) {
+            Some((bit, edge)) => Some((number_at(number, bit), edge)),
+            None => self.edges.first_from(number + 1),
+        }
+    }
+
+    /// The last edge at or before `page`.
+    pub(crate) fn prev(self, page: u64) -> Option<(u64, Edge)> {
+        let (number, bit) = locate(page);
+        match self.block(number).and_then(|block| block.prev(bit)) {
+            Some((bit, edge)) => Some((number_at(number, bit), edge)),
+            None => self.edges.last_up_to(number.checked_sub(1)?),
+        }
+    }
+
+    /// The free span that `page` lies in, else the next one behind it.
+    pub(crate) fn span(self, page: PageId) -> Option<Span> {
+        let (start, end) = match self.next(page.next()?.get())? {
+            (end, Edge::End) => (self.prev(page.get())?.0, end),
+            (start, Edge::Start) => (start, self.next(start.checked_add(1)?)?.0),
+        };
+        Span::between(PageId::new(start), PageId::new(end))
+    }
+
+    /// The free span that ends just before `page`.
+    pub(crate) fn span_before(self, page: PageId) -> Option<Span> {
+        let last = page.checked_sub(1)?;
+        if !self.has(page.get(), Edge::End) {
+            return None;
+        }
+        Span::between(PageId::new(self.prev(last.get())?.0), page)
+    }
+
+    fn block(self, number: u64) -> Option<&'a PageBlock> {
+        if number == self.number { self.block } else { self.edges.blocks.get(&number) }
     }
 }

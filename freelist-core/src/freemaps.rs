@@ -1,8 +1,13 @@
 //! The free maps: for each span length, where the free spans of that length begin.
 
+use core::array;
+
+use crate::bits::{locate, number_at};
+use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet, reserve_lasting};
 use crate::page::{PageId, Span};
+use crate::page_block::{SHORT, index_of};
 use crate::page_hash::PageMap;
 use crate::recency::Recency;
 
@@ -10,9 +15,16 @@ use crate::recency::Recency;
 const LENGTHS: u64 = 0;
 
 /// Free spans by length, and within a length by page.
+///
+/// Spans of up to 16 pages, the bulk of every fragmented store, are not listed again: for each such
+/// length there is the set of blocks of 512 pages that one begins in, and the block's edges tell
+/// where. For each other length there is the set of first pages.
 #[derive(Debug)]
 pub(crate) struct Freemaps {
-    /// From each length to the first pages of the spans of that length; never an empty set.
+    /// For lengths 1 to 16.
+    short: [ShortMap; SHORT],
+    short_blocks: Blocks,
+    /// From each longer length to the first pages of the spans of that length; never an empty set.
     by_len: PageMap<u64, NumberSet>,
     /// The size index: every length that `by_len` has.
     lengths: NumberSet,
@@ -21,9 +33,24 @@ pub(crate) struct Freemaps {
     recency: Option<Recency>,
 }
 
+/// The spans of one short length.
+#[derive(Debug)]
+struct ShortMap {
+    spans: u64,
+    /// The blocks that they begin in.
+    numbers: NumberSet,
+}
+
 impl Freemaps {
     pub(crate) fn new(recency: Option<Recency>) -> Self {
-        Self { by_len: PageMap::default(), lengths: NumberSet::new(LENGTHS), blocks: Blocks::default(), recency }
+        Self {
+            short: array::from_fn(|index| ShortMap { spans: 0, numbers: NumberSet::new(index as u64) }),
+            short_blocks: Blocks::default(),
+            by_len: PageMap::default(),
+            lengths: NumberSet::new(LENGTHS),
+            blocks: Blocks::default(),
+            recency,
+        }
     }
 
     /// An empty one that chooses alike.
@@ -31,13 +58,18 @@ impl Freemaps {
         Self::new(self.recency.as_ref().map(|_| Recency::default()))
     }
 
-    /// Adds a span that is not in.
-    pub(crate) fn insert(&mut self, span: Span) -> Result<(), FreelistError> {
+    /// Adds a span that is not in. `alike`: how many of the same short length begin in its block.
+    pub(crate) fn insert(&mut self, span: Span, alike: u16) -> Result<(), FreelistError> {
         let (start, len) = (span.start().get(), span.len());
         if let Some(recency) = &mut self.recency {
             recency.reserve_one()?;
         }
-        if let Some(starts) = self.by_len.get_mut(&len) {
+        if let Some(short) = short(&mut self.short, len) {
+            if alike == 0 {
+                short.numbers.insert(&mut self.short_blocks, locate(start).0)?;
+            }
+            short.spans += 1;
+        } else if let Some(starts) = self.by_len.get_mut(&len) {
             starts.insert(&mut self.blocks, start)?;
         } else {
             self.by_len.try_reserve(1)?;
@@ -52,36 +84,43 @@ impl Freemaps {
         Ok(())
     }
 
-    /// Removes a span that is in.
-    pub(crate) fn remove(&mut self, span: Span) {
-        let len = span.len();
+    /// Removes a span that is in. `alike`: how many others of the same short length begin in its
+    /// block.
+    pub(crate) fn remove(&mut self, span: Span, alike: u16) {
+        let (start, len) = (span.start().get(), span.len());
         if let Some(recency) = &mut self.recency {
             recency.remove(span);
         }
-        let Some(starts) = self.by_len.get_mut(&len) else { return };
-        starts.remove(&mut self.blocks, span.start().get());
-        if starts.len() == 0 {
-            self.by_len.remove(&len);
-            self.lengths.remove(&mut self.blocks, len);
+        if let Some(short) = short(&mut self.short, len) {
+            short.spans -= 1;
+            if alike == 0 {
+                short.numbers.remove(&mut self.short_blocks, locate(start).0);
+            }
+        } else if let Some(starts) = self.by_len.get_mut(&len) {
+            starts.remove(&mut self.blocks, start);
+            if starts.len() == 0 {
+                self.by_len.remove(&len);
+                self.lengths.remove(&mut self.blocks, len);
+            }
         }
     }
 
     /// The tightest span of at least `pages` pages; among equals the lowest, or the latest.
-    pub(crate) fn best_fit(&self, pages: u64) -> Option<Span> {
-        let len = self.lengths.next(&self.blocks, pages)?;
+    pub(crate) fn best_fit(&self, edges: &Edges, pages: u64) -> Option<Span> {
+        let len = self.next_len(pages)?;
         let start = match &self.recency {
             Some(recency) => recency.latest(len)?,
-            None => self.by_len.get(&len)?.first(&self.blocks)?,
+            None => self.next_start(edges, len, 0)?,
         };
         Span::new(PageId::new(start), len).ok()
     }
 
     /// The spans of `pages` to `longest` pages, the shortest first, among equals in page order.
-    pub(crate) fn tightest(&self, pages: u64, longest: u64) -> impl Iterator<Item = Span> {
+    pub(crate) fn tightest(&self, edges: &Edges, pages: u64, longest: u64) -> impl Iterator<Item = Span> {
         self.lengths_from(pages).take_while(move |len| *len <= longest).flat_map(move |len| {
             let mut from = Some(0);
             core::iter::from_fn(move || {
-                let start = self.by_len.get(&len)?.next(&self.blocks, from?)?;
+                let start = self.next_start(edges, len, from?)?;
                 from = start.checked_add(1);
                 Span::new(PageId::new(start), len).ok()
             })
@@ -90,33 +129,78 @@ impl Freemaps {
 
     /// Every length, the shortest first, and how many spans have it.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.lengths_from(1).filter_map(|len| Some((len, self.by_len.get(&len)?.len())))
+        self.lengths_from(1).filter_map(|len| {
+            let spans = match self.short.get(index_of(len)) {
+                Some(short) => short.spans,
+                None => self.by_len.get(&len)?.len(),
+            };
+            Some((len, spans))
+        })
     }
 
     /// The longest length; 0 when there is none.
     pub(crate) fn largest(&self) -> u64 {
-        self.lengths.last(&self.blocks).unwrap_or(0)
+        self.lengths.last(&self.blocks).unwrap_or_else(|| {
+            let longest = self.short.iter().rposition(|short| short.spans > 0);
+            longest.map_or(0, |index| index as u64 + 1)
+        })
+    }
+
+    /// The shortest length of at least `pages` that some span has.
+    fn next_len(&self, pages: u64) -> Option<u64> {
+        let short = self.short.iter().enumerate().skip(index_of(pages));
+        match short.into_iter().find(|(_, short)| short.spans > 0) {
+            Some((index, _)) => Some(index as u64 + 1),
+            None => self.lengths.next(&self.blocks, pages),
+        }
+    }
+
+    /// The first start from `page` on of a span of this length.
+    fn next_start(&self, edges: &Edges, len: u64, page: u64) -> Option<u64> {
+        let Some(short) = self.short.get(index_of(len)) else {
+            return self.by_len.get(&len)?.next(&self.blocks, page);
+        };
+        let (here, _) = locate(page);
+        let number = short.numbers.next(&self.short_blocks, here)?;
+        let found = edges.next_of_len(len, number_at(number, 0).max(page));
+        if found.is_some() || number > here {
+            return found;
+        }
+        let number = short.numbers.next(&self.short_blocks, here + 1)?;
+        edges.next_of_len(len, number_at(number, 0))
     }
 
     fn lengths_from(&self, pages: u64) -> impl Iterator<Item = u64> {
         let mut from = Some(pages);
         core::iter::from_fn(move || {
-            let len = self.lengths.next(&self.blocks, from?)?;
+            let len = self.next_len(from?)?;
             from = len.checked_add(1);
             Some(len)
         })
     }
 
-    pub(crate) fn reserve(&mut self, spans: usize, lengths: usize, blocks: usize) -> Result<(), FreelistError> {
+    pub(crate) fn reserve(
+        &mut self,
+        spans: usize,
+        lengths: usize,
+        blocks: usize,
+        short_blocks: usize,
+    ) -> Result<(), FreelistError> {
         if let Some(recency) = &mut self.recency {
             recency.reserve(spans, lengths)?;
         }
         reserve_lasting(&mut self.by_len, lengths)?;
+        self.short_blocks.reserve(short_blocks)?;
         self.blocks.reserve(blocks)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let recency = self.recency.as_ref().map_or(0, Recency::memory_bytes);
-        self.by_len.allocation_size() + self.blocks.memory_bytes() + recency
+        let long = self.by_len.allocation_size() + self.blocks.memory_bytes();
+        long + self.short_blocks.memory_bytes() + recency
     }
+}
+
+fn short(maps: &mut [ShortMap], len: u64) -> Option<&mut ShortMap> {
+    maps.get_mut(index_of(len))
 }

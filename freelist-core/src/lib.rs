@@ -19,6 +19,7 @@ mod freemaps;
 mod intervals;
 mod number_set;
 mod page;
+mod page_block;
 mod page_hash;
 mod pending;
 mod recency;

@@ -4,6 +4,7 @@ use crate::bits::BLOCK_SHIFT;
 use crate::error::FreelistError;
 use crate::number_set::height_of;
 use crate::page::Span;
+use crate::page_block::SHORT;
 
 /// Bounds on what is in the maps while there are no more than so many spans, all in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,39 +12,43 @@ pub(crate) struct Room {
     pub(crate) spans: usize,
     pub(crate) lengths: usize,
     pub(crate) freemap_blocks: usize,
+    pub(crate) short_blocks: usize,
     pub(crate) edge_blocks: usize,
     pub(crate) edge_number_blocks: usize,
 }
 
-/// Spans that begin in the same 512 pages have at most so many different lengths: 1 to 30, each
-/// with a page in use behind it, fill 495 pages, and one more may reach beyond.
-const LENGTHS_PER_BLOCK: u64 = 32;
+/// Long spans that begin in the same 512 pages have at most so many different lengths: 17 to 34 fill
+/// 459 pages, and one more may reach beyond.
+const LENGTHS_PER_BLOCK: u64 = 20;
 
 impl Room {
     pub(crate) fn new(spans: u64, window: Span) -> Result<Self, FreelistError> {
         let pages = window.len();
         // While spans are replaced, up to two more are in.
         let spans = spans.min(pages / 2 + 1).saturating_add(2);
-        // So many different lengths, the shortest there are, fill the window.
-        let lengths = spans.min(pages.saturating_mul(2).isqrt() + 2);
         let height = height_of(window.end().get());
         let blocks_at = |level: u32| blocks_of(pages, level);
+        let edge_blocks = spans.saturating_mul(2).min(blocks_at(0));
 
-        let mut starts = spans.min(blocks_at(0).saturating_mul(LENGTHS_PER_BLOCK));
-        let mut freemap_blocks = 0_u64;
+        // So many different lengths, the shortest there are, fill the window.
+        let lengths = spans.min(pages.saturating_mul(2).isqrt() + 2);
+        let long = spans.min(pages / SHORT as u64 + 2);
+        let mut starts = long.min(blocks_at(0).saturating_mul(LENGTHS_PER_BLOCK));
+        let (mut freemap_blocks, mut short_blocks, mut edge_number_blocks) = (0_u64, 0_u64, 0_u64);
         for level in 0..height {
             starts = starts.min(lengths.saturating_mul(blocks_at(level)));
-            freemap_blocks = freemap_blocks.saturating_add(starts);
-            freemap_blocks = freemap_blocks.saturating_add(lengths.min(blocks_at(level)));
+            freemap_blocks = freemap_blocks.saturating_add(starts).saturating_add(lengths.min(blocks_at(level)));
+            // Sets of block numbers: their level 0 is level 1 for pages.
+            let numbers = spans.min((SHORT as u64).saturating_mul(blocks_at(level + 1)));
+            short_blocks = short_blocks.saturating_add(numbers);
+            edge_number_blocks = edge_number_blocks.saturating_add(edge_blocks.min(blocks_at(level + 1)));
         }
-        let edge_blocks = spans.saturating_mul(2).min(blocks_at(0));
-        let edge_number_blocks =
-            (1..=height).map(|level| edge_blocks.min(blocks_at(level))).fold(0, u64::saturating_add);
         let count = |entries: u64| usize::try_from(entries).map_err(|_| FreelistError::OutOfMemory);
         Ok(Self {
             spans: count(spans)?,
             lengths: count(lengths)?,
             freemap_blocks: count(freemap_blocks)?,
+            short_blocks: count(short_blocks)?,
             edge_blocks: count(edge_blocks)?,
             edge_number_blocks: count(edge_number_blocks)?,
         })

@@ -1,10 +1,11 @@
 //! The span maps: free spans by length and by either end.
 
-use crate::edges::{Edge, Edges};
+use crate::edges::{Edges, OwnEdges};
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
 use crate::freemaps::Freemaps;
 use crate::page::{PageId, Span};
+use crate::page_block::Edge;
 use crate::recency::Recency;
 use crate::request::Request;
 use crate::room::Room;
@@ -94,23 +95,15 @@ impl SpanMaps {
     /// The forward map: the length of the free span that begins at `first`. O(1).
     #[must_use]
     pub fn forward(&self, first: PageId) -> Option<u64> {
-        let start = first.get();
-        if !self.edges.has(start, Edge::Start) {
-            return None;
-        }
-        let (end, _) = self.edges.next(start.checked_add(1)?)?;
-        Some(end - start)
+        let found = self.next_span(first).filter(|span| span.start() == first);
+        found.map(Span::len)
     }
 
     /// The backward map: the length of the free span whose last page is `last`. O(1).
     #[must_use]
     pub fn backward(&self, last: PageId) -> Option<u64> {
-        let end = last.next()?.get();
-        if !self.edges.has(end, Edge::End) {
-            return None;
-        }
-        let (start, _) = self.edges.prev(last.get())?;
-        Some(end - start)
+        let end = last.next()?;
+        self.edges.near(end.get()).span_before(end).map(Span::len)
     }
 
     /// Every length that a free span has, the shortest first, and how many spans have it. O(1) per
@@ -136,14 +129,14 @@ impl SpanMaps {
         }
         let certain = request.certain_len();
         if request.pages() < certain {
-            let mut tight = self.freemaps.tightest(request.pages(), certain - 1);
+            let mut tight = self.freemaps.tightest(&self.edges, request.pages(), certain - 1);
             if let Some(found) = tight.by_ref().take(TIGHT_TRIES).find_map(fitted) {
                 return Some(found);
             }
-            let found = self.freemaps.best_fit(certain).and_then(fitted);
+            let found = self.freemaps.best_fit(&self.edges, certain).and_then(fitted);
             return found.or_else(|| tight.find_map(fitted));
         }
-        self.freemaps.best_fit(certain).and_then(fitted)
+        self.freemaps.best_fit(&self.edges, certain).and_then(fitted)
     }
 
     /// Takes `taken` out of the free span `whole`.
@@ -157,19 +150,16 @@ impl SpanMaps {
     /// The free spans that end at the start of `span` and begin at its end.
     fn neighbours(&self, span: Span) -> Result<[Option<Span>; 2], FreelistError> {
         let (start, end) = (span.start(), span.end());
-        let right = match self.edges.next(start.get() + 1) {
+        let near = self.edges.near(start.get());
+        let right = match near.next(start.get() + 1) {
             Some((_, Edge::End)) => return Err(FreelistError::DoubleFree { page: start }),
             Some((page, Edge::Start)) if page < end.get() => {
                 return Err(FreelistError::DoubleFree { page: PageId::new(page) });
             }
-            Some((page, Edge::Start)) if page == end.get() => self.next_span(end),
+            Some((page, Edge::Start)) if page == end.get() => near.span(end),
             _ => None,
         };
-        let left = start.checked_sub(1).and_then(|last| {
-            let len = self.backward(last)?;
-            Span::between(start.checked_sub(len)?, start)
-        });
-        Ok([left, right])
+        Ok([near.span_before(start), right])
     }
 
     /// Replaces free spans by others, or changes nothing.
@@ -195,42 +185,22 @@ impl SpanMaps {
 
     /// Enters a span in all maps, but for the edges that it shares with `others`.
     fn enter(&mut self, span: Span, others: [Option<Span>; 2]) -> Result<(), FreelistError> {
-        self.freemaps.insert(span)?;
-        let edges = own_edges(span, others);
-        for (done, edge) in edges.into_iter().enumerate() {
-            let Some((page, edge)) = edge else { continue };
-            if let Err(error) = self.edges.mark(page, edge) {
-                self.unmark(&edges[..done]);
-                self.freemaps.remove(span);
-                return Err(error);
-            }
+        let alike = self.edges.prepare(span)?;
+        if let Err(error) = self.freemaps.insert(span, alike) {
+            self.edges.unprepare(span);
+            return Err(error);
         }
+        self.edges.add(span, OwnEdges::new(span, others));
         self.free_spans += 1;
         Ok(())
     }
 
     /// Removes a span from all maps, but for the edges that it shares with `others`.
     fn leave(&mut self, span: Span, others: [Option<Span>; 2]) {
-        self.freemaps.remove(span);
-        self.unmark(&own_edges(span, others));
+        let alike = self.edges.sub(span, OwnEdges::new(span, others));
+        self.freemaps.remove(span, alike);
         self.free_spans -= 1;
     }
-
-    fn unmark(&mut self, edges: &[Option<(u64, Edge)>]) {
-        for (page, edge) in edges.iter().flatten() {
-            self.edges.unmark(*page, *edge);
-        }
-    }
-}
-
-/// The edges of `span` that none of `others` has.
-fn own_edges(span: Span, others: [Option<Span>; 2]) -> [Option<(u64, Edge)>; 2] {
-    let shared_start = others.iter().flatten().any(|other| other.start() == span.start());
-    let shared_end = others.iter().flatten().any(|other| other.end() == span.end());
-    [
-        (!shared_start).then_some((span.start().get(), Edge::Start)),
-        (!shared_end).then_some((span.end().get(), Edge::End)),
-    ]
 }
 
 impl FreeSpans for SpanMaps {
@@ -271,12 +241,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn next_span(&self, page: PageId) -> Option<Span> {
-        let behind = page.next()?.get();
-        let (start, end) = match self.edges.next(behind)? {
-            (end, Edge::End) => (self.edges.prev(page.get())?.0, end),
-            (start, Edge::Start) => (start, self.edges.next(start.checked_add(1)?)?.0),
-        };
-        Span::between(PageId::new(start), PageId::new(end))
+        self.edges.near(page.get()).span(page)
     }
 
     fn free_pages(&self) -> u64 {
@@ -301,7 +266,7 @@ impl FreeSpans for SpanMaps {
     fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
         let room = Room::new(spans, window)?;
         self.edges.reserve(room.edge_blocks, room.edge_number_blocks)?;
-        self.freemaps.reserve(room.spans, room.lengths, room.freemap_blocks)
+        self.freemaps.reserve(room.spans, room.lengths, room.freemap_blocks, room.short_blocks)
     }
 
     fn memory_bytes(&self) -> usize {

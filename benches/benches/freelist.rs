@@ -1,0 +1,166 @@
+//! Free lists: time per call over the number of free spans.
+//!
+//! `cargo bench -p benches --bench freelist`, or with a filter: `-- 'allocate1/isolated/1000000'`.
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use benches::bbolt_array::BboltArray;
+use benches::bbolt_hashmap::BboltHashmap;
+use benches::free_layouts::{every_length, isolated, mixed, neighbours};
+use benches::free_pages::{Bitmap, Buddy, FreePages};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use freelist_core::{SortedArray, SpanMaps};
+
+const COUNTS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+
+/// Calls that are measured in one go before the state is restored.
+const BATCH: usize = 1000;
+
+/// What takes O(free pages) per call is not measured beyond this.
+const LINEAR_LIMIT: u64 = 1_000_000;
+
+/// Times `calls` allocations in batches, restoring the state after each.
+fn time_allocate<P: FreePages>(set: &mut P, pages: u64, mut calls: u64) -> Duration {
+    let mut total = Duration::ZERO;
+    let mut taken = Vec::with_capacity(BATCH);
+    while calls > 0 {
+        let batch = calls.min(BATCH as u64);
+        let begin = Instant::now();
+        for _ in 0..batch {
+            taken.push(set.allocate(black_box(pages)));
+        }
+        total += begin.elapsed();
+        for start in taken.drain(..) {
+            set.release(start.expect("enough is free"), pages);
+        }
+        calls -= batch;
+    }
+    total
+}
+
+/// Times `calls` releases of single pages in batches, restoring the state after each.
+fn time_release<P: FreePages>(set: &mut P, victims: &[u64], mut calls: u64) -> Duration {
+    let mut total = Duration::ZERO;
+    let mut batches = victims.chunks(BATCH).cycle();
+    while calls > 0 {
+        let batch = batches.next().expect("there are victims");
+        let batch = &batch[..batch.len().min(usize::try_from(calls).unwrap_or(usize::MAX))];
+        let begin = Instant::now();
+        for page in batch {
+            set.release(black_box(*page), 1);
+        }
+        total += begin.elapsed();
+        for page in batch {
+            set.take(*page, 1);
+        }
+        calls -= batch.len() as u64;
+    }
+    total
+}
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+fn allocate<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)], pages: u64) {
+    let id = BenchmarkId::new(P::NAME, spans.len());
+    let mut set = None;
+    group.bench_function(id, |bencher| {
+        let set = set.get_or_insert_with(|| P::load(spans));
+        bencher.iter_custom(|calls| time_allocate(set, pages, calls));
+    });
+}
+
+fn release<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)], victims: &[u64]) {
+    let id = BenchmarkId::new(P::NAME, spans.len());
+    let mut set = None;
+    group.bench_function(id, |bencher| {
+        let set = set.get_or_insert_with(|| P::load(spans));
+        bencher.iter_custom(|calls| time_release(set, victims, calls));
+    });
+}
+
+fn fail<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)], pages: u64) {
+    let mut set = None;
+    group.bench_function(BenchmarkId::new(P::NAME, spans.len()), |bencher| {
+        let set = set.get_or_insert_with(|| P::load(spans));
+        bencher.iter(|| assert_eq!(set.allocate(black_box(pages)), None));
+    });
+}
+
+fn load<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)]) {
+    let pages = spans.iter().map(|(_, pages)| pages).sum();
+    group.throughput(Throughput::Elements(pages));
+    group.bench_function(BenchmarkId::new(P::NAME, spans.len()), |bencher| bencher.iter(|| P::load(spans)));
+}
+
+fn group<'a>(criterion: &'a mut Criterion, name: &str) -> Group<'a> {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
+    group
+}
+
+fn allocations(criterion: &mut Criterion) {
+    for (name, pages, shortest) in [("allocate1/isolated", 1, 0), ("allocate1/mixed", 1, 1), ("allocate8/mixed", 8, 1)]
+    {
+        let mut group = group(criterion, name);
+        for count in COUNTS {
+            let spans = if shortest == 0 { isolated(count) } else { mixed(count, shortest) };
+            allocate::<SpanMaps>(&mut group, &spans, pages);
+            if pages == 1 || count <= LINEAR_LIMIT {
+                allocate::<Bitmap>(&mut group, &spans, pages);
+            }
+            allocate::<BboltHashmap>(&mut group, &spans, pages);
+            allocate::<Buddy>(&mut group, &spans, pages);
+            if count <= LINEAR_LIMIT {
+                allocate::<BboltArray>(&mut group, &spans, pages);
+                allocate::<SortedArray>(&mut group, &spans, pages);
+            }
+        }
+    }
+}
+
+fn releases(criterion: &mut Criterion) {
+    for name in ["release/isolated", "release/mixed"] {
+        let mut group = group(criterion, name);
+        for count in COUNTS {
+            let spans = if name.ends_with("isolated") { isolated(count) } else { mixed(count, 1) };
+            let victims = neighbours(&spans, usize::try_from(count / 10).unwrap_or(BATCH));
+            release::<SpanMaps>(&mut group, &spans, &victims);
+            release::<Bitmap>(&mut group, &spans, &victims);
+            release::<BboltHashmap>(&mut group, &spans, &victims);
+            release::<Buddy>(&mut group, &spans, &victims);
+            if count < LINEAR_LIMIT {
+                release::<BboltArray>(&mut group, &spans, &victims);
+                release::<SortedArray>(&mut group, &spans, &victims);
+            }
+        }
+    }
+}
+
+fn failures(criterion: &mut Criterion) {
+    let mut group = group(criterion, "fail/4000 lengths");
+    let spans = every_length(4000);
+    fail::<SpanMaps>(&mut group, &spans, 5000);
+    fail::<Bitmap>(&mut group, &spans, 5000);
+    fail::<BboltHashmap>(&mut group, &spans, 5000);
+    fail::<Buddy>(&mut group, &spans, 5000);
+    fail::<BboltArray>(&mut group, &spans, 5000);
+    fail::<SortedArray>(&mut group, &spans, 5000);
+}
+
+fn loads(criterion: &mut Criterion) {
+    for name in ["load/isolated", "load/mixed"] {
+        let mut group = group(criterion, name);
+        for count in COUNTS {
+            let spans = if name.ends_with("isolated") { isolated(count) } else { mixed(count, 1) };
+            load::<SpanMaps>(&mut group, &spans);
+            load::<BboltArray>(&mut group, &spans);
+            load::<BboltHashmap>(&mut group, &spans);
+        }
+    }
+}
+
+criterion_group!(benches, allocations, releases, failures, loads);
+criterion_main!(benches);

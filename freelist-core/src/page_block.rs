@@ -1,0 +1,187 @@
+//! The forward and the backward map for 512 pages.
+
+use crate::bits::{from, highest, lowest, mask, up_to};
+
+/// Which end of a free span.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Edge {
+    /// At its first page: an entry of the forward map.
+    Start,
+    /// At the page just behind it: an entry of the backward map.
+    End,
+}
+
+/// Spans of up to so many pages are counted in the block that they begin in, and found there by
+/// their edges alone.
+pub(crate) const SHORT: usize = 16;
+
+const WORDS: usize = 8;
+
+/// The entries of both maps for 512 pages, a bit each.
+///
+/// Both maps' bits for a page share a cache line, since every release asks both about neighbouring
+/// pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PageBlock {
+    words: [EdgeWord; WORDS],
+    /// How many spans of 1, 2 .. 16 pages begin here.
+    counts: [u16; SHORT],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct EdgeWord {
+    forward: u64,
+    backward: u64,
+}
+
+impl EdgeWord {
+    const fn both(self) -> u64 {
+        self.forward | self.backward
+    }
+
+    const fn edge(self, bit: usize) -> Edge {
+        if self.forward & mask(bit) != 0 { Edge::Start } else { Edge::End }
+    }
+
+    const fn bits(&mut self, edge: Edge) -> &mut u64 {
+        match edge {
+            Edge::Start => &mut self.forward,
+            Edge::End => &mut self.backward,
+        }
+    }
+}
+
+impl PageBlock {
+    pub(crate) fn mark(&mut self, bit: usize, edge: Edge) {
+        *self.words[bit / 64].bits(edge) |= mask(bit);
+    }
+
+    pub(crate) fn unmark(&mut self, bit: usize, edge: Edge) {
+        *self.words[bit / 64].bits(edge) &= !mask(bit);
+    }
+
+    pub(crate) const fn has(&self, bit: usize, edge: Edge) -> bool {
+        let word = self.words[bit / 64];
+        let bits = match edge {
+            Edge::Start => word.forward,
+            Edge::End => word.backward,
+        };
+        bits & mask(bit) != 0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().fold(0, |all, word| all | word.both()) == 0
+    }
+
+    /// How many spans of this length, which is short, begin here.
+    pub(crate) fn count_mut(&mut self, len: u64) -> Option<&mut u16> {
+        self.counts.get_mut(index_of(len))
+    }
+
+    /// How many spans of this length begin here; 0 for a long one.
+    pub(crate) fn count(&self, len: u64) -> u16 {
+        self.counts.get(index_of(len)).copied().unwrap_or(0)
+    }
+
+    /// The first edge from `bit` on.
+    pub(crate) fn next(&self, bit: usize) -> Option<(usize, Edge)> {
+        let mut wanted = from(bit);
+        for (index, word) in self.words.iter().enumerate().skip(bit / 64) {
+            let found = word.both() & wanted;
+            if found != 0 {
+                return Some((index * 64 + lowest(found), word.edge(lowest(found))));
+            }
+            wanted = u64::MAX;
+        }
+        None
+    }
+
+    /// The last edge up to and with `bit`.
+    pub(crate) fn prev(&self, bit: usize) -> Option<(usize, Edge)> {
+        let mut wanted = up_to(bit);
+        for (index, word) in self.words.iter().enumerate().take(bit / 64 + 1).rev() {
+            let found = word.both() & wanted;
+            if found != 0 {
+                return Some((index * 64 + highest(found), word.edge(highest(found))));
+            }
+            wanted = u64::MAX;
+        }
+        None
+    }
+
+    /// The first start, from `bit` on, of a span of this length, which is short, that also ends here.
+    pub(crate) fn next_of_len(&self, len: u64, bit: usize) -> Option<usize> {
+        let mut wanted = from(bit);
+        for index in bit / 64..WORDS {
+            let here = self.words[index];
+            let behind = self.words.get(index + 1).map_or(0, |word| word.backward);
+            let ends = (u128::from(behind) << 64) | u128::from(here.backward);
+            #[allow(clippy::cast_possible_truncation, reason = "the starts are in the low half")]
+            let fitting = (first_end_after(ends, len)) as u64 & here.forward & wanted;
+            if fitting != 0 {
+                return Some(index * 64 + lowest(fitting));
+            }
+            wanted = u64::MAX;
+        }
+        None
+    }
+}
+
+/// The bits for which the first of `ends` behind them is exactly `len` further on.
+const fn first_end_after(ends: u128, len: u64) -> u128 {
+    let mut nearer = 0;
+    if len > 1 {
+        // An end 1 to `covered` further on; doubled until it is 1 to `len - 1`.
+        nearer = ends >> 1;
+        let mut covered = 1;
+        while covered * 2 < len {
+            nearer |= nearer >> covered;
+            covered *= 2;
+        }
+        nearer |= nearer >> (len - 1 - covered);
+    }
+    (ends >> len) & !nearer
+}
+
+/// Where a length stands among the short ones; beyond their end for a long one.
+pub(crate) fn index_of(len: u64) -> usize {
+    usize::try_from(len - 1).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_found_by_the_edges_alone() {
+        for len in 1..=SHORT as u64 {
+            for ends in [0, 1, 0x8001, 0xf0f0_1234_5678_9abc_8421, u128::MAX, 1 << 127] {
+                let fitting = first_end_after(ends, len);
+                for bit in 0..64 {
+                    let first = (1..=128 - 1 - bit).find(|ahead| ends >> (bit + ahead) & 1 == 1);
+                    assert_eq!(fitting >> bit & 1 == 1, first == Some(len), "{ends:x} {bit} {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn next_of_len_sees_every_word_and_the_words_between() {
+        let mut block = PageBlock::default();
+        let spans: [(usize, u64); 6] = [(0, 3), (5, 1), (60, 8), (120, 16), (300, 3), (509, 3)];
+        for (start, len) in spans {
+            block.mark(start, Edge::Start);
+            let end = start + usize::try_from(len).unwrap();
+            if end < 512 {
+                block.mark(end, Edge::End);
+            }
+        }
+        for bit in 0..512 {
+            for len in 1..=SHORT as u64 {
+                // The last one ends in the next block.
+                let expected = spans[..5].iter().find(|(start, other)| *start >= bit && *other == len);
+                assert_eq!(block.next_of_len(len, bit), expected.map(|(start, _)| *start), "{len} from {bit}");
+            }
+        }
+    }
+}
