@@ -6,6 +6,14 @@ use pagefile_std::PageStore;
 
 use crate::error::Result;
 
+/// Bytes after which a run of neighbours is cut.
+///
+/// Larger writes gain nothing, and cost those that follow: Linux keeps a large write in equally large folios of the page
+/// cache, and ext4 then goes through all blocks of a folio for each page written into it. Measured on Linux 6.18: a
+/// commit of one pair takes 50 us of processor time after a load in one-megabyte writes, 17 us after one in writes of
+/// 64 KiB; the load itself takes the same.
+const WRITE_MAX: u64 = 64 * 1024;
+
 /// Writes `pages`, pairs of page number and whole pages of bytes in ascending order, as few writes as there are gaps.
 /// Returns how many writes that took.
 pub(crate) fn write_runs<'a>(
@@ -18,7 +26,8 @@ pub(crate) fn write_runs<'a>(
     let mut run: Vec<IoSlice<'a>> = Vec::new();
     for (id, bytes) in pages {
         debug_assert!(id >= end, "images come in page order and do not overlap");
-        if id != end && !run.is_empty() {
+        let full = (end - start) * size >= WRITE_MAX;
+        if (id != end || full) && !run.is_empty() {
             store.write_at(start * size, &run)?;
             writes += 1;
             run.clear();
