@@ -1,0 +1,65 @@
+//! `kv compact`: a dense copy.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use kv::Options;
+
+use crate::failure::{At, Failure, Result};
+use crate::output::Unfinished;
+use crate::terminal::Terminal;
+use crate::{open, progress};
+
+/// Write a dense copy of the database to a new file
+///
+/// Everything is copied in key order, so pages are full and none is free. The source is only read. The copy has its
+/// name when it is whole and durable, not before.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  kv compact -o small.db big.db && kv check small.db && mv small.db big.db")]
+pub(crate) struct Compact {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// The new file
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Bytes of keys and values in one transaction, which bounds the memory; 0 for all in one
+    #[arg(long, value_name = "BYTES", default_value_t = 65536)]
+    tx_max_size: u64,
+
+    /// Sync only once, at the end
+    #[arg(long)]
+    no_sync: bool,
+}
+
+impl Compact {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let source = open::to_read(&self.file, terminal)?;
+        let unfinished = Unfinished::new(&self.output)?;
+        let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(self.no_sync);
+        let target = Arc::new(options.open(&unfinished.path).at(&self.output)?);
+        let growing = progress::growing("compacting", &target);
+        let copied = kv::compact(&source, &target, self.tx_max_size);
+        growing.finish_and_clear();
+        copied?;
+        if let Some(target) = Arc::into_inner(target) {
+            target.close().at(&self.output)?;
+        }
+        // What the file has grown ahead is not needed in a copy.
+        let copy = open::raw(&unfinished.path, terminal)?;
+        let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
+        let len = meta.high_water * u64::from(meta.page_size);
+        drop(copy);
+        unfinished.finish(&self.output, len)?;
+        let before = source.file_len();
+        // Sizes are far below 2^52 bytes.
+        #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+        let gain = before as f64 / len as f64;
+        Ok(writeln!(terminal.out, "{before} -> {len} bytes (gain={gain:.2}x)")?)
+    }
+}

@@ -1,0 +1,42 @@
+//! `kv`: create, read, change, check, repair and measure bbolt's and etcd's database files.
+#![forbid(unsafe_code)]
+
+mod backup;
+mod bench;
+mod bucket_path;
+mod buckets;
+mod check;
+mod cli;
+mod compact;
+mod completions;
+mod create;
+mod del;
+mod dump;
+mod export;
+mod failure;
+mod get;
+mod import;
+mod info;
+mod inspect;
+mod keys;
+mod map;
+mod notation;
+mod open;
+mod output;
+mod page;
+mod page_item;
+mod pages;
+mod progress;
+mod put;
+mod record;
+mod stats;
+mod surgery;
+mod terminal;
+mod version;
+mod walk;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

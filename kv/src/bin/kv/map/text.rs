@@ -1,0 +1,97 @@
+//! The picture in letters.
+
+use std::io::Write;
+
+use super::survey::{FreeSpace, Survey, Use};
+use crate::failure::Result;
+
+/// A picture has at most so many lines; what is larger is drawn with several pages a letter.
+const LINES_MAX: usize = 40;
+
+pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl Write) -> Result<()> {
+    let pages = survey.pages.len();
+    let each = pages.div_ceil(width * LINES_MAX).max(1);
+    writeln!(out, "{pages} pages of {} bytes, transaction {}", survey.page_size, survey.tx)?;
+    if each > 1 {
+        writeln!(out, "each letter is {each} pages; small where they are not all the same")?;
+    }
+    writeln!(out)?;
+    for (line, row) in survey.pages.chunks(width * each).enumerate() {
+        write!(out, "{:>9}  ", line * width * each)?;
+        for cell in row.chunks(each) {
+            write_cell(cell, colours, out)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)?;
+    legend(survey, colours, out)?;
+    free_space(&FreeSpace::of(&survey.pages), out)
+}
+
+fn write_cell(cell: &[Use], colours: bool, out: &mut impl Write) -> Result<()> {
+    let count = |used: &Use| cell.iter().filter(|page| *page == used).count();
+    // Of equals the first: what is rare and important is drawn.
+    let most = Use::ALL.into_iter().rev().max_by_key(count).unwrap_or(Use::Free);
+    let letter = letter(most);
+    let letter = if count(&most) == cell.len() { letter } else { letter.to_ascii_lowercase() };
+    if colours {
+        write!(out, "\x1b[{}m{letter}\x1b[0m", colour(most))?;
+    } else {
+        write!(out, "{letter}")?;
+    }
+    Ok(())
+}
+
+const fn letter(used: Use) -> char {
+    match used {
+        Use::Meta => 'M',
+        Use::Freelist => 'F',
+        Use::Branch => 'B',
+        Use::Leaf => 'L',
+        Use::Pending => 'p',
+        Use::Free => '.',
+    }
+}
+
+/// Parameters of the terminal's "select graphic rendition".
+const fn colour(used: Use) -> &'static str {
+    match used {
+        Use::Meta => "1;35",
+        Use::Freelist => "1;34",
+        Use::Branch => "1;33",
+        Use::Leaf => "32",
+        Use::Pending => "31",
+        Use::Free => "90",
+    }
+}
+
+fn legend(survey: &Survey, colours: bool, out: &mut impl Write) -> Result<()> {
+    let all = survey.pages.len().max(1);
+    for used in Use::ALL {
+        let count = survey.pages.iter().filter(|&&page| page == used).count();
+        write!(out, "  ")?;
+        write_cell(&[used], colours, out)?;
+        writeln!(out, " {:<9}{count:>10}  {:>3}%", used.name(), count * 100 / all)?;
+    }
+    Ok(())
+}
+
+fn free_space(space: &FreeSpace, out: &mut impl Write) -> Result<()> {
+    if space.pages == 0 {
+        return Ok(writeln!(out, "\nNo page is free.")?);
+    }
+    // As a share of the free pages: how many are not in the longest run.
+    let scattered = (space.pages - space.longest) * 100 / space.pages;
+    writeln!(
+        out,
+        "\nFree and pending: {} pages in {} runs, the longest {}; {scattered}% of them outside it.",
+        space.pages, space.runs, space.longest
+    )?;
+    writeln!(out, "  {:>15} {:>8} {:>10}", "run length", "runs", "pages")?;
+    for class in &space.by_length {
+        let lengths =
+            if class.from == class.to { class.from.to_string() } else { format!("{}-{}", class.from, class.to) };
+        writeln!(out, "  {lengths:>15} {:>8} {:>10}", class.runs, class.pages)?;
+    }
+    Ok(())
+}

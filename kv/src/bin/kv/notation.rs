@@ -1,0 +1,172 @@
+//! Bytes as text and back: how keys, names and values are written on the command line and shown.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Failure, Result};
+
+/// How bytes are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// As text if all of it can be printed, else in hex
+    #[default]
+    Auto,
+    /// In quotes, with escapes for what cannot be printed
+    AsciiEncoded,
+    /// In hex
+    Hex,
+    /// In base64
+    Base64,
+    /// The bytes themselves
+    Bytes,
+    /// Only their length and SHA-256
+    Redacted,
+}
+
+impl Format {
+    /// Writes the bytes, without a newline.
+    pub(crate) fn write(self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Auto => out.write_all(text_or_hex(bytes).as_bytes()),
+            Self::AsciiEncoded => out.write_all(quoted(bytes).as_bytes()),
+            Self::Hex => out.write_all(hex::encode(bytes).as_bytes()),
+            Self::Base64 => out.write_all(STANDARD.encode(bytes).as_bytes()),
+            Self::Bytes => out.write_all(bytes),
+            Self::Redacted => write!(out, "<redacted len:{} sha256:{}>", bytes.len(), sha256(bytes)),
+        }
+    }
+
+    pub(crate) fn writeln(self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        self.write(out, bytes)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// How an argument stands for bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Parse {
+    /// As it is
+    #[default]
+    #[value(alias = "ascii-encoded")]
+    Text,
+    /// Two hex digits a byte
+    Hex,
+    /// Base64, with padding
+    Base64,
+}
+
+impl Parse {
+    pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>> {
+        match self {
+            Self::Text => Ok(text.as_bytes().to_vec()),
+            Self::Hex => hex::decode(text).map_err(|error| Failure::Usage(format!("{text:?} is no hex: {error}"))),
+            Self::Base64 => {
+                STANDARD.decode(text).map_err(|error| Failure::Usage(format!("{text:?} is no base64: {error}")))
+            }
+        }
+    }
+}
+
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// As text if it can be printed, else in hex.
+pub(crate) fn text_or_hex(bytes: &[u8]) -> String {
+    printable(bytes).map_or_else(|| hex::encode(bytes), str::to_owned)
+}
+
+/// In quotes if it can be printed, else in hex without.
+pub(crate) fn quoted_or_hex(bytes: &[u8]) -> String {
+    printable(bytes).map_or_else(|| hex::encode(bytes), |text| quoted(text.as_bytes()))
+}
+
+/// SHA-256 in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn printable(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_printable))
+}
+
+/// A letter, mark, number, punctuation, symbol or space: what std does not escape, and the quotes that it does.
+fn is_printable(c: char) -> bool {
+    matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
+}
+
+/// In quotes as Go writes strings: what cannot be printed as an escape, bytes that are no text as `\xNN`.
+fn quoted(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            quote(&mut out, c);
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn quote(out: &mut String, c: char) {
+    let code = u32::from(c);
+    // Writing to a string does not fail.
+    let _ = match c {
+        '"' | '\\' => write!(out, "\\{c}"),
+        '\x07' => write!(out, "\\a"),
+        '\x08' => write!(out, "\\b"),
+        '\x0c' => write!(out, "\\f"),
+        '\n' => write!(out, "\\n"),
+        '\r' => write!(out, "\\r"),
+        '\t' => write!(out, "\\t"),
+        '\x0b' => write!(out, "\\v"),
+        _ if is_printable(c) => write!(out, "{c}"),
+        _ if code < 0x80 => write!(out, "\\x{code:02x}"),
+        _ if code < 0x1_0000 => write!(out, "\\u{code:04x}"),
+        _ => write!(out, "\\U{code:08x}"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(format: Format, bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        format.write(&mut out, bytes).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_format_shows_text_and_bytes() {
+        assert_eq!(shown(Format::Auto, b"tea pot"), "tea pot");
+        assert_eq!(shown(Format::Auto, "t\u{e9}".as_bytes()), "t\u{e9}");
+        assert_eq!(shown(Format::Auto, b"a\nb"), "610a62");
+        assert_eq!(shown(Format::Auto, b"\xff"), "ff");
+        assert_eq!(shown(Format::AsciiEncoded, b"a\n\"\\\x00\xff\xc3\xa9"), "\"a\\n\\\"\\\\\\x00\\xff\u{e9}\"");
+        assert_eq!(shown(Format::AsciiEncoded, "\u{2028}\u{1f}".as_bytes()), "\"\\u2028\\x1f\"");
+        assert_eq!(shown(Format::Hex, b"\x00A"), "0041");
+        assert_eq!(shown(Format::Base64, b"\xff\xfe"), "//4=");
+        assert_eq!(
+            shown(Format::Redacted, b""),
+            "<redacted len:0 sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855>"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_in_hex_or_base64_is_read_back() {
+        for bytes in [&b""[..], b"text", b"\x00\xff\x10"] {
+            assert_eq!(Parse::Hex.bytes(&shown(Format::Hex, bytes)).unwrap(), bytes);
+            assert_eq!(Parse::Base64.bytes(&shown(Format::Base64, bytes)).unwrap(), bytes);
+        }
+        assert!(Parse::Hex.bytes("0").is_err());
+        assert!(Parse::Base64.bytes("***").is_err());
+    }
+}

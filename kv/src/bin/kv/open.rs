@@ -1,0 +1,50 @@
+//! Opening files the way a tool should: read-only unless it writes, and never waiting for ever.
+
+use std::path::Path;
+
+use clap::Args;
+use kv::surgery::RawFile;
+use kv::{Db, FreelistSync, Options};
+use pagefile_std::{FileOptions, PageFile};
+
+use crate::failure::{At, Result};
+use crate::terminal::Terminal;
+
+/// To read, under a shared lock.
+pub(crate) fn to_read(path: &Path, terminal: &Terminal) -> Result<Db> {
+    Options::new().read_only(true).lock_timeout(terminal.lock_timeout).open(path).at(path)
+}
+
+/// To change a file that is there. The freelist goes with each commit, so that a command is one transaction.
+pub(crate) fn to_write(path: &Path, terminal: &Terminal) -> Result<Db> {
+    one_transaction(terminal).create(false).open(path).at(path)
+}
+
+/// Options for a file that may be made by opening it.
+pub(crate) fn one_transaction(terminal: &Terminal) -> Options {
+    Options::new().freelist_sync(FreelistSync::Every).lock_timeout(terminal.lock_timeout)
+}
+
+/// How to look at pages as they are.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RawOptions {
+    /// Bytes of a page, where no meta page can tell them
+    #[arg(long, value_name = "BYTES")]
+    page_size: Option<u32>,
+}
+
+impl RawOptions {
+    pub(crate) fn open(self, path: &Path, terminal: &Terminal) -> Result<RawFile> {
+        RawFile::new(page_file(path, terminal)?, self.page_size).at(path)
+    }
+}
+
+/// The pages of a file whose meta pages tell their size.
+pub(crate) fn raw(path: &Path, terminal: &Terminal) -> Result<RawFile> {
+    RawOptions { page_size: None }.open(path, terminal)
+}
+
+pub(crate) fn page_file(path: &Path, terminal: &Terminal) -> Result<PageFile> {
+    let lock_timeout = Some(terminal.lock_timeout);
+    PageFile::open(path, &FileOptions { read_only: true, lock_timeout, ..FileOptions::default() }).at(path)
+}
