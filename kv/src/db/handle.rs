@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::options::Options;
 use super::stats::Stats;
@@ -142,6 +143,12 @@ impl Db {
         let stored = store_freelist_if_missing(&self.core, &mut writer);
         self.core.seat.give_back(writer);
         stored
+    }
+
+    /// Turns [`Options::no_sync`] on or off for the commits to come. Turning it off does not make durable what has been
+    /// committed before: call [`sync`](Self::sync).
+    pub fn set_no_sync(&self, no_sync: bool) {
+        self.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
     /// Makes durable whatever commits have written with [`Options::no_sync`].

@@ -20,10 +20,12 @@ use crate::store::Pages;
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
 pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
+    let mut file_options = options.file.clone();
+    file_options.no_grow_sync |= options.no_sync;
     let file = if options.create {
-        PageFile::open_or_create(path, &options.file, &mut || first_pages(options.page_size))?
+        PageFile::open_or_create(path, &file_options, &mut || first_pages(options.page_size))?
     } else {
-        PageFile::open(path, &options.file)?
+        PageFile::open(path, &file_options)?
     };
     let path = file.path().to_path_buf();
     open_store(Box::new(file), options, Some(path))
@@ -52,6 +54,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
         max_size: options.max_size,
         strict: options.strict,
+        no_sync: options.no_sync,
     };
     let core = Core::new(store, meta.page_size, settings, Snapshot::from(&meta), writer);
     Ok(Db::new(core, path, options))

@@ -67,6 +67,7 @@ pub struct Options {
     pub(super) max_size: Option<u64>,
     pub(super) preload_freelist: bool,
     pub(super) strict: bool,
+    pub(super) no_sync: bool,
 }
 
 impl Default for Options {
@@ -81,6 +82,7 @@ impl Default for Options {
             max_size: None,
             preload_freelist: false,
             strict: false,
+            no_sync: false,
         }
     }
 }
@@ -129,10 +131,11 @@ impl Options {
         self
     }
 
-    /// Never sync: a commit returns before it is durable, and a power cut may leave a file that does not open. For data
-    /// that can be made again. [`Db::set_no_sync`] changes it while open. Default: false.
+    /// Commit without syncing, and grow the file without: a power cut may then leave a file that does not open. For data
+    /// that can be made again. [`Db::set_no_sync`] changes it while open, [`Db::sync`] makes everything durable.
+    /// Default: false.
     pub const fn no_sync(mut self, no_sync: bool) -> Self {
-        self.file.no_sync = no_sync;
+        self.no_sync = no_sync;
         self
     }
 

@@ -4,6 +4,7 @@
 //! before the meta page that names them; that is written and synced before anybody may see the new state; only then do
 //! the pages of the old state begin to become free. A power cut at any point leaves the old state or the new one.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use freelist_core::{FreelistError, PageId, Span, TxId};
@@ -194,7 +195,7 @@ fn write_pages(core: &Core, draft: &Draft, prepared: &mut Prepared) -> Result<()
     prepared.stats.bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     prepared.stats.writes = write_runs(&*core.store, core.page_size, images.into_iter())?;
     if prepared.stats.writes > 0 {
-        core.store.sync()?;
+        sync(core)?;
     }
     Ok(())
 }
@@ -204,8 +205,16 @@ fn write_meta(core: &Core, meta: &Meta) -> Result<()> {
     let mut page = vec![0; core.page_size as usize];
     meta.write(meta.slot(), &mut page);
     core.store.write_at(meta.slot() * u64::from(core.page_size), &[std::io::IoSlice::new(&page)])?;
-    core.store.sync()?;
+    sync(core)?;
     Ok(())
+}
+
+/// Makes what was written durable, unless this database does not care.
+fn sync(core: &Core) -> Result<()> {
+    if core.no_sync.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Ok(core.store.sync()?)
 }
 
 /// Checks the state that is about to become visible, page by page as it stands in the file.

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use pagefile_std::PageStore;
 
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) max_size: Option<u64>,
     /// Check the whole new state before each commit becomes visible.
     pub(crate) strict: bool,
+    /// Commits return before they are durable.
+    pub(crate) no_sync: bool,
 }
 
 /// An open database, below its handle.
@@ -29,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) store: Box<dyn PageStore>,
     pub(crate) page_size: u32,
     pub(crate) settings: Settings,
+    /// As in the settings at first; may be changed while the database is open.
+    pub(crate) no_sync: AtomicBool,
     pub(crate) readers: Readers,
     pub(crate) published: Published,
     pub(crate) seat: WriterSeat,
@@ -53,6 +58,7 @@ impl Core {
             store,
             page_size,
             settings,
+            no_sync: AtomicBool::new(settings.no_sync),
             readers: Readers::new(),
             published: Published::new(snapshot),
             seat: WriterSeat::new(writer),
