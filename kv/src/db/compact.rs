@@ -66,6 +66,8 @@ fn fill(tx: &mut WriteTx<'_>, waiting: &mut Vec<Part<'_>>, limit: u64, report: &
     let mut copied = 0;
     while let Some(mut part) = waiting.pop() {
         let mut target = part.path.iter().try_fold(tx.root_mut(), BucketMut::into_bucket_mut)?;
+        // Inline buckets grow in their parent's leaves after their names came in order: these too shall end up full.
+        target.set_fill_percent(1.0);
         let mut nested = Vec::new();
         while let Some(item) = part.items.next() {
             let (key, value) = item?;

@@ -57,6 +57,7 @@ pub enum FreelistSync {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
+#[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct Options {
     pub(super) file: FileOptions,
     pub(super) create: bool,

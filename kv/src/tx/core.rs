@@ -14,6 +14,7 @@ use super::{Counters, Snapshot, Writer};
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub(crate) struct Settings {
     pub(crate) read_only: bool,
     /// Write the freelist with every commit; otherwise only when the database is closed.
