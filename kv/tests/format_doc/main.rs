@@ -1,0 +1,179 @@
+//! `docs/FORMAT.md` held against the library, and both against Go's bbolt.
+
+mod reader;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use kv::{Bucket, Error, FreelistSync, Options, PageId, PageKind};
+use pagefile_std::MemStore;
+
+use crate::reader::{NO_FREELIST, Reader};
+
+const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
+
+/// What the library says that a bucket holds, as [`Reader::content`] has it.
+fn content(bucket: Bucket<'_>, path: &str, lines: &mut Vec<String>) -> Result<(), Error> {
+    for item in bucket {
+        let (key, value) = item?;
+        let name = format!("{path}/{}", key.escape_ascii());
+        if let Some(value) = value {
+            lines.push(format!("{name} = {}", value.escape_ascii()));
+        } else {
+            let nested = bucket.bucket(key)?;
+            lines.push(format!("{name} sequence {}", nested.sequence()));
+            content(nested, &name, lines)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines of the document that show bytes.
+fn worked_lines() -> Vec<&'static str> {
+    let shows_bytes = |line: &&str| {
+        let offset = line.split("  ").next().unwrap_or_default();
+        offset.len() == 4 && offset.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    DOCUMENT.lines().filter(shows_bytes).collect()
+}
+
+/// The worked file: the bytes that the document shows, zeros between them.
+fn worked_file() -> Vec<u8> {
+    let mut file = vec![0; 7 * 1024];
+    for line in worked_lines() {
+        let at = usize::from_str_radix(&line[..4], 16).unwrap();
+        for (byte, hex) in line[6..30].split_whitespace().enumerate() {
+            file[at + byte] = u8::from_str_radix(hex, 16).unwrap();
+        }
+    }
+    file
+}
+
+/// The program that the document shows.
+fn zoo(store: Arc<MemStore>) -> Result<(), Error> {
+    let options = Options::new().page_size(1024).freelist_sync(FreelistSync::Every);
+    let db = options.open_store(Box::new(store))?;
+    db.update(|tx| {
+        let mut zoo = tx.create_bucket("zoo")?;
+        zoo.put("cat", "meow")?;
+        let mut dogs = zoo.create_bucket("dogs")?;
+        dogs.set_sequence(7)?;
+        dogs.put("rex", "woof")
+    })?;
+    db.close()
+}
+
+#[test]
+fn the_library_writes_the_worked_file() {
+    let store = Arc::new(MemStore::new());
+    zoo(Arc::clone(&store)).unwrap();
+    let (written, file) = (store.snapshot(), worked_file());
+    // Transaction 2 wrote over nothing, so the state before it can be read as well.
+    let mut lines = [0, 1].map(|slot| Reader::read(&written, slot).1.fields).concat();
+    lines.sort();
+    let lines: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    assert!(worked_lines() == lines, "the document should say:\n{}", lines.join("\n"));
+    assert_eq!(&written[..file.len()], file, "and every other byte is zero");
+    assert!(written[file.len()..].iter().all(|&byte| byte == 0), "as is what the file has grown ahead");
+}
+
+#[test]
+fn the_library_reads_the_worked_file() {
+    let file = worked_file();
+    let (meta, reader) = Reader::read(&file, 0);
+    let store = Arc::new(MemStore::with_bytes(&file));
+    let db = Options::new().open_store(Box::new(Arc::clone(&store))).unwrap();
+    let tx = db.begin_read().unwrap();
+    assert_eq!(tx.check().unwrap(), []);
+    assert_eq!((tx.id().get(), tx.root_page().get(), db.page_size()), (meta.tx, meta.root, 1024));
+    assert_eq!(tx.size(), meta.high_water * 1024);
+    assert_eq!(tx.page(PageId::new(meta.freelist)).unwrap().unwrap().kind, PageKind::Freelist);
+    let mut lines = Vec::new();
+    content(tx.root(), "", &mut lines).unwrap();
+    assert_eq!(lines, ["/zoo sequence 0", "/zoo/cat = meow", "/zoo/dogs sequence 7", "/zoo/dogs/rex = woof"]);
+    assert_eq!(lines, reader.content);
+    assert_eq!(store.snapshot(), file, "opening it changes nothing");
+}
+
+/// The checksum is over the bytes that the document says, and the other meta takes over when it is wrong.
+#[test]
+fn a_torn_meta_gives_the_state_before() {
+    for at in 16..80 {
+        let mut file = worked_file();
+        file[at] ^= 0x10;
+        let db = Options::new().open_store(Box::new(MemStore::with_bytes(&file))).unwrap();
+        let tx = db.begin_read().unwrap();
+        assert_eq!((tx.id().get(), tx.root().iter().count()), (1, 0), "byte {at}");
+    }
+}
+
+/// What the worked file is too small to show.
+#[test]
+fn larger_files_keep_every_rule() {
+    for sync in [FreelistSync::Every, FreelistSync::OnClose] {
+        let store = Arc::new(MemStore::new());
+        let options = Options::new().page_size(1024).freelist_sync(sync);
+        let db = options.open_store(Box::new(Arc::clone(&store))).unwrap();
+        db.update(|tx| tx.create_bucket("gone")?.put("big", vec![1; 66_000 * 1024])).unwrap();
+        for round in 0..6usize {
+            db.update(|tx| {
+                let mut many = tx.create_bucket_if_absent("many")?;
+                for n in 0..400usize {
+                    let key = format!("{:04}{}", n * 7919 % 1000, "k".repeat(n % 97));
+                    let value = vec![b'v'; if n % 50 == round { 3000 } else { n % 60 }];
+                    if n % 5 == round { many.delete(key).map(drop) } else { many.put(key, value) }?;
+                }
+                let mut nested = many.create_bucket_if_absent(format!("nested {round}"))?;
+                nested.put("few", "bytes")?;
+                nested.set_sequence(round as u64)
+            })
+            .unwrap();
+        }
+        db.update(|tx| tx.delete_bucket("gone")).unwrap();
+        let file = store.snapshot();
+        let tx_at = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+        let newest = usize::from(tx_at(1024 + 64) > tx_at(64));
+        let (meta, reader) = Reader::read(&file, newest);
+        let tx = db.begin_read().unwrap();
+        let mut lines = Vec::new();
+        content(tx.root(), "", &mut lines).unwrap();
+        assert_eq!(reader.content, lines);
+        assert_eq!(meta.tx, tx.id().get());
+        let mut expected = BTreeSet::from(["branch", "inline bucket", "overflow"]);
+        if sync == FreelistSync::Every {
+            expected.insert("long freelist");
+        }
+        assert_eq!(reader.seen, expected);
+        assert_eq!(meta.freelist == NO_FREELIST, sync == FreelistSync::OnClose);
+    }
+}
+
+#[test]
+fn bbolt_reads_the_worked_file() {
+    if std::env::var_os("KV_PEERS").is_some_and(|value| value == "skip") {
+        let _ = writeln!(std::io::stderr(), "KV_PEERS=skip: left out, bbolt was not asked");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zoo.db");
+    std::fs::write(&path, worked_file()).unwrap();
+    assert_eq!(ask_bbolt("check", &path), "");
+    let expected = "bucket 7a6f6f seq 0\nkv 7a6f6f 636174 6d656f77\n\
+                    bucket 7a6f6f/646f6773 seq 7\nkv 7a6f6f/646f6773 726578 776f6f66\n\
+                    end 7a6f6f/646f6773 keys 1 buckets 0\nend 7a6f6f keys 1 buckets 1\n";
+    assert_eq!(ask_bbolt("dump", &path), expected);
+}
+
+/// Runs the Go program of `tests/peers`, which see.
+fn ask_bbolt(command: &str, file: &Path) -> String {
+    let mut go = Command::new("go");
+    go.args(["run", ".", command]).arg(file).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"));
+    go.envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode"), ("GOFLAGS", ""), ("CGO_ENABLED", "0")]);
+    let remedy = "install golang-go and golang-github-coreos-bbolt-dev, or set KV_PEERS=skip";
+    let output = go.output().unwrap_or_else(|error| panic!("cannot run go ({error}): {remedy}"));
+    assert!(output.status.success(), "{}\n{remedy}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
