@@ -165,6 +165,10 @@ impl Image {
         let at = element_at(index);
         let element = leaf_element(flags, start - key_len - at, key_len, value.len());
         self.bytes[at..at + ELEMENT].copy_from_slice(&element);
+        if old_len != value.len() {
+            // If it is overfull now, then not because an order goes on at its end.
+            self.next_in_order = NO_ORDER;
+        }
     }
 
     /// Replaces a branch element's key.
@@ -229,7 +233,7 @@ impl Image {
             #[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
             Some(share) => self.fitting((page_size as f64 * share) as usize),
             None if at_end && (last || self.in_order >= RUN) => self.count - 1,
-            None if !at_end && self.in_order >= RUN => self.next_in_order,
+            None if self.next_in_order < self.count && self.in_order >= RUN => self.next_in_order,
             None => self.nearest(self.size() / 2),
         };
         cut.clamp(fewest, most)

@@ -167,6 +167,21 @@ fn nodes_filled_in_order_stay_full_and_others_are_halved() {
 }
 
 #[test]
+fn a_node_that_grew_in_order_and_then_from_within_is_halved() {
+    // As a bucket of small buckets does when they are folded into it.
+    let mut image = Image::empty(ImageKind::Leaf, Vec::new());
+    for index in 0..16 {
+        image.insert_leaf(index, 0, b"key", &[0; 16]);
+    }
+    image.replace_value(7, 0, &[0; 500]);
+    for last in [false, true] {
+        assert_eq!(image.split_point(1024, None, last), 8);
+    }
+    image.remove(15);
+    assert_eq!(image.split_point(1024, None, false), 7);
+}
+
+#[test]
 fn a_sealed_image_is_whole_pages() {
     let mut image = Image::empty(ImageKind::Leaf, Vec::new());
     image.insert_leaf(0, 0, b"key", &[9; 2000]);
