@@ -14,7 +14,7 @@ use crate::{open, progress};
 
 /// Write a dense copy of the database to a new file
 ///
-/// Everything is copied in key order, so pages are full and none is free. The source is only read. The copy has its
+/// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The copy has its
 /// name when it is whole and durable, not before.
 #[derive(Debug, Args)]
 #[command(after_help = "\

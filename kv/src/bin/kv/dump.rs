@@ -4,10 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::PageId;
 
 use crate::failure::Result;
-use crate::open::RawOptions;
+use crate::open::{RawOptions, page_id};
 use crate::page::SEPARATOR;
 use crate::terminal::Terminal;
 
@@ -34,7 +33,7 @@ impl Dump {
             if index > 0 {
                 writeln!(terminal.out, "{SEPARATOR}")?;
             }
-            let bytes = file.bytes(PageId::new(page))?;
+            let bytes = file.bytes(page_id(&file, page)?)?;
             dump(&mut terminal.out, page * u64::from(file.page_size()), &bytes)?;
         }
         Ok(())

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Args;
 use kv::surgery::RawFile;
-use kv::{Db, FreelistSync, Options};
+use kv::{Db, FreelistSync, Options, PageId};
 use pagefile_std::{FileOptions, PageFile};
 
-use crate::failure::{At, Result};
+use crate::failure::{At, Failure, Result};
 use crate::terminal::Terminal;
 
 /// To read, under a shared lock.
@@ -37,6 +37,14 @@ impl RawOptions {
     pub(crate) fn open(self, path: &Path, terminal: &Terminal) -> Result<RawFile> {
         RawFile::new(page_file(path, terminal)?, self.page_size).at(path)
     }
+}
+
+/// Page `id` as an argument: one that the file has.
+pub(crate) fn page_id(file: &RawFile, id: u64) -> Result<PageId> {
+    if id < file.pages() {
+        return Ok(PageId::new(id));
+    }
+    Err(Failure::Usage(format!("there is no page {id}: the file has {} pages, numbered from 0", file.pages())))
 }
 
 /// The pages of a file whose meta pages tell their size.

@@ -9,7 +9,7 @@ use kv::{PageId, PageKind};
 
 use crate::failure::{Failure, Result};
 use crate::notation::{Format, quoted_or_hex};
-use crate::open::{self, RawOptions};
+use crate::open::{self, RawOptions, page_id};
 use crate::terminal::Terminal;
 
 /// What stands between two pages.
@@ -47,6 +47,7 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
+        self.pages.iter().try_for_each(|&id| page_id(&file, id).map(drop))?;
         let mut failed = false;
         let (ids, free) = if self.all { self.all_pages(&file, terminal) } else { (self.pages.clone(), Vec::new()) };
         let mut covered = 0;

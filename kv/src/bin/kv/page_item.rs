@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kv::PageKind;
 use kv::surgery::RawItem;
-use kv::{PageId, PageKind};
 
 use crate::failure::{Failure, Result};
 use crate::notation::Format;
-use crate::open::RawOptions;
+use crate::open::{RawOptions, page_id};
 use crate::terminal::Terminal;
 
 /// Print key and value of one item of a leaf page
@@ -44,7 +44,7 @@ pub(crate) struct PageItem {
 impl PageItem {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
-        let page = file.page(PageId::new(self.page))?;
+        let page = file.page(page_id(&file, self.page)?)?;
         if page.kind() != PageKind::Leaf {
             return Err(Failure::Usage(format!("page {} is a {} page, not a leaf", self.page, page.kind())));
         }

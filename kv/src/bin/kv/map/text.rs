@@ -84,7 +84,7 @@ fn free_space(space: &FreeSpace, out: &mut impl Write) -> Result<()> {
     let scattered = (space.pages - space.longest) * 100 / space.pages;
     writeln!(
         out,
-        "\nFree and pending: {} pages in {} runs, the longest {}; {scattered}% of them outside it.",
+        "\nFree and pending: {} pages in {} runs; the longest has {}, {scattered}% lie outside it.",
         space.pages, space.runs, space.longest
     )?;
     writeln!(out, "  {:>15} {:>8} {:>10}", "run length", "runs", "pages")?;

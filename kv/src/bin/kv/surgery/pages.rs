@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use clap::Args;
-use kv::PageId;
 use kv::surgery::{Cleared, NO_FREELIST, RawFile};
 
 use super::Files;
 use crate::failure::{Failure, Result};
+use crate::open::page_id;
 use crate::terminal::Terminal;
 
 /// Copy a page, and its overflow pages, over another
@@ -66,7 +66,7 @@ impl CopyPage {
             return Err(Failure::Usage(format!("--from-page and --to-page are both {from}")));
         }
         let file = self.files.open(terminal)?;
-        let edit = file.copy_page(PageId::new(from), PageId::new(to))?;
+        let edit = file.copy_page(page_id(&file, from)?, page_id(&file, to)?)?;
         self.files.write(&file, &[edit])?;
         if has_freelist(&file) {
             writeln!(terminal.out, "WARNING: the free list might have changed.")?;
@@ -96,7 +96,7 @@ fn clear(files: &Files, page: u64, from: usize, to: Option<usize>, terminal: &mu
         return Err(Failure::Usage(format!("the pageId must be at least 2, but got {page}")));
     }
     let file = files.open(terminal)?;
-    let Cleared { edit, leaves_orphans, .. } = file.clear_elements(PageId::new(page), from, to)?;
+    let Cleared { edit, leaves_orphans, .. } = file.clear_elements(page_id(&file, page)?, from, to)?;
     files.write(&file, &[edit])?;
     if leaves_orphans && has_freelist(&file) {
         writeln!(
