@@ -52,3 +52,19 @@ pub const MAX_KEY_SIZE: usize = 32_768;
 
 /// The longest value in bytes.
 pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
+
+/// The documents beside the code, as part of this documentation.
+pub mod _docs {
+    #[doc = include_str!("../docs/FORMAT.md")]
+    pub mod format {}
+}
+
+/// Runs the programs of the crate's page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeDoctests;
+
+/// Runs the programs of the repository's page.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct RepositoryReadmeDoctests;
