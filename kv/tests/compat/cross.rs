@@ -13,9 +13,16 @@ use crate::dump::dump_file;
 use crate::engine;
 use crate::fixtures::FIXTURES;
 use crate::generate::{Case, Turn, case};
+use crate::parse;
 use crate::peer::Peer;
 use crate::program::program_text;
 use crate::shrink::{defeats_bbolt, shrink};
+
+const FOUND: [(&str, &str); 3] = [
+    ("first-key", include_str!("found/first-key.txt")),
+    ("only-child", include_str!("found/only-child.txt")),
+    ("empty-leaves", include_str!("found/empty-leaves.txt")),
+];
 
 /// Programs of one test, without `KV_CROSS_PROGRAMS`.
 const PROGRAMS: u64 = 200;
@@ -49,6 +56,16 @@ fn both_engines_write_on_in_real_files_by_turns() {
 #[test]
 fn bbolt_finds_no_fault_where_it_would_itself_leak_pages() {
     run_cases(&[None], KV_ALONE, number("KV_CROSS_PROGRAMS", PROGRAMS) / 4);
+}
+
+/// What once failed: see `found/README.md`.
+#[test]
+fn programs_that_found_a_defect_find_none() {
+    let Some(mut peer) = Peer::start() else { return };
+    for (name, text) in FOUND {
+        let case = parse::case(text);
+        play(&case, &[BY_TURNS, KV_ALONE].concat(), &mut peer).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+    }
 }
 
 /// Runs the cases of `count` seeds, which begin with the fixtures in turn.
@@ -106,7 +123,7 @@ fn run_case(seed: u64, fixture: Option<&'static str>, rotas: &[Rota], peer: &mut
     let begun = fixture.map_or_else(String::new, |name| format!(" on {name}"));
     let mut report = format!("seed {seed} (run again from it with KV_CROSS_SEED={seed}){begun}: {failure}\n");
     for turn in &small.turns {
-        let _ = write!(report, "-- {:?}\n{}", turn.settings, program_text(&turn.program));
+        let _ = write!(report, "turn {}\n{}", turn.settings, program_text(&turn.program));
     }
     Err(report)
 }

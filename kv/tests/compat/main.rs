@@ -19,6 +19,7 @@ mod long_freelist;
 mod meta;
 mod model;
 mod model_text;
+mod parse;
 mod peer;
 mod program;
 mod rng;

@@ -120,6 +120,14 @@ impl fmt::Display for Command {
     }
 }
 
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let freelist = if self.span_maps { "hashmap" } else { "array" };
+        let stored = if self.freelist_each_commit { "each-commit" } else { "on-close" };
+        write!(f, "{} {freelist} {stored}", self.page_size)
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Transaction(transaction) = self else {
