@@ -1,0 +1,51 @@
+//! The same work on kv, LMDB and redb.
+
+mod contest;
+mod kv_engine;
+mod lmdb_engine;
+mod redb_engine;
+mod stopwatch;
+mod work;
+
+use std::error::Error;
+use std::path::Path;
+
+pub use contest::{Contest, Standing};
+pub use work::{Kind, WORKS, Work};
+
+/// An error of any of the engines.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Whether a transaction waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// When it returns, it has happened for good.
+    Durable,
+    /// It is in the system's cache when it returns, or in the engine's.
+    NotSynced,
+}
+
+/// A store as the contest sees it. Pairs go by their numbers; each engine makes keys and values from them alike.
+pub trait Engine {
+    /// Puts these pairs in one transaction.
+    fn put(&self, numbers: &[u64]) -> Result<()>;
+
+    /// Gets the values of these pairs in one read transaction; answers the sum of their digests.
+    fn get(&self, numbers: &[u64]) -> Result<u64>;
+
+    /// Scans `len` items onwards from each of these pairs, all in one read transaction; answers the sum of the values'
+    /// digests.
+    fn scan(&self, numbers: &[u64], len: usize) -> Result<u64>;
+}
+
+/// Opens an engine's store in a directory, or creates it there.
+pub type Open = fn(&Path, Durability) -> Result<Box<dyn Engine>>;
+
+/// Who takes part. The first is the measure of the others.
+pub const CONTESTANTS: [(&str, Open); 3] =
+    [("LMDB", lmdb_engine::open), ("kv", kv_engine::open), ("redb", redb_engine::open)];
+
+/// A pair that was put cannot be found.
+fn missing(number: u64) -> Box<dyn Error> {
+    format!("pair {number} was put and is not there").into()
+}
