@@ -146,8 +146,8 @@ impl Map {
     }
 }
 
-/// A length that a slice can have.
-fn addressable(len: u64) -> io::Result<usize> {
+/// A length that a slice can have: less than 2 GiB on 32-bit machines.
+pub(crate) fn addressable(len: u64) -> io::Result<usize> {
     isize::try_from(len)
         .map(isize::unsigned_abs)
         .map_err(|_| io::Error::new(io::ErrorKind::OutOfMemory, "too long for this machine"))

@@ -1,13 +1,14 @@
 //! A store in a file.
 
 use std::fs::File;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::growth::grown_len;
 use crate::lock::{failed, follow_links, open_locked, sync_directory};
+use crate::map::addressable;
 use crate::mapping::Mapping;
 use crate::store::check_range;
 use crate::{FileOptions, Latch, Map, Operation, PageStore, StoreError, View, create, position};
@@ -193,11 +194,11 @@ impl PageFile {
 /// Maps a file with room to grow if there is any to be had, without if not.
 fn map_file(file: &Arc<File>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
     let roomy = if Map::CAN_RESERVE { Map::of_file(file, len, options.room(len)).ok() } else { None };
-    roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| StoreError::AddressSpace {
-        path: path.to_path_buf(),
-        len,
-        source,
-    })
+    roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| no_room(path, len, source))
+}
+
+fn no_room(path: &Path, len: u64, source: io::Error) -> StoreError {
+    StoreError::AddressSpace { path: path.to_path_buf(), len, source }
 }
 
 impl PageStore for PageFile {
@@ -245,6 +246,8 @@ impl PageStore for PageFile {
             return Ok(());
         }
         let len = grown_len(min_len);
+        // Asked first: the file must not become longer than it could be opened again.
+        addressable(len).map_err(|source| no_room(&self.path, len, source))?;
         self.latch.run(|| self.lengthen_file(len))?;
         // If there is no room for the map the file stays longer than we say, which is harmless.
         self.mapping.grow(len, |_| map_file(&self.file, &self.path, len, &self.options))?;
