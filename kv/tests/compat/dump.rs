@@ -17,7 +17,7 @@ pub(crate) fn dump_file(path: &Path) -> Result<String, Error> {
 /// Dumps what a transaction sees.
 pub(crate) fn dump(tx: &ReadTx<'_>) -> Result<String, Error> {
     let mut text = String::new();
-    for item in tx.root().iter() {
+    for item in tx.root() {
         let (name, _) = item?;
         dump_bucket(&mut vec![name], &tx.bucket(name)?, &mut text)?;
     }
@@ -28,7 +28,7 @@ fn dump_bucket<'t>(path: &mut Vec<&'t [u8]>, bucket: &Bucket<'t>, text: &mut Str
     let shown = path_text(path);
     let (mut keys, mut buckets) = (0_u64, 0_u64);
     let _ = writeln!(text, "bucket {shown} seq {}", bucket.sequence());
-    for item in bucket.iter() {
+    for item in *bucket {
         let (key, value) = item?;
         if let Some(value) = value {
             keys += 1;
