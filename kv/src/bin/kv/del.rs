@@ -15,12 +15,16 @@ use crate::terminal::Terminal;
 ///
 /// The exit code is 1 if there is no such key or bucket.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "kv del [OPTIONS] <FILE> <BUCKET>... <KEY>
+       kv del [OPTIONS] --bucket <FILE> <BUCKET>...",
+    after_help = "\
 Examples:
   kv del FILE users ada
   kv del --bucket FILE users archive    the bucket `archive` inside `users`
 
-`kv surgery revert-meta-page` can take back the last transaction, as long as no other followed.")]
+`kv surgery revert-meta-page` can take back the last transaction, as long as no other followed."
+)]
 pub(crate) struct Del {
     /// The database
     pub(crate) file: PathBuf,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kv::Error;
-use pagefile_std::StoreError;
+use pagefile_std::{Operation, StoreError};
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
@@ -37,7 +37,7 @@ impl Failure {
                 (code(&error), with_path(path, &describe(&error)))
             }
             Self::Problem(message) => (1, with_path(file, &message)),
-            Self::Usage(message) => (2, message),
+            Self::Usage(message) => (2, with_path(file, &message)),
             Self::Refused(message) => (3, message),
         };
         // Nothing is to be done about a standard error that is closed.
@@ -111,14 +111,19 @@ fn code(error: &Error) -> u8 {
 fn describe(error: &Error) -> String {
     match error {
         Error::Locked { waited } | Error::Store(StoreError::Locked { waited, .. }) => format!(
-            "in use by another program (waited {} s): close that program, or wait longer with --lock-timeout",
-            waited.as_secs()
+            "in use by another program (waited {:.1} s): close that program, or wait longer with --lock-timeout",
+            waited.as_secs_f32()
         ),
         Error::Store(StoreError::NotFound { .. }) => {
             "there is no such file: check the path, or make one with `kv create`".into()
         }
         Error::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
             "there is a file of this name already: choose another, or move it away".into()
+        }
+        Error::Store(StoreError::Io { operation: Operation::Create, source, .. })
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            "there is no such directory: check the path, or make it".into()
         }
         Error::BucketExists { .. } => format!("{error}").split(": ").next().unwrap_or_default().to_owned(),
         other => other.to_string(),

@@ -14,12 +14,15 @@ use crate::terminal::Terminal;
 ///
 /// The exit code is 1 if there is no such key or bucket.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "kv get [OPTIONS] <FILE> <BUCKET>... <KEY>",
+    after_help = "\
 Examples:
   kv get FILE users ada
   kv get FILE outer inner key                           nested buckets, outermost first
   kv get --parse-format hex FILE key 00000000000000035f0000000000000001
-  kv get --format bytes FILE images logo.png > logo.png")]
+  kv get --format bytes FILE images logo.png > logo.png"
+)]
 pub(crate) struct Get {
     /// The database
     pub(crate) file: PathBuf,

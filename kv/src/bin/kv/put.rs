@@ -13,14 +13,18 @@ use crate::terminal::Terminal;
 
 /// Store a value, in a transaction of its own
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "kv put [OPTIONS] <FILE> <BUCKET>... <KEY> <VALUE>
+       kv put [OPTIONS] --value-from <SOURCE> <FILE> <BUCKET>... <KEY>",
+    after_help = "\
 The bucket must be there: `kv create FILE BUCKET` makes it. A value that the key has already is replaced.
 
 Examples:
   kv put FILE users ada 1815
   kv put --value-format hex FILE flags bits 00ff
   kv put --value-from logo.png FILE images logo.png
-  date | kv put --value-from - FILE log today")]
+  date | kv put --value-from - FILE log today"
+)]
 pub(crate) struct Put {
     /// The database
     pub(crate) file: PathBuf,
@@ -38,7 +42,7 @@ pub(crate) struct Put {
     value_format: Parse,
 
     /// Take the value from a file, or with `-` from standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "value_format")]
+    #[arg(long, value_name = "SOURCE", conflicts_with = "value_format")]
     value_from: Option<PathBuf>,
 
     #[command(flatten)]

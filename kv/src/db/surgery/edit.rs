@@ -95,7 +95,7 @@ impl RawFile {
         let whole = from == 0 && end == count;
         if from > end || end > count || (from == end && !whole) {
             let (option, value) = if from >= count { ("first element", from) } else { ("last element", end) };
-            let expected = "part of a range of elements that the page has";
+            let expected = "one of the page's elements, numbered from 0, and not before the first to clear";
             return Err(Error::InvalidOption { option, value: value as u64, expected });
         }
         let leaves_orphans = kind == Kind::Branch || (from..end).any(|index| has_pages(&page, index));

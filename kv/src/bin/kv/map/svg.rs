@@ -4,18 +4,24 @@ use std::fmt::Write;
 
 use super::survey::{FreeSpace, Survey, Use};
 
-/// Squares in a line, the side of one, and how many lines there are at most.
-const COLUMNS: usize = 128;
-const SIDE: usize = 8;
+/// The width of the squares together, and how many lines of the smallest there are at most.
+const WIDTH: usize = 1024;
 const LINES_MAX: usize = 256;
 const MARGIN: usize = 16;
 const HEAD: usize = 64;
 
 /// A string is written to, which does not fail.
 pub(super) fn draw(survey: &Survey, name: &str) -> String {
-    let each = survey.pages.len().div_ceil(COLUMNS * LINES_MAX).max(1);
-    let lines = survey.pages.len().div_ceil(COLUMNS * each);
-    let (width, height) = (COLUMNS * SIDE + 2 * MARGIN, lines * SIDE + HEAD + 2 * MARGIN);
+    // Fewer and larger squares for a small file.
+    let columns = match survey.pages.len() {
+        0..=512 => 32,
+        513..=4096 => 64,
+        _ => 128,
+    };
+    let side = WIDTH / columns;
+    let each = survey.pages.len().div_ceil(columns * LINES_MAX).max(1);
+    let lines = survey.pages.len().div_ceil(columns * each);
+    let (width, height) = (WIDTH + 2 * MARGIN, lines * side + HEAD + 2 * MARGIN);
     let mut svg = String::new();
     let _ = writeln!(
         svg,
@@ -23,25 +29,25 @@ pub(super) fn draw(survey: &Survey, name: &str) -> String {
     );
     let _ = writeln!(svg, r##"<rect width="100%" height="100%" fill="#ffffff"/>"##);
     head(&mut svg, survey, name, each);
-    let line_of = |line: usize| HEAD + MARGIN + line * SIDE;
-    for (line, row) in survey.pages.chunks(COLUMNS * each).enumerate() {
+    let line_of = |line: usize| HEAD + MARGIN + line * side;
+    for (line, row) in survey.pages.chunks(columns * each).enumerate() {
         let cells: Vec<Use> = row.chunks(each).map(most).collect();
         let mut column = 0;
         for run in cells.chunk_by(|a, b| a == b) {
-            let first = (line * COLUMNS + column) * each;
+            let first = (line * columns + column) * each;
             let last = (first + run.len() * each).min(survey.pages.len()) - 1;
             let used = run.first().copied().unwrap_or(Use::Free);
-            let (x, y, wide) = (MARGIN + column * SIDE, line_of(line), run.len() * SIDE);
+            let (x, y, wide) = (MARGIN + column * side, line_of(line), run.len() * side);
             let _ = writeln!(
                 svg,
-                r#"<rect x="{x}" y="{y}" width="{wide}" height="{SIDE}" fill="{}"><title>pages {first} to {last}: {}</title></rect>"#,
+                r#"<rect x="{x}" y="{y}" width="{wide}" height="{side}" fill="{}"><title>pages {first} to {last}: {}</title></rect>"#,
                 colour(used),
                 used.name()
             );
             column += run.len();
         }
     }
-    grid(&mut svg, lines);
+    grid(&mut svg, columns, lines);
     svg.push_str("</svg>\n");
     svg
 }
@@ -79,14 +85,15 @@ fn head(svg: &mut String, survey: &Survey, name: &str, each: usize) {
 }
 
 /// Lines between the squares.
-fn grid(svg: &mut String, lines: usize) {
-    let (right, bottom) = (MARGIN + COLUMNS * SIDE, HEAD + MARGIN + lines * SIDE);
+fn grid(svg: &mut String, columns: usize, lines: usize) {
+    let side = WIDTH / columns;
+    let (right, bottom) = (MARGIN + WIDTH, HEAD + MARGIN + lines * side);
     let mut path = String::new();
-    for column in 0..=COLUMNS {
-        let _ = write!(path, "M{} {}V{bottom}", MARGIN + column * SIDE, HEAD + MARGIN);
+    for column in 0..=columns {
+        let _ = write!(path, "M{} {}V{bottom}", MARGIN + column * side, HEAD + MARGIN);
     }
     for line in 0..=lines {
-        let _ = write!(path, "M{MARGIN} {}H{right}", HEAD + MARGIN + line * SIDE);
+        let _ = write!(path, "M{MARGIN} {}H{right}", HEAD + MARGIN + line * side);
     }
     let _ = writeln!(svg, r##"<path d="{path}" stroke="#ffffff" stroke-width="0.6" fill="none"/>"##);
 }
