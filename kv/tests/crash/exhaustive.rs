@@ -1,0 +1,169 @@
+//! Every program up to a size: most crash bugs of file systems show within three operations on a fresh one (Mohan et
+//! al., "Finding Crash-Consistency Bugs with Bounded Black-Box Crash Testing", OSDI 2018).
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
+
+use pagefile_std::sim::SimOptions;
+
+use crate::budget::{Budget, Figure, seed};
+use crate::config::{Base, CONFIGS, Config, filled};
+use crate::judge::{Judge, Moment, strategy};
+use crate::program::{Changes, Op, path};
+use crate::run::Run;
+
+/// Three operations, and a file on which they make the tree do something.
+struct Family {
+    base: Vec<Changes>,
+    ops: [Op; 3],
+}
+
+fn put(at: &str, first: usize, count: usize, len: usize) -> Op {
+    Op::Put { at: path(at), first, count, len, fill: b'n' }
+}
+
+fn delete(at: &str, first: usize, count: usize) -> Op {
+    Op::Delete { at: path(at), first, count }
+}
+
+fn create(at: &str, name: &str) -> Op {
+    Op::CreateBucket { at: path(at), name: name.into() }
+}
+
+fn families() -> [Family; 6] {
+    let two_buckets = vec![vec![create("", "a"), create("", "b"), create("a", "x"), put("a/x", 0, 12, 90)]];
+    [
+        // A value with overflow pages comes, is replaced by a small one, and goes.
+        Family { base: vec![filled(1, 20)], ops: [put("a", 1, 1, 2500), put("a", 1, 1, 20), delete("a", 1, 1)] },
+        // Leaves that are full: one more key splits them, fewer merge them.
+        Family { base: vec![filled(14, 120)], ops: [put("a", 20, 3, 120), delete("a", 0, 6), delete("a", 6, 12)] },
+        // A root branch of few long keys: the tree grows a level and loses it.
+        Family { base: vec![filled(26, 200)], ops: [put("a", 26, 6, 300), delete("a", 0, 24), put("a", 5, 1, 900)] },
+        // A bucket is inline, outgrows that, and shrinks back into it.
+        Family {
+            base: vec![vec![create("", "a"), create("a", "x")]],
+            ops: [put("a/x", 0, 1, 30), put("a/x", 1, 3, 300), delete("a/x", 1, 3)],
+        },
+        // Buckets with pages of their own move, come and go.
+        Family {
+            base: two_buckets,
+            ops: [
+                Op::MoveBucket { name: b"x".to_vec(), from: path("a"), to: path("b") },
+                Op::DeleteBucket { at: path(""), name: b"a".to_vec() },
+                create("", "a"),
+            ],
+        },
+        // The file ends at 32 KiB, and grows.
+        Family {
+            base: vec![filled(40, 480)],
+            ops: [put("a", 60, 4, 480), Op::NextSequence { at: path("a") }, delete("a", 10, 5)],
+        },
+    ]
+}
+
+/// All sequences of one to `max` of these, the short ones first.
+fn sequences<T: Clone>(of: &[T], max: usize) -> Vec<Vec<T>> {
+    let mut all: Vec<Vec<T>> = Vec::new();
+    let mut longest = vec![Vec::new()];
+    for _ in 0..max {
+        longest = longest
+            .iter()
+            .flat_map(|start: &Vec<T>| of.iter().map(move |next| [start.as_slice(), std::slice::from_ref(next)].concat()))
+            .collect();
+        all.extend_from_slice(&longest);
+    }
+    all
+}
+
+/// What makes two moments the same: then their images are, and what they may be compared with.
+fn fingerprint(moment: &Moment) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    moment.epoch.durable().hash(&mut hasher);
+    moment.epoch.in_flight().for_each(|write| write.hash(&mut hasher));
+    moment.epoch.ended_by().hash(&mut hasher);
+    moment.allowed.iter().for_each(|state| state.text.hash(&mut hasher));
+    hasher.finish()
+}
+
+/// Runs one program, and judges what its last transaction and its end leave behind, unless another program left the
+/// same. What the transactions before leave is left by a shorter program.
+fn run(config: Config, base: &Base, program: &[&Changes], seen: &Mutex<HashSet<u64>>, judge: &mut Judge) {
+    let strategy = strategy(5, 3, seed());
+    let mut run = Run::on(config, base, SimOptions::default());
+    run.open().expect("a whole file opens");
+    let (last, first) = program.split_last().expect("at least one transaction");
+    for changes in first {
+        run.commit(changes).expect("nothing fails");
+    }
+    run.moments(&[]);
+    let committed = run.step(|run| run.commit(last).expect("nothing fails")).1;
+    let closed = run.step(|run| run.close().expect("nothing fails")).1;
+    for moment in committed.into_iter().chain(closed) {
+        let new = seen.lock().expect("no panic while it is held").insert(fingerprint(&moment));
+        if new {
+            let judged = judge.all(config, &moment, &strategy);
+            judged.unwrap_or_else(|wrong| panic!("an image of {program:?} {wrong}"));
+        }
+    }
+}
+
+/// Every program of up to so many transactions of up to so many operations, of each family and kind of database.
+pub(crate) fn every_small_program(figure: &Figure) {
+    let max = Budget::of_this_run().exhaustive;
+    let began = std::time::Instant::now();
+    let mut programs = 0;
+    for family in families() {
+        let transactions = sequences(&family.ops, max);
+        let all: Vec<&Changes> = transactions.iter().collect();
+        let count = (1..=max).map(|len| all.len().pow(u32::try_from(len).expect("few"))).sum::<usize>();
+        for config in CONFIGS {
+            let base = Base::of(config, &family.base, true);
+            let seen = Mutex::default();
+            figure.each_of(count as u64, Judge::new, |judge, number| {
+                let before = judge.opened;
+                run(config, &base, &program(&all, number), &seen, judge);
+                judge.opened - before
+            });
+            programs += count;
+        }
+    }
+    println!(
+        "small programs: all {programs} of up to {max} transactions of up to {max} operations, {} images, {:.1} seconds",
+        figure.count(),
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// Program `number`: those of one transaction come first, then those of two, and so on.
+fn program<'a>(transactions: &[&'a Changes], number: u64) -> Vec<&'a Changes> {
+    let mut number = usize::try_from(number).expect("few programs");
+    let mut len = 1;
+    let mut of_this_len = transactions.len();
+    while number >= of_this_len {
+        number -= of_this_len;
+        of_this_len *= transactions.len();
+        len += 1;
+    }
+    let mut program = Vec::new();
+    for _ in 0..len {
+        program.push(transactions[number % transactions.len()]);
+        number /= transactions.len();
+    }
+    program
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_comes_once() {
+        let all = sequences(&[1, 2, 3], 2);
+        assert_eq!(all.len(), 12);
+        let changes: Vec<Changes> = vec![vec![], vec![delete("a", 0, 1)]];
+        let refs: Vec<&Changes> = changes.iter().collect();
+        let texts: HashSet<String> = (0..14).map(|number| format!("{:?}", program(&refs, number))).collect();
+        assert_eq!(texts.len(), 2 + 4 + 8);
+    }
+}

@@ -1,0 +1,121 @@
+//! The judge of images: opens what a power cut has left, and says what is wrong with it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use kv::{Db, Error};
+use pagefile_std::sim::{Epoch, ImageStore, Images, PowerCut, Strategy};
+
+use crate::config::{Config, PAGE_SIZE};
+use crate::model::{MARK, State, write_bucket};
+use crate::reach::slot_changed;
+
+/// What a disk may hold at some moment, and the states that it must lead back to one of.
+pub(crate) struct Moment {
+    pub(crate) epoch: Epoch,
+    pub(crate) allowed: Vec<Arc<State>>,
+}
+
+/// Opens images one after the other, in the memory of the one before.
+pub(crate) struct Judge {
+    images: Images,
+    text: Vec<u8>,
+    /// How many images were opened and compared.
+    pub(crate) opened: u64,
+}
+
+/// Why an image is wrong.
+pub(crate) type Verdict = Result<(), String>;
+
+impl Judge {
+    pub(crate) fn new() -> Judge {
+        Judge { images: Images::new(), text: Vec::new(), opened: 0 }
+    }
+
+    /// Judges all the images of this moment that the strategy asks for.
+    pub(crate) fn all(&mut self, config: Config, moment: &Moment, strategy: &Strategy) -> Verdict {
+        self.slot(moment)?;
+        let outcome = moment.epoch.each_power_cut(strategy, |cut| match self.image(config, moment, cut) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(wrong) => ControlFlow::Break(wrong),
+        });
+        outcome.break_value().map_or(Ok(()), Err)
+    }
+
+    /// Judges about `count` of them, evenly chosen.
+    pub(crate) fn some(&mut self, config: Config, moment: &Moment, strategy: &Strategy, count: u64) -> Verdict {
+        self.slot(moment)?;
+        for cut in some_cuts(&moment.epoch, strategy, count) {
+            self.image(config, moment, &cut)?;
+        }
+        Ok(())
+    }
+
+    fn slot(&self, moment: &Moment) -> Verdict {
+        slot_changed(&moment.epoch, PAGE_SIZE).map_or(Ok(()), Err)
+    }
+
+    /// Opens one image: it must be one of the allowed states, pass the check, take a commit and open again with it.
+    pub(crate) fn image(&mut self, config: Config, moment: &Moment, cut: &PowerCut) -> Verdict {
+        let store = self.images.store(&moment.epoch, cut);
+        self.opened += 1;
+        let judged = self.store(config, &store, &moment.allowed);
+        drop(store);
+        judged.map_err(|wrong| {
+            let texts: Vec<usize> = moment.allowed.iter().map(|state| state.text.len()).collect();
+            format!("{wrong}; {cut:?}, ended by {:?}, allowed states of {texts:?} bytes", moment.epoch.ended_by())
+        })
+    }
+
+    fn store(&mut self, config: Config, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> Verdict {
+        let options = config.options();
+        let open = || options.open_store(Box::new(Arc::clone(store)));
+        let db = open().map_err(|error| format!("does not open: {error}"))?;
+        let len_max = allowed.iter().map(|state| state.marked.len()).max().unwrap_or(0);
+        self.read(&db, len_max)?;
+        let Some(found) = allowed.iter().find(|state| state.text == self.text) else {
+            return Err(format!("opens as none of the allowed states, with {} bytes", self.text.len()));
+        };
+        db.update(|tx| tx.create_bucket(MARK.0)?.put(MARK.1, MARK.2))
+            .map_err(|error| format!("takes no commit: {error}"))?;
+        db.close().map_err(|error| format!("does not close: {error}"))?;
+        let db = open().map_err(|error| format!("does not open again: {error}"))?;
+        self.read(&db, len_max)?;
+        if self.text == found.marked { Ok(()) } else { Err("a commit after it is not what it should be".into()) }
+    }
+
+    /// Checks the database, and reads all of it into `text`.
+    fn read(&mut self, db: &Db, len_max: usize) -> Verdict {
+        self.text.clear();
+        let mut read = || -> Result<Vec<_>, Error> {
+            let tx = db.begin_read()?;
+            write_bucket(&tx.root(), len_max, &mut self.text)?;
+            tx.check()
+        };
+        match read() {
+            Err(error) => Err(format!("cannot be read: {error}")),
+            Ok(problems) if !problems.is_empty() => Err(format!("is inconsistent: {}", problems[0])),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// About `count` power cuts in this epoch, evenly chosen of those that the strategy asks for.
+pub(crate) fn some_cuts(epoch: &Epoch, strategy: &Strategy, count: u64) -> Vec<PowerCut> {
+    let all = epoch.each_power_cut(strategy, |_| ControlFlow::<()>::Continue(())).continue_value().unwrap_or(0);
+    let (mut number, mut chosen) = (0, Vec::new());
+    let _ = epoch.each_power_cut(strategy, |cut| {
+        // The first and the last, and those between at equal distances.
+        if number * count / all.max(1) != (number + 1) * count / all.max(1) || number == 0 {
+            chosen.push(cut.clone());
+        }
+        number += 1;
+        ControlFlow::<()>::Continue(())
+    });
+    chosen
+}
+
+/// A strategy that takes every subset of up to `few` sectors or pages, and `random` of more.
+pub(crate) fn strategy(few: usize, random: usize, seed: u64) -> Strategy {
+    Strategy { exhaustive_max: few, random, seed, ..Strategy::for_pages(PAGE_SIZE as usize) }
+}

@@ -1,0 +1,29 @@
+//! Nothing lost: what is left of a database after power cuts, kills, failing syncs and failing calls, on a simulated
+//! disk that shows every legal outcome ([`pagefile_std::sim`] says which those are).
+//!
+//! Two instruments, each checking the other. The *oracle* ([`reach`]) watches every write of every program here: none
+//! may touch a page that the last durable meta reaches. The *judge* ([`judge`]) opens the images that power cuts leave:
+//! each must be the last acknowledged state or the one in flight, key for key, pass the check, take a commit, and open
+//! again with it.
+//!
+//! | budget | command | how long on two cores |
+//! | --- | --- | --- |
+//! | short | `cargo test -p kv --test crash` | part of every test run |
+//! | push | `cargo push-budget` | minutes |
+//! | nightly | `cargo nightly-budget` | hours |
+//! | release | `cargo release-budget` | a day |
+//!
+//! `KV_BUDGET` names the budget, `KV_SEED` sets the seed of what is random, and `KV_STATES` another number of crash
+//! states. Every test ends with a line that says how much it did; a failure says which program failed, and the same
+//! seed fails again.
+
+mod budget;
+mod config;
+mod exhaustive;
+mod first_order;
+mod judge;
+mod model;
+mod program;
+mod random;
+mod reach;
+mod run;

@@ -1,0 +1,164 @@
+//! The oracle: no write may touch a page that the last durable meta reaches.
+//!
+//! Where that holds, no power cut before the next meta can lose anything, whatever subset of the pages in flight it
+//! keeps: one look at a write stands for all of them. The oracle reads the format by itself and shares no code with the
+//! library. What counts is the *durable* meta, and not the last one written: see what becomes of the difference when a
+//! sync fails, or a process dies before it.
+
+use pagefile_std::sim::{Ahead, Epoch, SimDisk};
+
+const NO_FREELIST: u64 = u64::MAX;
+const BRANCH: u16 = 1;
+const LEAF: u16 = 2;
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn size(number: u32) -> usize {
+    number as usize
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).expect("a page of a file in memory")
+}
+
+/// The meta that a power cut now would lead back to.
+#[derive(Clone, Copy)]
+struct Winner {
+    slot: usize,
+    page_size: usize,
+    root: u64,
+    freelist: u64,
+    tx: u64,
+}
+
+fn meta(bytes: &[u8], slot: usize, page_size: usize) -> Option<Winner> {
+    let page = bytes.get(slot * page_size..slot * page_size + 80)?;
+    let sum = page[16..72]
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let valid = u32_at(page, 16) == 0xED0C_DAED && size(u32_at(page, 24)) == page_size && u64_at(page, 72) == sum;
+    valid.then(|| Winner { slot, page_size, root: u64_at(page, 32), freelist: u64_at(page, 48), tx: u64_at(page, 64) })
+}
+
+fn winner(bytes: &[u8], page_size: usize) -> Winner {
+    let metas = [meta(bytes, 0, page_size), meta(bytes, 1, page_size)];
+    metas.into_iter().flatten().max_by_key(|meta| meta.tx).expect("one meta is always durable")
+}
+
+/// The pages that a meta reaches, by number.
+fn reached(bytes: &[u8], meta: Winner) -> Vec<bool> {
+    let mut pages = vec![false; bytes.len() / meta.page_size];
+    let mut waiting = vec![meta.root];
+    if meta.freelist != NO_FREELIST {
+        waiting.push(meta.freelist);
+    }
+    while let Some(id) = waiting.pop() {
+        let start = index(id) * meta.page_size;
+        let (flags, count) = (u16_at(bytes, start + 8), usize::from(u16_at(bytes, start + 10)));
+        for page in index(id)..=index(id) + size(u32_at(bytes, start + 12)) {
+            assert!(!std::mem::replace(&mut pages[page], true), "page {page} of what is durable is used twice");
+        }
+        for element in (start + 16..).step_by(16).take(count) {
+            match flags {
+                BRANCH => waiting.push(u64_at(bytes, element + 8)),
+                LEAF if u32_at(bytes, element) & 1 == 1 => {
+                    let value = element + size(u32_at(bytes, element + 4)) + size(u32_at(bytes, element + 8));
+                    waiting.extend(Some(u64_at(bytes, value)).filter(|root| *root != 0));
+                }
+                _ => {}
+            }
+        }
+    }
+    pages
+}
+
+/// Lets every write to this disk that touches a reachable page panic, those of later handles too.
+pub(crate) fn watch(disk: &SimDisk, page_size: u32) {
+    let page_size = size(page_size);
+    let mut known: Option<(u64, Vec<bool>)> = None;
+    disk.before_write(move |ahead: &Ahead<'_>| {
+        let pages = match &mut known {
+            Some((barriers, pages)) if *barriers == ahead.barriers => pages,
+            other => {
+                let pages = reached(ahead.durable, winner(ahead.durable, page_size));
+                &mut other.insert((ahead.barriers, pages)).1
+            }
+        };
+        for page in index(ahead.range.start) / page_size..index(ahead.range.end).div_ceil(page_size) {
+            let free = page < 2 || !pages.get(page).copied().unwrap_or(false);
+            assert!(free, "a write to page {page}, which the last durable meta reaches");
+        }
+    });
+}
+
+/// What is wrong with the writes of an epoch to the slot of its durable meta: they may only say the same again.
+pub(crate) fn slot_changed(epoch: &Epoch, page_size: u32) -> Option<String> {
+    let page_size = size(page_size);
+    let durable = epoch.durable();
+    let slot = winner(durable, page_size).slot;
+    let (start, end) = (slot * page_size, (slot + 1) * page_size);
+    for (offset, bytes) in epoch.in_flight() {
+        let from = index(offset);
+        let both = from.max(start)..(from + bytes.len()).min(end);
+        if !both.is_empty() && bytes[both.start - from..both.end - from] != durable[both] {
+            return Some(format!("the slot of the last durable meta, page {slot}, is overwritten"));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use pagefile_std::{MemStore, PageStore};
+    use std::io::IoSlice;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn file() -> Vec<u8> {
+        let store = std::sync::Arc::new(MemStore::new());
+        let db = kv::Options::new().page_size(1024).open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
+        db.update(|tx| tx.create_bucket("a")?.put("overflow", [7; 3000])).unwrap();
+        db.close().unwrap();
+        store.snapshot()
+    }
+
+    #[test]
+    fn a_write_to_a_reachable_page_is_noticed() {
+        let bytes = file();
+        let meta = winner(&bytes, 1024);
+        let pages = reached(&bytes, meta);
+        assert!(pages.iter().filter(|page| **page).count() >= 5, "root, list, and a leaf of three pages at least");
+        for (page, reachable) in pages.iter().enumerate().skip(2) {
+            let disk = SimDisk::with_bytes(&bytes);
+            watch(&disk, 1024);
+            let written = catch_unwind(AssertUnwindSafe(|| {
+                disk.write_at(page as u64 * 1024 + 1023, &[IoSlice::new(b"x")]).unwrap();
+            }));
+            assert_eq!(written.is_err(), *reachable, "page {page}");
+        }
+    }
+
+    #[test]
+    fn a_change_to_the_slot_is_noticed() {
+        let bytes = file();
+        let slot = winner(&bytes, 1024).slot;
+        for page in 0..2 {
+            let disk = SimDisk::with_bytes(&bytes);
+            disk.write_at(page as u64 * 1024, &[IoSlice::new(&bytes[page * 1024..(page + 1) * 1024])]).unwrap();
+            assert_eq!(slot_changed(&disk.take_epochs()[0], 1024), None, "the same bytes");
+            disk.write_at(page as u64 * 1024 + 70, &[IoSlice::new(b"x")]).unwrap();
+            assert_eq!(slot_changed(&disk.take_epochs()[0], 1024).is_some(), page == slot);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A program on a simulated disk, and what each moment of it may lead back to.
+
+use std::sync::Arc;
+
+use kv::{Db, Error, ReadTx};
+use pagefile_std::sim::{SimDisk, SimOptions};
+
+use crate::config::{Base, Config, PAGE_SIZE};
+use crate::judge::Moment;
+use crate::model::{Model, State, write_bucket};
+use crate::program::Changes;
+use crate::reach;
+
+/// A disk, the process that has it open, and what it knows to be durable.
+pub(crate) struct Run {
+    pub(crate) config: Config,
+    pub(crate) disk: Arc<SimDisk>,
+    pub(crate) db: Option<Db>,
+    pub(crate) model: Model,
+    /// What the disk may lead back to now: one state, or two where a commit ended without saying.
+    pub(crate) allowed: Vec<Arc<State>>,
+    /// Readers of older states, with what they have to see for as long as they like.
+    held: Vec<(ReadTx<'static>, Arc<State>)>,
+}
+
+impl Run {
+    pub(crate) fn on(config: Config, base: &Base, options: SimOptions) -> Run {
+        let disk = Arc::new(SimDisk::with_options(&base.bytes, options));
+        reach::watch(&disk, PAGE_SIZE);
+        let allowed = vec![base.model.state()];
+        Run { config, disk, db: None, model: base.model.clone(), allowed, held: Vec::new() }
+    }
+
+    /// Opens it. Where it was in doubt which state the disk would lead back to, this decides it.
+    pub(crate) fn open(&mut self) -> Result<(), Error> {
+        let db = self.config.options().open_store(Box::new(Arc::clone(&self.disk)))?;
+        let found = text_of(&db)?;
+        let state = self.allowed.iter().find(|state| state.text == found);
+        self.allowed = vec![Arc::clone(state.expect("opens as one of the allowed states"))];
+        self.db = Some(db);
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        self.db.as_ref().expect("it is open")
+    }
+
+    /// Does these changes in one transaction. The model follows if it is committed; where it is unknown whether it was,
+    /// both states are allowed.
+    pub(crate) fn commit(&mut self, changes: &Changes) -> Result<(), Error> {
+        let mut model = self.model.clone();
+        let mut tx = self.db().begin_write()?;
+        for op in changes.iter().filter(|op| op.apply_to(&mut model)) {
+            op.apply(&mut tx)?;
+        }
+        let committed = tx.commit();
+        match &committed {
+            Ok(()) => {
+                self.allowed = vec![model.state()];
+                self.model = model;
+            }
+            Err(Error::Unknown { .. }) => self.allowed.push(model.state()),
+            Err(_) => {}
+        }
+        committed
+    }
+
+    /// Closes it as a program does that ends in good order.
+    pub(crate) fn close(&mut self) -> Result<(), Error> {
+        self.held.clear();
+        self.db.take().map_or(Ok(()), Db::close)
+    }
+
+    /// The process dies and the page cache lives: the next [`open`](Self::open) finds what was written, synced or not.
+    pub(crate) fn kill(&mut self) {
+        self.held.clear();
+        self.db = None;
+        self.disk = Arc::new(self.disk.reopen());
+    }
+
+    /// A reader that stays.
+    pub(crate) fn hold(&mut self) -> Result<(), Error> {
+        let tx = self.db().begin_read_owned()?;
+        self.held.push((tx, Arc::clone(&self.allowed[0])));
+        Ok(())
+    }
+
+    /// Asserts that every reader still sees what it saw first, and lets it go.
+    pub(crate) fn release(&mut self) {
+        for (tx, state) in self.held.drain(..) {
+            let mut text = Vec::new();
+            write_bucket(&tx.root(), state.text.len() * 2, &mut text).expect("a snapshot stays readable");
+            assert!(text == state.text, "a reader's snapshot has changed");
+        }
+    }
+
+    /// What the disk may have held since the last call: during the step just made, and now. `before` are the states
+    /// that were allowed before the step.
+    pub(crate) fn moments(&self, before: &[Arc<State>]) -> Vec<Moment> {
+        let mut during = before.to_vec();
+        during.extend(self.allowed.iter().filter(|state| !before.contains(state)).cloned());
+        let mut epochs = self.disk.take_epochs();
+        let now = epochs.pop().map(|epoch| Moment { epoch, allowed: self.allowed.clone() });
+        epochs.into_iter().map(|epoch| Moment { epoch, allowed: during.clone() }).chain(now).collect()
+    }
+
+    /// Makes a step, and tells what the disk may have held during and after it.
+    pub(crate) fn step<T>(&mut self, step: impl FnOnce(&mut Run) -> T) -> (T, Vec<Moment>) {
+        let before = self.allowed.clone();
+        let made = step(self);
+        (made, self.moments(&before))
+    }
+}
+
+/// All that a database shows to readers now.
+pub(crate) fn text_of(db: &Db) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    write_bucket(&db.begin_read()?.root(), usize::MAX, &mut text)?;
+    Ok(text)
+}
