@@ -123,11 +123,12 @@ fn larger_files_keep_every_rule() {
                 let mut many = tx.create_bucket_if_absent("many")?;
                 for n in 0..400usize {
                     let key = format!("{:04}{}", n * 7919 % 1000, "k".repeat(n % 97));
-                    let value = vec![b'v'; if n % 50 == round { 3000 } else { n % 60 }];
-                    if n % 5 == round { many.delete(key).map(drop) } else { many.put(key, value) }?;
+                    let value = vec![b'v'; if n % 50 == 7 { 3000 } else { n % 60 }];
+                    if n % 5 == round % 5 { many.delete(key).map(drop) } else { many.put(key, value) }?;
                 }
                 let mut nested = many.create_bucket_if_absent(format!("nested {round}"))?;
-                nested.put("few", "bytes")?;
+                // From 235 to 285 bytes: some fit into a quarter of a page, others have a page of their own.
+                nested.put("few", vec![b'b'; 200 + 10 * round])?;
                 nested.set_sequence(round as u64)
             })
             .unwrap();
