@@ -170,7 +170,7 @@ impl Edges {
     }
 
     /// The last edge in blocks up to and with `number`.
-    fn last_up_to(&self, number: u64) -> Option<(u64, Edge)> {
+    pub(crate) fn last_up_to(&self, number: u64) -> Option<(u64, Edge)> {
         let number = self.numbers.prev(&self.number_blocks, number)?;
         let (bit, edge) = self.blocks.get(&number)?.prev(511)?;
         Some((number_at(number, bit), edge))

@@ -33,6 +33,9 @@ pub trait FreeSpans {
     /// The maximal free span that `page` lies in, else the next one behind it.
     fn next_span(&self, page: PageId) -> Option<Span>;
 
+    /// The maximal free span with the highest pages.
+    fn last_span(&self) -> Option<Span>;
+
     /// How many pages are free. O(1).
     fn free_pages(&self) -> u64;
 
@@ -133,6 +136,9 @@ impl<T: FreeSpans + ?Sized> FreeSpans for Box<T> {
     }
     fn next_span(&self, page: PageId) -> Option<Span> {
         (**self).next_span(page)
+    }
+    fn last_span(&self) -> Option<Span> {
+        (**self).last_span()
     }
     fn free_pages(&self) -> u64 {
         (**self).free_pages()

@@ -321,6 +321,19 @@ impl<S: FreeSpans> Freelist<S> {
             + self.changes.memory_bytes()
     }
 
+    /// The free pages, to change without a transaction.
+    pub(crate) const fn free_set(&mut self) -> &mut S {
+        &mut self.free
+    }
+
+    /// Makes pages free without a transaction.
+    pub(crate) fn release(&mut self, span: Span) -> Result<(), FreelistError> {
+        match self.pending.first_pending(span) {
+            Some(page) => Err(FreelistError::DoubleFree { page }),
+            None => self.free.release(span),
+        }
+    }
+
     fn check_in_use(&self, span: Span) -> Result<(), FreelistError> {
         let free = self.free.first_free(span).into_iter();
         match free.chain(self.pending.first_pending(span)).min() {

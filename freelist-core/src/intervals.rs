@@ -58,7 +58,10 @@ impl<V: Copy> Intervals<V> {
             return Ok(());
         };
         self.insert(behind, value)?;
-        self.entries.insert(front.start().get(), (front, value));
+        // Not `insert`: that may ask for memory also where the key is present.
+        if let Some(entry) = self.entries.get_mut(&front.start().get()) {
+            entry.0 = front;
+        }
         Ok(())
     }
 

@@ -45,7 +45,10 @@ impl Recency {
         if let Some(link) = self.link_mut(span.len(), later) {
             link.earlier = earlier;
         } else if let Some(earlier) = earlier {
-            self.latest.insert(span.len(), earlier);
+            // Not `insert`: that may ask for memory also where the key is present.
+            if let Some(latest) = self.latest.get_mut(&span.len()) {
+                *latest = earlier;
+            }
         } else {
             self.latest.remove(&span.len());
         }

@@ -94,6 +94,10 @@ impl FreeSpans for SortedArray {
         self.spans.get(self.position(page)).copied()
     }
 
+    fn last_span(&self) -> Option<Span> {
+        self.spans.last().copied()
+    }
+
     fn free_pages(&self) -> u64 {
         self.free_pages
     }

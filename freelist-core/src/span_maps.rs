@@ -244,6 +244,12 @@ impl FreeSpans for SpanMaps {
         self.edges.near(page.get()).span(page)
     }
 
+    /// O(1).
+    fn last_span(&self) -> Option<Span> {
+        let (end, _) = self.edges.last_up_to(u64::MAX)?;
+        self.next_span(PageId::new(end).checked_sub(1)?)
+    }
+
     fn free_pages(&self) -> u64 {
         self.free_pages
     }

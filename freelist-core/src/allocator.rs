@@ -1,0 +1,203 @@
+//! The page allocator: a free list that asks a source for more.
+
+use core::fmt;
+
+use crate::error::FreelistError;
+use crate::free_spans::FreeSpans;
+use crate::freelist::Freelist;
+use crate::page::{Span, TxId};
+use crate::request::Request;
+use crate::source::PageSource;
+use crate::span_maps::SpanMaps;
+
+/// Why an allocation failed: the free list or the source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AllocError<E> {
+    /// The request was wrong, or memory for the free list is out.
+    Freelist(FreelistError),
+    /// The page source failed.
+    Source(E),
+}
+
+impl<E> From<FreelistError> for AllocError<E> {
+    fn from(error: FreelistError) -> Self {
+        Self::Freelist(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for AllocError<E> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Freelist(error) => error.fmt(out),
+            Self::Source(error) => write!(out, "page source: {error}"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for AllocError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Freelist(error) => Some(error),
+            Self::Source(error) => Some(error),
+        }
+    }
+}
+
+/// Allocates pages: free ones first, and new ones from the source only when no free span fits.
+///
+/// ```text
+///       caller                 allocator                    source
+///   allocate, release  -->  free and pending spans  -->  grow, shrink
+/// ```
+///
+/// Without transactions [`allocate`](Self::allocate) and [`release`](Self::release) are all there
+/// is. A copy-on-write store allocates with [`allocate_for`](Self::allocate_for) and does the rest
+/// on the [`list`](Self::list_mut).
+///
+/// ```
+/// use freelist_core::{FixedRange, PageAllocator, PageId, Span, TxId};
+///
+/// let span = |start, len| Span::new(PageId::new(start), len);
+/// let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(2, 100)?));
+/// let first = pages.allocate(3)?.unwrap();
+/// let second = pages.allocate(1)?.unwrap();
+/// pages.release(first)?;
+/// assert_eq!(pages.allocate(2)?, Some(span(2, 2)?)); // free pages before new ones
+///
+/// // `second` is replaced in a transaction, while a reader of the state before it is open.
+/// let tx = TxId::new(1);
+/// let copy = pages.allocate_for(tx, 1)?.unwrap();
+/// pages.list_mut().free(tx, second)?;
+/// pages.list_mut().commit(tx);
+/// assert_eq!(pages.list_mut().release_unseen(&[TxId::new(0)])?, 0);
+/// # let _ = copy;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PageAllocator<P, S = SpanMaps> {
+    list: Freelist<S>,
+    source: P,
+    /// New pages that could not be entered for want of memory.
+    stray: Option<Span>,
+}
+
+impl<P: PageSource, S: FreeSpans + Default> PageAllocator<P, S> {
+    /// An allocator without free pages.
+    #[must_use]
+    pub fn new(source: P) -> Self {
+        Self::with_list(Freelist::new(S::default()), source)
+    }
+}
+
+impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
+    /// An allocator with the free pages of `list`, none of which may come from `source` again.
+    #[must_use]
+    pub const fn with_list(list: Freelist<S>, source: P) -> Self {
+        Self { list, source, stray: None }
+    }
+
+    /// Allocates `pages` contiguous pages; `None` if neither a free span nor the source has them.
+    ///
+    /// # Errors
+    /// 0 pages, out of memory, or the source's error. No page is lost then.
+    pub fn allocate(&mut self, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.allocate_where(Request::new(pages))
+    }
+
+    /// Allocates what `request` asks for.
+    ///
+    /// # Errors
+    /// A request that cannot be met by any pages, out of memory, or the source's error. No page is
+    /// lost then.
+    pub fn allocate_where(&mut self, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.allocate_with(request, |list| list.free_set().allocate_where(request))
+    }
+
+    /// Allocates `pages` contiguous pages for the transaction `tx`. If it is rolled back they become
+    /// free, also those that the source supplied.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    pub fn allocate_for(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.allocate_with(Request::new(pages), |list| list.allocate(tx, pages))
+    }
+
+    fn allocate_with(
+        &mut self,
+        request: Request,
+        mut allocate: impl FnMut(&mut Freelist<S>) -> Result<Option<Span>, FreelistError>,
+    ) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.enter_stray()?;
+        if let Some(span) = allocate(&mut self.list)? {
+            return Ok(Some(span));
+        }
+        let Some(new) = self.source.grow(request).map_err(AllocError::Source)? else {
+            return Ok(None);
+        };
+        if request.fit(new).is_none() {
+            return Err(FreelistError::BadSource { page: new.start() }.into());
+        }
+        self.stray = Some(new);
+        self.enter_stray()?;
+        Ok(allocate(&mut self.list)?)
+    }
+
+    fn enter_stray(&mut self) -> Result<(), FreelistError> {
+        let Some(new) = self.stray else { return Ok(()) };
+        match self.list.release(new) {
+            // Without the wrong pages, which are not new, the allocator is as before.
+            Err(FreelistError::DoubleFree { page }) => {
+                self.stray = None;
+                Err(FreelistError::BadSource { page })
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.stray = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes pages free at once. For pages that no reader can see.
+    ///
+    /// # Errors
+    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or out of
+    /// memory. Nothing has changed then.
+    pub fn release(&mut self, span: Span) -> Result<(), FreelistError> {
+        self.list.release(span)
+    }
+
+    /// Offers the free pages with the highest numbers to the source, as long as it takes them.
+    /// Returns how many it took.
+    ///
+    /// # Errors
+    /// Out of memory, or the source's error. What was taken by then stays so.
+    pub fn shrink(&mut self) -> Result<u64, AllocError<P::Error>> {
+        let mut taken = 0;
+        while let Some(last) = self.list.spans().last_span() {
+            if !self.source.shrink(last).map_err(AllocError::Source)? {
+                break;
+            }
+            self.list.free_set().take(last)?;
+            taken += last.len();
+        }
+        Ok(taken)
+    }
+
+    /// The free list.
+    #[must_use]
+    pub const fn list(&self) -> &Freelist<S> {
+        &self.list
+    }
+
+    /// The free list: for the calls of transactions, and to load what was saved.
+    pub const fn list_mut(&mut self) -> &mut Freelist<S> {
+        &mut self.list
+    }
+
+    /// The source.
+    #[must_use]
+    pub const fn source(&self) -> &P {
+        &self.source
+    }
+}

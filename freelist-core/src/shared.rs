@@ -1,0 +1,100 @@
+//! One allocator for several threads or cores, behind a lock of the caller's choice.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::allocator::{AllocError, PageAllocator};
+use crate::error::FreelistError;
+use crate::free_spans::FreeSpans;
+use crate::page::Span;
+use crate::request::Request;
+use crate::source::PageSource;
+use crate::span_maps::SpanMaps;
+
+/// Mutual exclusion: a spin lock, an operating system's mutex, or interrupts switched off.
+pub trait Lock<T> {
+    /// Runs `work` while nobody else does.
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R;
+}
+
+#[cfg(feature = "spin")]
+impl<T> Lock<T> for spin::Mutex<T> {
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(&mut self.lock())
+    }
+}
+
+/// A [`PageAllocator`] behind a lock. Each call holds it once, for O(1) unless the call itself costs
+/// more.
+///
+/// An interrupt handler must not wait for a spin lock that the code it interrupted holds: use a lock
+/// that switches interrupts off there.
+///
+#[cfg_attr(feature = "spin", doc = "```")]
+#[cfg_attr(not(feature = "spin"), doc = "```ignore")]
+/// use freelist_core::{FixedRange, PageAllocator, PageId, SharedAllocator, Span};
+///
+/// let frames = Span::new(PageId::new(0x8_0000), 1024)?;
+/// let allocator: PageAllocator<_> = PageAllocator::new(FixedRange::new(frames));
+/// let shared = SharedAllocator::new(spin::Mutex::new(allocator));
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| {
+///             let span = shared.allocate(4).unwrap().unwrap();
+///             shared.release(span).unwrap();
+///         });
+///     }
+/// });
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
+pub struct SharedAllocator<L, P, S = SpanMaps> {
+    lock: L,
+    of: PhantomData<fn() -> (P, S)>,
+}
+
+impl<L, P: PageSource, S: FreeSpans> SharedAllocator<L, P, S>
+where
+    L: Lock<PageAllocator<P, S>>,
+{
+    /// Shares what is in `lock`.
+    #[must_use]
+    pub const fn new(lock: L) -> Self {
+        Self { lock, of: PhantomData }
+    }
+
+    /// As [`PageAllocator::allocate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn allocate(&self, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.lock.with(|allocator| allocator.allocate(pages))
+    }
+
+    /// As [`PageAllocator::allocate_where`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn allocate_where(&self, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.lock.with(|allocator| allocator.allocate_where(request))
+    }
+
+    /// As [`PageAllocator::release`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn release(&self, span: Span) -> Result<(), FreelistError> {
+        self.lock.with(|allocator| allocator.release(span))
+    }
+
+    /// Several calls as one step that nobody else comes between.
+    pub fn with<R>(&self, work: impl FnOnce(&mut PageAllocator<P, S>) -> R) -> R {
+        self.lock.with(work)
+    }
+}
+
+impl<L, P, S> fmt::Debug for SharedAllocator<L, P, S> {
+    /// Without the allocator: that would need the lock.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SharedAllocator").finish_non_exhaustive()
+    }
+}
