@@ -1,0 +1,106 @@
+//! Keys of 1 to 32,768 bytes, names too; values to 2^31 - 2 bytes; pages of 1 to 64 KiB.
+
+use kv::{Error, MAX_KEY_SIZE, MAX_VALUE_SIZE, Options};
+
+use crate::stores::{dump_of_bytes, file, in_memory, with_bytes};
+
+#[test]
+fn a_key_has_1_to_32768_bytes() {
+    for page_size in [1024, 4096, 65536] {
+        let (db, _) = in_memory(&Options::new().page_size(page_size).strict(true));
+        db.update(|tx| {
+            let mut bucket = tx.create_bucket("b")?;
+            for len in [1, MAX_KEY_SIZE - 1, MAX_KEY_SIZE] {
+                bucket.put(vec![b'k'; len], len.to_string())?;
+            }
+            assert!(matches!(bucket.put("", "v"), Err(Error::KeyRequired)));
+            assert!(matches!(bucket.put(vec![0; 32_769], "v"), Err(Error::KeyTooLarge { len: 32_769 })));
+            assert_eq!(bucket.iter().count(), 3, "a refused key leaves nothing");
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        let tx = db.begin_read().unwrap();
+        let bucket = tx.bucket("b").unwrap();
+        assert_eq!(bucket.get(vec![b'k'; MAX_KEY_SIZE]).unwrap(), Some(&b"32768"[..]));
+        // Looking for what cannot be there finds nothing.
+        assert_eq!(bucket.get("").unwrap(), None);
+        assert_eq!(bucket.get(vec![b'k'; MAX_KEY_SIZE + 1]).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_name_has_1_to_32768_bytes() {
+    let (db, _) = in_memory(&Options::new().strict(true));
+    let longest = vec![b'n'; MAX_KEY_SIZE];
+    db.update(|tx| {
+        assert!(matches!(tx.create_bucket(""), Err(Error::BucketNameRequired)));
+        assert!(matches!(tx.create_bucket_if_absent(""), Err(Error::BucketNameRequired)));
+        assert!(matches!(tx.create_bucket(vec![0; 32_769]), Err(Error::KeyTooLarge { len: 32_769 })));
+        tx.create_bucket("n")?;
+        let mut top = tx.create_bucket(&longest)?;
+        assert!(matches!(top.create_bucket(""), Err(Error::BucketNameRequired)));
+        assert!(matches!(top.create_bucket_if_absent(vec![0; 32_769]), Err(Error::KeyTooLarge { len: 32_769 })));
+        top.create_bucket(&longest)?.put("k", "v")
+    })
+    .unwrap();
+    let tx = db.begin_read().unwrap();
+    assert_eq!(tx.buckets().count(), 2);
+    assert_eq!(tx.bucket(&longest).unwrap().bucket(&longest).unwrap().get("k").unwrap(), Some(&b"v"[..]));
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_value_has_at_most_2147483646_bytes() {
+    let (db, _) = in_memory(&Options::new());
+    // Zeroed memory that nobody touches is not taken from the machine.
+    let too_long = vec![0; MAX_VALUE_SIZE + 1];
+    let refused = db.update(|tx| tx.create_bucket("b")?.put("k", &too_long));
+    assert!(matches!(refused, Err(Error::ValueTooLarge { len: 2_147_483_647 })), "{refused:?}");
+    assert!(db.begin_read().unwrap().get_bucket("b").unwrap().is_none());
+}
+
+#[test]
+fn values_of_no_bytes_and_of_many_pages_come_back() {
+    for page_size in [1024, 65536] {
+        let large: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+        let bytes = file(&Options::new().page_size(page_size).strict(true), |db| {
+            db.update(|tx| {
+                let mut bucket = tx.create_bucket("b")?;
+                bucket.put("large", &large)?;
+                bucket.put("none", "")
+            })
+            .unwrap();
+            // A small neighbour does not disturb it.
+            db.update(|tx| tx.bucket_mut("b")?.put("after", "x")).unwrap();
+        });
+        let db = with_bytes(&bytes, &Options::new()).unwrap();
+        let tx = db.begin_read().unwrap();
+        assert_eq!(tx.bucket("b").unwrap().get("large").unwrap(), Some(large.as_slice()));
+        assert_eq!(tx.bucket("b").unwrap().get("none").unwrap(), Some(&[][..]));
+    }
+}
+
+#[test]
+fn pages_have_1_to_64_kib() {
+    for page_size in [1024, 2048, 4096, 8192, 16384, 32768, 65536] {
+        let bytes = file(&Options::new().page_size(page_size).strict(true), |db| {
+            assert_eq!(db.page_size(), page_size);
+            db.update(|tx| {
+                let mut bucket = tx.create_bucket("b")?;
+                (0..5000u32).try_for_each(|n| bucket.put(format!("{n:04}"), format!("value {n}")))
+            })
+            .unwrap();
+        });
+        assert_eq!(dump_of_bytes(&bytes).len(), 5002);
+        // The size a file was made with stays, whatever the options say.
+        assert_eq!(with_bytes(&bytes, &Options::new().page_size(4096)).unwrap().page_size(), page_size);
+    }
+    for page_size in [0, 1, 512, 1023, 1025, 1536, 65535, 131_072, 1 << 31, u32::MAX] {
+        let refused = Options::new().page_size(page_size).open_store(Box::new(pagefile_std::MemStore::new()));
+        assert!(
+            matches!(refused, Err(Error::InvalidOption { option: "page_size", value, .. }) if value == page_size.into())
+        );
+        let path = tempfile::tempdir().unwrap().path().join("never");
+        assert!(Options::new().page_size(page_size).open(&path).is_err() && !path.exists());
+    }
+}

@@ -1,0 +1,14 @@
+//! What a user relies on, promise by promise: the module's name says which, the test's name says what was promised.
+
+#![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
+
+mod bbolt_defects;
+mod errors;
+mod freelist;
+mod limits;
+mod locking;
+mod poison;
+mod random;
+mod readers;
+mod seal;
+mod stores;
