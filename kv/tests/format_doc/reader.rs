@@ -1,4 +1,4 @@
-//! Reads a file by the document alone, and shares no line with the library.
+//! Reads a file by the document, and shares no code with the library.
 //!
 //! It asserts what the document demands of a file that this library wrote, habits included, and gives every field that
 //! it reads a line like those of the document's worked file.
