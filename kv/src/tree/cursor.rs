@@ -148,7 +148,7 @@ impl<'t> Cursor<'t> {
                 return Ok(Some(entry));
             }
             passed += 1;
-            if passed > self.pages.high_water() {
+            if passed > self.pages.nodes() {
                 return Err(corrupt(self.link(), "empty leaves lead in a circle"));
             }
         }
