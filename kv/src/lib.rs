@@ -57,6 +57,8 @@ pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
 pub mod _docs {
     #[doc = include_str!("../docs/FORMAT.md")]
     pub mod format {}
+    #[doc = include_str!("../docs/ARCHITECTURE.md")]
+    pub mod architecture {}
 }
 
 /// Runs the programs of the crate's page.
