@@ -111,12 +111,7 @@ impl Figure {
 
     /// Calls `work` with each number below `end`, on as many threads as there are processors, and counts what it
     /// returns. Each thread has a `worker` of its own. A panic says which number it was.
-    pub(crate) fn each_of<W>(
-        &self,
-        end: u64,
-        worker: impl Fn() -> W + Sync,
-        work: impl Fn(&mut W, u64) -> u64 + Sync,
-    ) {
+    pub(crate) fn each_of<W>(&self, end: u64, worker: impl Fn() -> W + Sync, work: impl Fn(&mut W, u64) -> u64 + Sync) {
         self.on_all_processors(&|| self.next.load(Ordering::Relaxed) >= end, &worker, &|worker, number| {
             if number < end { work(worker, number) } else { 0 }
         });
@@ -158,7 +153,7 @@ impl Figure {
         let rate = count as f64 / seconds;
         let budget = Budget::of_this_run().name;
         println!(
-            "{}: {count} opened, 0 wrong{more}, {rate:.0}/s, seed {}, {seconds:.1} seconds, budget {budget}",
+            "{}: {count}, 0 wrong{more}, {rate:.0}/s, seed {}, {seconds:.1} seconds, budget {budget}",
             self.what,
             seed()
         );

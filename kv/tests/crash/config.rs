@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kv::{FreelistKind, FreelistSync, Options};
 use pagefile_std::MemStore;
 
-use crate::model::Model;
+use crate::model::{Model, State};
 use crate::program::{Changes, Op, path};
 
 /// Small, so that few keys make deep trees and files are soon written whole.
@@ -31,11 +31,10 @@ impl Config {
     }
 }
 
-/// A file that is whole and durable, and what it holds.
-#[derive(Clone)]
+/// A file, and the states of which it must be one.
 pub(crate) struct Base {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) model: Model,
+    pub(crate) allowed: Vec<Arc<State>>,
 }
 
 impl Base {
@@ -53,7 +52,8 @@ impl Base {
         }
         let left = store.snapshot();
         db.close().expect("memory does not fail");
-        Base { bytes: if closed { store.snapshot() } else { left }, model }
+        let bytes = if closed { store.snapshot() } else { left };
+        Base { bytes, allowed: vec![model.into_state()] }
     }
 }
 

@@ -69,7 +69,9 @@ fn sequences<T: Clone>(of: &[T], max: usize) -> Vec<Vec<T>> {
     for _ in 0..max {
         longest = longest
             .iter()
-            .flat_map(|start: &Vec<T>| of.iter().map(move |next| [start.as_slice(), std::slice::from_ref(next)].concat()))
+            .flat_map(|start: &Vec<T>| {
+                of.iter().map(move |next| [start.as_slice(), std::slice::from_ref(next)].concat())
+            })
             .collect();
         all.extend_from_slice(&longest);
     }

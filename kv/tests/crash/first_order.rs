@@ -30,7 +30,7 @@ pub(crate) fn random_program(number: u64, mut each: impl FnMut(Config, &Moment, 
     };
     show(&mut run, &mut random, &|run| run.open().expect("a whole file opens"));
     for _ in 0..2 + random.below(10) {
-        let changes = random_changes(&mut run.model.clone(), &mut random);
+        let changes = random_changes(run.model(), &mut random);
         show(&mut run, &mut random, &|run| run.commit(&changes).expect("nothing fails"));
         match random.below(10) {
             0 => run.hold().expect("nothing fails"),
@@ -49,7 +49,7 @@ pub(crate) fn random_program(number: u64, mut each: impl FnMut(Config, &Moment, 
 
 #[test]
 fn every_power_cut_leaves_the_old_state_or_the_new_one() {
-    let figure = Figure::new("crash states", Budget::of_this_run().crash_states);
+    let figure = Figure::new("crash states opened", Budget::of_this_run().crash_states);
     crate::exhaustive::every_small_program(&figure);
     let (exhaustive, mut programs) = (figure.count(), std::sync::atomic::AtomicU64::new(0));
     figure.each(Judge::new, |judge, number| {

@@ -20,6 +20,8 @@
 mod budget;
 mod config;
 mod exhaustive;
+mod failed_call;
+mod failed_sync;
 mod first_order;
 mod judge;
 mod model;
@@ -27,3 +29,4 @@ mod program;
 mod random;
 mod reach;
 mod run;
+mod second_order;

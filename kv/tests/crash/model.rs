@@ -55,7 +55,7 @@ impl Model {
         text.push(END);
     }
 
-    pub(crate) fn state(&self) -> Arc<State> {
+    pub(crate) fn into_state(self) -> Arc<State> {
         let mut text = Vec::new();
         self.write(&mut text);
         let mut marked = text.clone();
@@ -64,13 +64,14 @@ impl Model {
         marked.extend(0u64.to_le_bytes());
         write_value(&mut marked, MARK.1, MARK.2);
         marked.extend([END, END]);
-        Arc::new(State { text, marked })
+        Arc::new(State { model: self, text, marked })
     }
 }
 
 /// A state of a database in a form that is compared in one go: every bucket with its sequence, every key with its value.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) model: Model,
     pub(crate) text: Vec<u8>,
     /// The same once [`MARK`] has been added.
     pub(crate) marked: Vec<u8>,

@@ -9,13 +9,35 @@ use crate::random::Random;
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// Puts `count` keys from number `first` on, each with a value of `len` bytes.
-    Put { at: Path, first: usize, count: usize, len: usize, fill: u8 },
+    Put {
+        at: Path,
+        first: usize,
+        count: usize,
+        len: usize,
+        fill: u8,
+    },
     /// Deletes those of these keys that are there.
-    Delete { at: Path, first: usize, count: usize },
-    CreateBucket { at: Path, name: Vec<u8> },
-    DeleteBucket { at: Path, name: Vec<u8> },
-    MoveBucket { name: Vec<u8>, from: Path, to: Path },
-    NextSequence { at: Path },
+    Delete {
+        at: Path,
+        first: usize,
+        count: usize,
+    },
+    CreateBucket {
+        at: Path,
+        name: Vec<u8>,
+    },
+    DeleteBucket {
+        at: Path,
+        name: Vec<u8>,
+    },
+    MoveBucket {
+        name: Vec<u8>,
+        from: Path,
+        to: Path,
+    },
+    NextSequence {
+        at: Path,
+    },
 }
 
 /// The operations of one transaction.
@@ -57,9 +79,7 @@ impl Op {
                 parent.entries.insert(name.clone(), Entry::Bucket(Model::default()));
                 true
             }
-            Op::DeleteBucket { at, name } => {
-                model.at(at).is_some_and(|parent| parent.entries.remove(name).is_some())
-            }
+            Op::DeleteBucket { at, name } => model.at(at).is_some_and(|parent| parent.entries.remove(name).is_some()),
             Op::MoveBucket { name, from, to } => relocate(model, name, from, to),
             Op::NextSequence { at } => {
                 let Some(bucket) = model.at(at).filter(|_| !at.is_empty()) else { return false };
@@ -139,14 +159,14 @@ pub(crate) fn random_op(model: &Model, random: &mut Random) -> Op {
     }
 }
 
-/// The changes of one random transaction, done to `model`. Most are small; few in flight is what can be exhausted.
-pub(crate) fn random_changes(model: &mut Model, random: &mut Random) -> Changes {
+/// The changes of one random transaction. Most are small; few in flight is what can be exhausted.
+pub(crate) fn random_changes(mut model: Model, random: &mut Random) -> Changes {
     let most = random.of_these(&[1, 2, 2, 4, 10]);
     let count = 1 + random.below(most);
     let mut changes = Vec::new();
     for _ in 0..count {
-        let op = random_op(model, random);
-        if op.apply_to(model) {
+        let op = random_op(&model, random);
+        if op.apply_to(&mut model) {
             changes.push(op);
         }
     }

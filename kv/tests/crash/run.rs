@@ -16,7 +16,6 @@ pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) db: Option<Db>,
-    pub(crate) model: Model,
     /// What the disk may lead back to now: one state, or two where a commit ended without saying.
     pub(crate) allowed: Vec<Arc<State>>,
     /// Readers of older states, with what they have to see for as long as they like.
@@ -27,8 +26,13 @@ impl Run {
     pub(crate) fn on(config: Config, base: &Base, options: SimOptions) -> Run {
         let disk = Arc::new(SimDisk::with_options(&base.bytes, options));
         reach::watch(&disk, PAGE_SIZE);
-        let allowed = vec![base.model.state()];
-        Run { config, disk, db: None, model: base.model.clone(), allowed, held: Vec::new() }
+        Run { config, disk, db: None, allowed: base.allowed.clone(), held: Vec::new() }
+    }
+
+    /// What the database holds, which must not be in doubt.
+    pub(crate) fn model(&self) -> Model {
+        assert!(self.allowed.len() == 1, "nobody knows before it is opened again");
+        self.allowed[0].model.clone()
     }
 
     /// Opens it. Where it was in doubt which state the disk would lead back to, this decides it.
@@ -45,21 +49,17 @@ impl Run {
         self.db.as_ref().expect("it is open")
     }
 
-    /// Does these changes in one transaction. The model follows if it is committed; where it is unknown whether it was,
-    /// both states are allowed.
+    /// Does these changes in one transaction. Where it is unknown whether it was committed, both states are allowed.
     pub(crate) fn commit(&mut self, changes: &Changes) -> Result<(), Error> {
-        let mut model = self.model.clone();
+        let mut model = self.model();
         let mut tx = self.db().begin_write()?;
         for op in changes.iter().filter(|op| op.apply_to(&mut model)) {
             op.apply(&mut tx)?;
         }
         let committed = tx.commit();
         match &committed {
-            Ok(()) => {
-                self.allowed = vec![model.state()];
-                self.model = model;
-            }
-            Err(Error::Unknown { .. }) => self.allowed.push(model.state()),
+            Ok(()) => self.allowed = vec![model.into_state()],
+            Err(Error::Unknown { .. }) => self.allowed.push(model.into_state()),
             Err(_) => {}
         }
         committed
@@ -98,7 +98,7 @@ impl Run {
     /// that were allowed before the step.
     pub(crate) fn moments(&self, before: &[Arc<State>]) -> Vec<Moment> {
         let mut during = before.to_vec();
-        during.extend(self.allowed.iter().filter(|state| !before.contains(state)).cloned());
+        during.extend(self.allowed.iter().filter(|state| before.iter().all(|old| old.text != state.text)).cloned());
         let mut epochs = self.disk.take_epochs();
         let now = epochs.pop().map(|epoch| Moment { epoch, allowed: self.allowed.clone() });
         epochs.into_iter().map(|epoch| Moment { epoch, allowed: during.clone() }).chain(now).collect()

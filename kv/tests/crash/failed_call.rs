@@ -1,0 +1,113 @@
+//! The n-th system call fails, for every n: once, and from then on.
+//!
+//! A short write and an interrupted call are no failures, and nothing may come of them. An I/O error or a full disk ends
+//! the transaction with `NotCommitted` or `Unknown`; the handle then shows the state before and refuses writes, and the
+//! file opens again to a whole state.
+
+use kv::Error;
+use pagefile_std::sim::{Call, Fault, Plan, SimOptions};
+
+use crate::budget::{Budget, Figure, seed};
+use crate::config::{Base, CONFIGS, Config};
+use crate::failed_sync::{refuses_and_shows, tells_the_truth};
+use crate::first_order::random_base;
+use crate::judge::{Judge, strategy};
+use crate::program::{Changes, random_changes};
+use crate::random::Random;
+use crate::run::{Run, text_of};
+
+const FAULTS: [Fault; 6] =
+    [Fault::Io, Fault::Full, Fault::Short(1), Fault::Short(512), Fault::Short(1500), Fault::Interrupted];
+
+/// A kind of database, a file, and what is done to it.
+struct Workload {
+    config: Config,
+    base: Base,
+    program: Vec<Changes>,
+}
+
+impl Workload {
+    fn number(number: u64) -> Workload {
+        let mut random = Random::of(seed(), number);
+        let config = CONFIGS[usize::try_from(number % 4).expect("0 to 3")];
+        let base = random_base(config, &mut random);
+        let mut model = base.allowed[0].model.clone();
+        let mut program = Vec::new();
+        for _ in 0..3 {
+            let changes = random_changes(model.clone(), &mut random);
+            changes.iter().for_each(|op| _ = op.apply_to(&mut model));
+            program.push(changes);
+        }
+        Workload { config, base, program }
+    }
+
+    /// Runs it with one plan for its calls. Returns whether the plan came to be carried out.
+    fn with(&self, plan: Plan, judge: &mut Judge) -> bool {
+        let mut run = Run::on(self.config, &self.base, SimOptions::default());
+        run.disk.plan(plan);
+        let result = run.open();
+        let opened = result.is_ok();
+        let result = self.program.iter().fold(result, |result, changes| result.and_then(|()| run.commit(changes)));
+        let harmless = matches!(plan.fault, Fault::Short(_) | Fault::Interrupted);
+        assert!(!harmless || result.is_ok(), "{plan:?} is no failure");
+        if opened && let Err(error) = &result {
+            tells_the_truth(error);
+            refuses_and_shows(&run);
+        }
+        let closed = if opened && result.is_ok() { run.close() } else { Ok(()) };
+        assert!(!harmless || closed.is_ok(), "{plan:?} is no failure");
+        if let Err(error) = &closed {
+            tells_the_truth(error);
+        }
+        let reached = run.disk.calls() >= plan.nth;
+        self.afterwards(run, plan, judge);
+        reached
+    }
+
+    /// The next process finds a whole state, and so does the one after a power cut.
+    fn afterwards(&self, mut run: Run, plan: Plan, judge: &mut Judge) {
+        run.kill();
+        let now = run.moments(&[]).pop().expect("the epoch of now");
+        let judged = judge.some(self.config, &now, &strategy(4, 4, plan.nth), 6);
+        judged.unwrap_or_else(|wrong| panic!("after {plan:?} an image {wrong}"));
+        run.open().unwrap_or_else(|error| panic!("after {plan:?} it does not open: {error}"));
+        assert_eq!(run.db().begin_read().and_then(|tx| tx.check()).expect("it can be read"), []);
+        let late = vec![crate::program::Op::CreateBucket { at: Vec::new(), name: b"late".to_vec() }];
+        run.commit(&late).unwrap_or_else(|error| panic!("after {plan:?} no commit: {error}"));
+        assert!(text_of(run.db()).expect("it can be read") == run.allowed[0].text);
+        run.close().expect("nothing fails any more");
+    }
+}
+
+#[test]
+fn every_call_may_fail() {
+    let budget = Budget::of_this_run();
+    let figure = Figure::new("runs with a failing call", budget.workloads);
+    figure.each_of(budget.workloads, Judge::new, |judge, number| {
+        let workload = Workload::number(number);
+        let mut runs = 0;
+        for fault in FAULTS {
+            for for_ever in [false, true] {
+                let plan = |nth| Plan { call: None, nth, fault, for_ever };
+                runs += (1..).take_while(|nth| workload.with(plan(*nth), judge)).count();
+            }
+        }
+        runs as u64
+    });
+    figure.tell(&format!(", every call of {} workloads", budget.workloads));
+}
+
+/// A read that fails while the database is being opened: an error, and nothing has changed.
+#[test]
+fn every_read_of_the_opening_may_fail() {
+    for number in 0..8 {
+        let workload = Workload::number(number);
+        for nth in 1..=2 {
+            let mut run = Run::on(workload.config, &workload.base, SimOptions::default());
+            run.disk.plan(Plan { call: Some(Call::Read), nth, fault: Fault::Io, for_ever: false });
+            assert!(matches!(run.open(), Err(Error::Store(_))), "read {nth}");
+            run.kill();
+            run.open().expect("the disk reads again");
+        }
+    }
+}

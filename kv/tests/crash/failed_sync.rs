@@ -1,0 +1,135 @@
+//! Every sync of a long run fails once, in three kinds of kernel; the program goes on or opens the file again; then the
+//! power fails. (bbolt goes on, and in one of 200 such runs the file survived.)
+
+use kv::Error;
+use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
+
+use crate::budget::{Budget, Figure, seed};
+use crate::config::{Base, CONFIGS, Config, filled};
+use crate::judge::{Judge, strategy};
+use crate::program::{Changes, random_changes};
+use crate::random::Random;
+use crate::run::{Run, text_of};
+use crate::second_order::recover;
+
+const KERNELS: [Kernel; 3] = [Kernel::StaysDirty, Kernel::CleanNew, Kernel::Reverted];
+
+/// A run of so many commits, each of one random transaction that changes something.
+fn long_program(base: &Base, commits: usize, random: &mut Random) -> Vec<Changes> {
+    let mut model = base.allowed[0].model.clone();
+    let mut program = Vec::new();
+    while program.len() < commits {
+        let changes = random_changes(model.clone(), random);
+        changes.iter().for_each(|op| _ = op.apply_to(&mut model));
+        if !changes.is_empty() {
+            program.push(changes);
+        }
+    }
+    program
+}
+
+/// What happened when a call failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Failed {
+    Nowhere,
+    Opening,
+    Committing,
+    Closing,
+}
+
+/// Goes through the program until something fails.
+fn until_it_fails(run: &mut Run, program: &[Changes]) -> Failed {
+    if run.open().is_err() {
+        return Failed::Opening;
+    }
+    for changes in program {
+        if let Err(error) = run.commit(changes) {
+            tells_the_truth(&error);
+            return Failed::Committing;
+        }
+    }
+    match run.close() {
+        Ok(()) => Failed::Nowhere,
+        Err(error) => {
+            tells_the_truth(&error);
+            Failed::Closing
+        }
+    }
+}
+
+/// A commit that failed says one of two things.
+pub(crate) fn tells_the_truth(error: &Error) {
+    assert!(matches!(error, Error::NotCommitted { .. } | Error::Unknown { .. }), "a failed commit says {error}");
+}
+
+/// What a handle shows and allows once something has failed: the state before, and no more writes.
+pub(crate) fn refuses_and_shows(run: &Run) {
+    assert!(text_of(run.db()).expect("reads go on") == run.allowed[0].text, "readers see what was not acknowledged");
+    assert!(matches!(run.db().begin_write(), Err(Error::Poisoned)), "writes are refused");
+    let updated = run.db().update(|tx| tx.create_bucket("late").map(|_| ()));
+    assert!(matches!(updated, Err(Error::Poisoned)), "writes are refused");
+    assert!(run.db().sync().is_err(), "a sync is not tried again");
+}
+
+/// One run in which sync number `nth` fails. Returns whether it had so many.
+fn fail_sync(
+    (config, base, program): (Config, &Base, &[Changes]),
+    (nth, kernel, reopen): (u64, Kernel, bool),
+    images: u64,
+    judge: &mut Judge,
+) -> bool {
+    let mut run = Run::on(config, base, SimOptions { kernel, ..SimOptions::default() });
+    run.disk.plan(Plan { call: Some(Call::Sync), nth, fault: Fault::Io, for_ever: false });
+    let failed = until_it_fails(&mut run, program);
+    if failed == Failed::Nowhere {
+        return false;
+    }
+    if failed == Failed::Committing {
+        refuses_and_shows(&run);
+    }
+    // What is durable is what the last successful sync left; all that came later may be there or not.
+    let moment = run.moments(&[]).pop().expect("the epoch of now");
+    let mut random = Random::of(seed(), nth);
+    if reopen {
+        run.kill();
+        recover(&mut run, &mut random, judge, images.div_ceil(6));
+    } else {
+        let judged = judge.some(config, &moment, &strategy(6, 10, nth), images);
+        judged.unwrap_or_else(|wrong| panic!("carried on after sync {nth} failed in {kernel:?}: an image {wrong}"));
+    }
+    true
+}
+
+#[test]
+fn no_failed_sync_loses_anything() {
+    let budget = Budget::of_this_run();
+    let figure = Figure::new("failed-sync states opened", budget.failed_sync);
+    let mut round = 0;
+    let mut syncs = 0;
+    while figure.count() < budget.failed_sync {
+        let mut random = Random::of(seed(), round);
+        let config = CONFIGS[usize::try_from(round % 4).expect("0 to 3")];
+        let base = Base::of(config, &[filled(20, 60)], true);
+        let program = long_program(&base, budget.commits, &mut random);
+        let all = how_many_syncs(config, &base, &program);
+        // Two ways to go on, three kernels, every sync.
+        let images = (budget.failed_sync / (all * 6)).clamp(20, 60);
+        figure.each_of(all * 6, Judge::new, |judge, number| {
+            let before = judge.opened;
+            let kernel = KERNELS[usize::try_from(number / 2 % 3).expect("0 to 2")];
+            let how = (number / 6 + 1, kernel, number % 2 == 1);
+            assert!(fail_sync((config, &base, &program), how, images, judge), "there are {all} syncs");
+            judge.opened - before
+        });
+        syncs += all;
+        round += 1;
+    }
+    figure.tell(&format!(", each of {syncs} syncs of {round} runs of {} commits", budget.commits));
+}
+
+fn how_many_syncs(config: Config, base: &Base, program: &[Changes]) -> u64 {
+    let mut run = Run::on(config, base, SimOptions::default());
+    assert_eq!(until_it_fails(&mut run, program), Failed::Nowhere);
+    let epochs = run.disk.take_epochs();
+    epochs.len() as u64 - 1
+}
