@@ -142,8 +142,26 @@ impl Edges {
         (start >= bit && end - start_page == len).then_some(start_page)
     }
 
+    /// A copy of a block, which is added empty if it is not there. To be [closed](Self::close).
+    pub(crate) fn open(&mut self, number: u64) -> Result<PageBlock, FreelistError> {
+        if let Some(block) = self.blocks.get(&number) {
+            return Ok(*block);
+        }
+        self.insert(number, PageBlock::default())?;
+        Ok(PageBlock::default())
+    }
+
+    /// Puts the copy of an open block back; drops the block if it is empty.
+    pub(crate) fn close(&mut self, number: u64, copy: PageBlock) {
+        if copy.is_empty() {
+            self.remove(number);
+        } else if let Some(block) = self.blocks.get_mut(&number) {
+            *block = copy;
+        }
+    }
+
     /// Adds a block that is not there.
-    pub(crate) fn insert(&mut self, number: u64, block: PageBlock) -> Result<(), FreelistError> {
+    fn insert(&mut self, number: u64, block: PageBlock) -> Result<(), FreelistError> {
         self.blocks.try_reserve(1)?;
         self.numbers.insert(&mut self.number_blocks, number)?;
         self.blocks.insert(number, block);

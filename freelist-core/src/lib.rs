@@ -10,6 +10,7 @@ extern crate std;
 
 mod allocations;
 mod allocator;
+mod append;
 mod bits;
 mod changes;
 #[cfg(feature = "conformance")]

@@ -1,5 +1,6 @@
 //! The span maps: free spans by length and by either end.
 
+use crate::append::Appender;
 use crate::edges::{Edges, OwnEdges};
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
@@ -162,6 +163,28 @@ impl SpanMaps {
         Ok([near.span_before(start), right])
     }
 
+    /// Enters `first`, which lies behind all others, and those of `rest` that follow in page order.
+    /// Returns the first that does not.
+    fn append(&mut self, first: Span, rest: &mut dyn Iterator<Item = Span>) -> Result<Option<Span>, FreelistError> {
+        let mut appender = Appender::new(&mut self.freemaps, &mut self.edges, first)?;
+        let mut run = first;
+        loop {
+            let next = rest.next();
+            let touching = next.filter(|next| next.start() == run.end());
+            if let Some(merged) = touching.and_then(|next| Span::between(run.start(), next.end())) {
+                run = merged;
+                continue;
+            }
+            appender.add(run)?;
+            self.free_pages += run.len();
+            self.free_spans += 1;
+            match next {
+                Some(next) if next.start() > run.end() => run = next,
+                other => return Ok(other),
+            }
+        }
+    }
+
     /// Replaces free spans by others, or changes nothing.
     ///
     /// Only entering can fail, and comes first.
@@ -237,6 +260,19 @@ impl FreeSpans for SpanMaps {
         let end = neighbours[1].map_or(span.end(), Span::end);
         self.replace(neighbours, [Span::between(start, end), None])?;
         self.free_pages += span.len();
+        Ok(())
+    }
+
+    fn release_all(&mut self, spans: &mut dyn Iterator<Item = Span>) -> Result<(), FreelistError> {
+        let mut next = spans.next();
+        while let Some(span) = next {
+            if self.last_span().is_none_or(|last| last.end() < span.start()) {
+                next = self.append(span, spans)?;
+            } else {
+                self.release(span)?;
+                next = spans.next();
+            }
+        }
         Ok(())
     }
 
