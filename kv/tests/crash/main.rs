@@ -30,3 +30,5 @@ mod random;
 mod reach;
 mod run;
 mod second_order;
+mod torn_meta;
+mod trace;
