@@ -2,13 +2,19 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
 
+mod batch;
 mod bbolt_defects;
+mod copies;
 mod errors;
+mod figures;
 mod freelist;
+mod hooks;
 mod limits;
 mod locking;
+mod options;
 mod poison;
 mod random;
 mod readers;
 mod seal;
 mod stores;
+mod threads;

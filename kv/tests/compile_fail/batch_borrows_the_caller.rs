@@ -1,0 +1,9 @@
+//! The closure of `batch` may run in another caller's thread: it owns what it uses.
+
+fn count(db: &kv::Db) -> kv::Result<()> {
+    let mut count = 0;
+    db.batch(|_| Ok::<_, kv::Error>(count += 1))?; //~ E0373
+    db.sync()
+}
+
+fn main() {}

@@ -1,0 +1,96 @@
+//! Beginning a read, getting and ending it allocate nothing. A test program of its own, because it counts what the
+//! whole process allocates.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use kv::{Db, Options};
+
+/// The system's allocator, counting the calls of each thread.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator with the arguments as they came. Counting beside it touches a
+// thread-local number that needs neither memory nor a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        // SAFETY: the caller keeps the contract of `realloc`, and the pointer came from the system's allocator.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `run` allocates in this thread.
+fn allocations(run: impl FnOnce()) -> u64 {
+    let before = CALLS.get();
+    run();
+    CALLS.get() - before
+}
+
+fn filled(db: &Db) {
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        for n in 0..10_000 {
+            bucket.put(format!("key {n:05}"), format!("value {n}"))?;
+        }
+        bucket.create_bucket("nested")?.put("k", "v")?;
+        bucket.put("large", vec![1; 100_000])
+    })
+    .unwrap();
+}
+
+fn get(db: &Db) {
+    let tx = db.begin_read().unwrap();
+    let bucket = tx.bucket("b").unwrap();
+    assert_eq!(bucket.get("key 07777").unwrap(), Some(&b"value 7777"[..]));
+    assert_eq!(bucket.get("key 07777x").unwrap(), None);
+    assert_eq!(bucket.get("large").unwrap().map(<[u8]>::len), Some(100_000));
+    assert_eq!(bucket.bucket("nested").unwrap().get("k").unwrap(), Some(&b"v"[..]));
+    assert!(bucket.contains("nested").unwrap());
+}
+
+#[test]
+fn begin_get_and_end_allocate_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_file = Db::open(dir.path().join("a.db")).unwrap();
+    let in_memory = Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
+    let moving = Options::new().reserve(0).open(dir.path().join("b.db")).unwrap();
+    for db in [in_file, in_memory, moving] {
+        filled(&db);
+        // Warm up: a thread's first transaction finds its place in the table of readers.
+        get(&db);
+        for _ in 0..100 {
+            assert_eq!(allocations(|| get(&db)), 0);
+        }
+        assert_eq!(allocations(|| db.view(|tx| tx.bucket("b").map(|_| ())).unwrap()), 0);
+        // Other transactions being open or having ended makes no difference.
+        let open = db.begin_read().unwrap();
+        assert_eq!(allocations(|| get(&db)), 0);
+        drop(open);
+        db.update(|tx| tx.bucket_mut("b")?.put("more", vec![2; 3_000_000])).unwrap();
+        assert_eq!(allocations(|| get(&db)), 0);
+    }
+}
+
+#[test]
+fn the_count_counts() {
+    assert_eq!(allocations(|| ()), 0);
+    assert!(allocations(|| drop(std::hint::black_box(vec![1; 100]))) >= 1);
+}
