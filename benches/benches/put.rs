@@ -4,7 +4,7 @@
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
 use benches::store::{BUCKET, Store};
-use benches::workload::{key, value};
+use benches::workload::{ascending_key, key, value};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kv::Options;
 
@@ -20,13 +20,6 @@ fn put_and_forget(store: &Store, numbers: std::ops::Range<u64>, key: impl Fn(u64
     tx.rollback();
 }
 
-/// Greater than nearly all random keys, and ascending.
-fn ascending(number: u64) -> [u8; 24] {
-    let mut key = [0xFF; 24];
-    key[16..].copy_from_slice(&number.to_be_bytes());
-    key
-}
-
 fn put(criterion: &mut Criterion) {
     let store = Store::loaded(PAIRS, &Options::new());
     let mut group = criterion.benchmark_group("put");
@@ -39,7 +32,7 @@ fn put(criterion: &mut Criterion) {
             b.iter(|| put_and_forget(&store, 0..count, key));
         });
         group.bench_function(BenchmarkId::new("ascending", count), |b| {
-            b.iter(|| put_and_forget(&store, 0..count, ascending));
+            b.iter(|| put_and_forget(&store, 0..count, ascending_key));
         });
     }
 }

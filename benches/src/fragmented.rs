@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::store::put;
+use crate::workload::ascending_key;
 
 /// How many pairs there are beside the free pages, in the usual bucket: what the measured commits put.
 pub const PAIRS: u64 = 10_000;
@@ -31,13 +32,13 @@ pub fn build(path: &Path, free: u64, page_size: u32) -> kv::Result<Fragmentation
     in_batches(2 * free + 1, |range| {
         db.update(|tx| {
             let mut bucket = tx.create_bucket_if_absent("filler")?;
-            range.into_iter().try_for_each(|number| bucket.put(number.to_be_bytes(), &filler))
+            range.into_iter().try_for_each(|number| bucket.put(ascending_key(number), &filler))
         })
     })?;
     in_batches(free, |range| {
         db.update(|tx| {
             let mut bucket = tx.bucket_mut("filler")?;
-            range.into_iter().try_for_each(|number| bucket.delete((2 * number + 1).to_be_bytes()).map(|_| ()))
+            range.into_iter().try_for_each(|number| bucket.delete(ascending_key(2 * number + 1)).map(|_| ()))
         })
     })?;
     // What the last deletion freed may be used again after two more commits.
@@ -83,6 +84,6 @@ mod tests {
         let free = fragmentation(&db).unwrap();
         assert!(built.free.abs_diff(2000) < 200 && built.single > 1800, "{built:?}");
         assert_eq!(db.stats().free_pages + db.stats().pending_pages, free.free);
-        assert_eq!(db.view(|tx| tx.check()).unwrap(), []);
+        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
     }
 }

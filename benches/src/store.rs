@@ -36,7 +36,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// What [`file`] makes, opened with `options`.
+    /// A file as [`file()`] makes it, opened with `options`.
     ///
     /// # Panics
     /// If it cannot be opened.

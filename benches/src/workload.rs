@@ -53,6 +53,14 @@ pub fn key(number: u64) -> [u8; KEY_BYTES] {
     key
 }
 
+/// A key that is greater than that of every smaller number, and than nearly all keys of pairs.
+#[must_use]
+pub fn ascending_key(number: u64) -> [u8; KEY_BYTES] {
+    let mut key = [0xFF; KEY_BYTES];
+    key[KEY_BYTES - 8..].copy_from_slice(&number.swap_bytes().to_le_bytes());
+    key
+}
+
 /// The value of pair `number`.
 #[must_use]
 pub fn value(number: u64) -> [u8; VALUE_BYTES] {
@@ -82,6 +90,7 @@ mod tests {
         assert_eq!((keys.len(), digests.len()), (10_000, 10_000));
         assert_eq!(key(7), key(7));
         assert!((0..100).any(|number| key(number) > key(number + 1)), "ascending numbers, ascending keys");
+        assert!((0..1000).all(|number| ascending_key(number) < ascending_key(number + 1)));
     }
 
     #[test]
