@@ -1,5 +1,6 @@
 //! Copying everything into a fresh file, densely.
 
+use super::bucket_roots::BucketRoots;
 use super::handle::Db;
 use crate::error::Result;
 use crate::tx::{Bucket, BucketMut, Iter, WriteTx};
@@ -40,8 +41,9 @@ pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactRep
     let limit = if tx_max_bytes == 0 { u64::MAX } else { tx_max_bytes };
     let mut report = CompactReport::default();
     let mut waiting = vec![Part::new(Vec::new(), state.root())];
+    let mut roots = BucketRoots::new(&state.root());
     while !waiting.is_empty() {
-        target.update(|tx| fill(tx, &mut waiting, limit, &mut report))?;
+        target.update(|tx| fill(tx, &mut waiting, &mut roots, limit, &mut report))?;
         report.transactions += 1;
     }
     Ok(report)
@@ -62,7 +64,13 @@ impl<'s> Part<'s> {
 }
 
 /// Copies until the transaction is full or nothing is left.
-fn fill(tx: &mut WriteTx<'_>, waiting: &mut Vec<Part<'_>>, limit: u64, report: &mut CompactReport) -> Result<()> {
+fn fill(
+    tx: &mut WriteTx<'_>,
+    waiting: &mut Vec<Part<'_>>,
+    roots: &mut BucketRoots,
+    limit: u64,
+    report: &mut CompactReport,
+) -> Result<()> {
     let mut copied = 0;
     while let Some(mut part) = waiting.pop() {
         let mut target = part.path.iter().try_fold(tx.root_mut(), BucketMut::into_bucket_mut)?;
@@ -77,6 +85,7 @@ fn fill(tx: &mut WriteTx<'_>, waiting: &mut Vec<Part<'_>>, limit: u64, report: &
                 report.bytes += (key.len() + value.len()) as u64;
             } else {
                 let bucket = part.bucket.bucket(key)?;
+                roots.enter(&bucket)?;
                 target.create_bucket_if_absent(key)?.set_sequence(bucket.sequence())?;
                 report.buckets += 1;
                 nested.push(Part::new(part.path.iter().copied().chain([key]).collect(), bucket));

@@ -1,6 +1,7 @@
 //! The tree of buckets.
 
-use crate::error::Result;
+use super::bucket_roots::BucketRoots;
+use crate::error::{Error, Result};
 use crate::format::Node;
 use crate::tree::Walk;
 use crate::tx::{Bucket, ReadTx, WriteTx};
@@ -17,25 +18,39 @@ pub struct BucketStructure {
     pub children: Vec<BucketStructure>,
 }
 
+/// Buckets inside buckets, at most so many levels: an answer is a tree that is walked by recursion.
+const LEVELS_MAX: usize = 1000;
+
 impl Bucket<'_> {
     /// What is in this bucket, under the given name. O(pages of the bucket and those inside it).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]; also for buckets that nest more than 1,000 levels deep.
     pub fn inspect(&self, name: impl AsRef<[u8]>) -> Result<BucketStructure> {
-        let (pages, root) = self.tree();
-        let mut structure = BucketStructure { name: name.as_ref().to_vec(), ..BucketStructure::default() };
-        for visit in Walk::new(pages, root) {
-            let page = visit?.page;
-            let Node::Leaf(leaf) = &page.node else { continue };
-            for index in 0..leaf.count() {
-                if leaf.is_bucket(index) {
-                    let name = page.entry(leaf, index)?.key;
-                    structure.children.push(self.bucket(name)?.inspect(name)?);
-                } else {
-                    structure.keys += 1;
-                }
+        inspect(self, name.as_ref(), &mut BucketRoots::new(self), LEVELS_MAX)
+    }
+}
+
+fn inspect(bucket: &Bucket<'_>, name: &[u8], roots: &mut BucketRoots, levels: usize) -> Result<BucketStructure> {
+    roots.enter(bucket)?;
+    let Some(levels) = levels.checked_sub(1) else {
+        return Err(Error::Corrupt { page: bucket.root(), what: "buckets nest more than 1000 levels deep" });
+    };
+    let (pages, root) = bucket.tree();
+    let mut structure = BucketStructure { name: name.to_vec(), ..BucketStructure::default() };
+    for visit in Walk::new(pages, root) {
+        let page = visit?.page;
+        let Node::Leaf(leaf) = &page.node else { continue };
+        for index in 0..leaf.count() {
+            if leaf.is_bucket(index) {
+                let name = page.entry(leaf, index)?.key;
+                structure.children.push(inspect(&bucket.bucket(name)?, name, roots, levels)?);
+            } else {
+                structure.keys += 1;
             }
         }
-        Ok(structure)
     }
+    Ok(structure)
 }
 
 impl ReadTx<'_> {

@@ -1,6 +1,7 @@
 //! The database: open and recover, the handle, check, compact, back up, look inside.
 
 mod backup;
+mod bucket_roots;
 mod compact;
 mod free_pages;
 mod handle;

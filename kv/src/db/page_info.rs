@@ -2,7 +2,8 @@
 
 use freelist_core::PageId;
 
-use crate::error::Result;
+use super::bucket_roots::BucketRoots;
+use crate::error::{Error, Result};
 use crate::format::{Kind, NO_FREELIST, Node};
 use crate::store::Link;
 use crate::tree::{Root, Walk};
@@ -53,12 +54,19 @@ pub struct PageInfo {
 impl ReadTx<'_> {
     /// Every page of this state in page order; a run of pages that belong together is one entry, each free page is one.
     /// O(pages).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]: a damaged page, or one that is used in two places.
     pub fn page_map(&self) -> Result<Vec<PageInfo>> {
         let mut map = self.used_pages()?;
         map.sort_unstable_by_key(|info| info.id);
         let mut used = PageSet::new(self.snapshot().high_water);
         for info in &map {
-            (info.id.get()..=info.id.get() + info.overflow).for_each(|page| _ = used.add(page));
+            for page in info.id.get()..=info.id.get() + info.overflow {
+                if !used.add(page) {
+                    return Err(Error::Corrupt { page: PageId::new(page), what: "page is used in two places" });
+                }
+            }
         }
         let free = (0..self.snapshot().high_water).filter(|&page| !used.has(page));
         map.extend(free.map(|id| PageInfo { id: PageId::new(id), kind: PageKind::Free, count: 0, overflow: 0 }));
@@ -105,7 +113,9 @@ impl ReadTx<'_> {
             }
         }
         let mut buckets = vec![self.root()];
+        let mut roots = BucketRoots::new(&self.root());
         while let Some(bucket) = buckets.pop() {
+            roots.enter(&bucket)?;
             let (pages, root) = bucket.tree();
             if matches!(root, Root::Inline { .. }) {
                 continue;

@@ -1,5 +1,6 @@
 //! Figures about a database and its buckets.
 
+use super::bucket_roots::BucketRoots;
 use crate::error::Result;
 use crate::format::Node;
 use crate::tree::{Root, Walk};
@@ -98,7 +99,9 @@ impl Bucket<'_> {
     pub fn stats(&self) -> Result<BucketStats> {
         let mut stats = BucketStats::default();
         let mut buckets = vec![*self];
+        let mut roots = BucketRoots::new(self);
         while let Some(bucket) = buckets.pop() {
+            roots.enter(&bucket)?;
             stats.add(&own_stats(&bucket, &mut buckets)?);
         }
         Ok(stats)
