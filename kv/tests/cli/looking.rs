@@ -1,0 +1,169 @@
+//! Commands that show what is in a file.
+
+use serde_json::{Value, json};
+
+use crate::tool::{Bench, FIXTURES};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_facts_of_a_file() {
+    let bench = Bench::with("etcd34-small-array");
+    let info = bench.kv(&["info", "db"]).ok();
+    assert!(info.starts_with("Page Size: 4096\nTransaction: 19\n"), "{info}");
+    assert_eq!(
+        json(&bench.kv(&["info", "--json", "db"]).ok()),
+        json!({
+            "page_size": 4096, "transaction": 19, "root_page": 17, "freelist_page": null, "free_pages": null,
+            "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992, "buckets": 10,
+        })
+    );
+    let synced = Bench::with("etcd34-small-array.synced");
+    let facts = json(&synced.kv(&["info", "--json", "db"]).ok());
+    assert!(facts["free_pages"].as_u64().unwrap() > 0 && facts["freelist_page"].as_u64().unwrap() > 1, "{facts}");
+}
+
+#[test]
+fn every_fixture_is_in_order() {
+    for name in FIXTURES {
+        let bench = Bench::with(name);
+        assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+        assert_eq!(json(&bench.kv(&["check", "--json", "db"]).ok()), json!({"ok": true, "problems": []}));
+    }
+    let bench = Bench::with("etcd34-small-array");
+    assert_eq!(bench.kv(&["check", "--from-page", "5", "db"]).ok(), "OK\n");
+    let answer = bench.kv(&["check", "--from-page", "9999", "db"]);
+    assert_eq!(answer.code, 1);
+    assert!(String::from_utf8(answer.out).unwrap().ends_with("1 errors found\n"));
+}
+
+#[test]
+fn figures_and_the_tree_of_buckets() {
+    let bench = Bench::with("etcd34-small-array");
+    let stats = bench.kv(&["stats", "db"]).ok();
+    for line in [
+        "Aggregate statistics for 10 buckets",
+        "\tNumber of logical leaf pages: 14",
+        "\tNumber of keys/value pairs: 260",
+        "\tNumber of levels in B+tree: 2",
+        "\tTotal number on inlined buckets: 9 (90%)",
+    ] {
+        assert!(stats.lines().any(|found| found == line), "{line}\n{stats}");
+    }
+    assert_eq!(json(&bench.kv(&["stats", "--json", "db", "auth"]).ok())["top_level_buckets"], 3);
+    let tree = json(&bench.kv(&["inspect", "db"]).ok());
+    assert_eq!((&tree["name"], &tree["keyN"]), (&json!("root"), &json!(0)));
+    let key = tree["buckets"].as_array().unwrap().iter().find(|bucket| bucket["name"] == "key").unwrap();
+    assert_eq!(*key, json!({"name": "key", "keyN": 253}));
+}
+
+#[test]
+fn the_table_the_map_and_the_picture_agree() {
+    for name in FIXTURES {
+        let bench = Bench::with(name);
+        let table = bench.kv(&["pages", "db"]).ok();
+        assert!(table.starts_with("ID       TYPE       ITEMS  OVRFLW\n======== ========== ====== ======\n"));
+        let pages = json(&bench.kv(&["pages", "--json", "db"]).ok());
+        let pages = pages.as_array().unwrap();
+        assert_eq!(table.lines().count(), pages.len() + 2);
+        let mut next = 0;
+        for page in pages {
+            assert_eq!(page["id"], next, "{name}: pages follow each other");
+            next += 1 + page["overflow"].as_u64().unwrap();
+        }
+        let figures = json(&bench.kv(&["map", "--json", "db"]).ok());
+        assert_eq!(figures["pages"], next);
+        let of_kind = |kind: &str| {
+            let of_kind = pages.iter().filter(|page| page["type"] == kind);
+            of_kind.map(|page| 1 + page["overflow"].as_u64().unwrap()).sum::<u64>()
+        };
+        for kind in ["meta", "freelist", "branch", "leaf"] {
+            assert_eq!(figures[kind], of_kind(kind), "{name} {kind}");
+        }
+        let free = figures["free"].as_u64().unwrap() + figures["pending"].as_u64().unwrap();
+        assert_eq!(free, of_kind("free"), "{name}");
+
+        let drawn = bench.kv(&["map", "--width", "16", "db"]).ok();
+        let picture: String =
+            drawn.lines().skip(2).take_while(|line| !line.is_empty()).map(|line| &line[11..]).collect();
+        assert_eq!(picture.len() as u64, next, "{drawn}");
+        for (letter, kind) in
+            [('M', "meta"), ('F', "freelist"), ('B', "branch"), ('L', "leaf"), ('p', "pending"), ('.', "free")]
+        {
+            assert_eq!(picture.matches(letter).count() as u64, figures[kind].as_u64().unwrap(), "{kind}\n{drawn}");
+        }
+        assert_eq!(bench.kv(&["map", "--svg", "map.svg", "db"]).ok(), "");
+        let svg = String::from_utf8(bench.read("map.svg")).unwrap();
+        assert!(
+            svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("<title>pages 0 to 1: meta</title>")
+        );
+    }
+}
+
+#[test]
+fn pages_freed_by_the_last_transaction_are_pending() {
+    let bench = Bench::new();
+    bench.kv(&["create", "db", "b"]).ok();
+    bench.kv_reading(&["put", "--value-from", "-", "db", "b", "large"], &[7; 40_000]).ok();
+    bench.kv(&["del", "db", "b", "large"]).ok();
+    let figures = json(&bench.kv(&["map", "--json", "db"]).ok());
+    assert!(figures["pending"].as_u64().unwrap() >= 10, "{figures}");
+    bench.kv(&["put", "db", "b", "small", "1"]).ok();
+    let after = json(&bench.kv(&["map", "--json", "db"]).ok());
+    assert!(after["pending"].as_u64().unwrap() < 10 && after["free"].as_u64().unwrap() >= 5, "{after}");
+}
+
+#[test]
+fn pages_are_shown_decoded_and_in_hex() {
+    let bench = Bench::with("bbolt-inline-hashmap");
+    let meta = bench.kv(&["page", "db", "0"]).ok();
+    for line in ["Page ID:    0", "Page Type:  meta", "Page Size:  4096 bytes", "Version:    2"] {
+        assert!(meta.lines().any(|found| found == line), "{line}\n{meta}");
+    }
+    let pages = json(&bench.kv(&["pages", "--json", "db"]).ok());
+    let first = |kind: &str| {
+        let page = pages.as_array().unwrap().iter().find(|page| page["type"] == kind && page["items"] != 0).unwrap();
+        (page["id"].to_string(), page["items"].as_u64().unwrap())
+    };
+    for kind in ["leaf", "branch", "freelist"] {
+        let (id, items) = first(kind);
+        let text = bench.kv(&["page", "--format-value", "redacted", "db", &id]).ok();
+        assert!(text.contains(&format!("Page Type:  {kind}\n")) && text.contains(&format!("Item Count: {items}\n")));
+        let shown = text.split("\n\n").nth(1).unwrap().lines().count() as u64;
+        assert_eq!(shown, items, "{text}");
+    }
+    let (leaf, items) = first("leaf");
+    let item = bench.kv(&["page-item", "--format", "hex", "db", &leaf, "0"]).ok();
+    let key = bench.kv(&["page-item", "--format", "hex", "--key-only", "db", &leaf, "0"]).ok();
+    let value = bench.kv(&["page-item", "--format", "hex", "--value-only", "db", &leaf, "0"]).ok();
+    assert_eq!(item, key + &value);
+    let error = bench.kv(&["page-item", "db", &leaf, &items.to_string()]).failed(2);
+    assert!(error.contains(&format!("page {leaf} has {items} items")), "{error}");
+    bench.kv(&["page-item", "db", "0", "0"]).failed(2);
+
+    let dump = bench.kv(&["dump", "db", "1", "2"]).ok();
+    assert!(dump.starts_with("0001000 0100 0000 0000 0000 0400 0000 0000 0000\n"), "{dump}");
+    assert!(dump.contains("===============================================\n0002000 0200 "), "{dump}");
+    let all = bench.kv(&["page", "--all", "db"]).ok();
+    assert_eq!(all.matches("Page ID:").count(), pages.as_array().unwrap().len());
+}
+
+#[test]
+fn help_teaches_and_completions_are_there() {
+    let bench = Bench::new();
+    let help = bench.kv(&["--help"]).ok();
+    assert!(help.contains("Exit codes:") && help.contains("Examples:"));
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let mut count = 0;
+    for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+        assert!(bench.kv(&[command, "--help"]).ok().contains("Usage: kv"), "{command}");
+        count += 1;
+    }
+    assert_eq!(count, 23);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(bench.kv(&["completions", shell]).ok().contains("surgery"), "{shell}");
+    }
+    assert!(bench.kv(&["version"]).ok().contains(env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,9 @@
+//! The tool `kv`, run as a person or a script runs it: what it prints, what it writes, what it answers.
+
+mod damaged;
+mod failures;
+mod looking;
+mod surgery;
+mod text;
+mod tool;
+mod writing;
