@@ -1,0 +1,44 @@
+//! Numbers for records: each bucket has a counter, and a number is drawn in the transaction that uses it.
+//!
+//! ```sh
+//! cargo run -p kv --example counters
+//! ```
+
+use kv::{Db, Error};
+
+/// The most significant byte first, so that keys sort as their numbers.
+#[allow(clippy::big_endian_bytes, reason = "keys are compared byte by byte")]
+fn key(number: u64) -> [u8; 8] {
+    number.to_be_bytes()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let db = Db::open(directory.path().join("orders.db"))?;
+    db.update(|tx| tx.create_bucket("orders").map(drop))?;
+
+    for order in ["two teapots", "a kettle", "nine cups"] {
+        let number = db.update(|tx| {
+            let mut orders = tx.bucket_mut("orders")?;
+            let number = orders.next_sequence()?;
+            orders.put(key(number), order)?;
+            Ok::<_, Error>(number)
+        })?;
+        println!("order {number}: {order}");
+    }
+
+    // A transaction that is rolled back gives its numbers back.
+    let mut tx = db.begin_write()?;
+    assert_eq!(tx.bucket_mut("orders")?.next_sequence()?, 4);
+    tx.rollback();
+
+    let tx = db.begin_read()?;
+    let orders = tx.bucket("orders")?;
+    assert_eq!(orders.sequence(), 3);
+    // The newest first.
+    let newest = orders.iter().next_back().transpose()?;
+    assert_eq!(newest, Some((&key(3)[..], Some(&b"nine cups"[..]))));
+    // From the second on.
+    assert_eq!(orders.range(key(2)..).count(), 2);
+    Ok(())
+}

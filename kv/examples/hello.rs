@@ -1,0 +1,25 @@
+//! The shortest whole program: a database, a bucket, a key.
+//!
+//! ```sh
+//! cargo run -p kv --example hello
+//! ```
+
+use kv::{Db, Error};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let db = Db::open(directory.path().join("hello.db"))?;
+
+    // Wholly or not at all: if the closure fails, nothing is changed.
+    db.update(|tx| tx.create_bucket_if_absent("greetings")?.put("world", "hello"))?;
+
+    db.view(|tx| {
+        let greeting = tx.bucket("greetings")?.get("world")?;
+        assert_eq!(greeting, Some(&b"hello"[..]));
+        println!("{}, world", String::from_utf8_lossy(greeting.unwrap_or_default()));
+        Ok::<_, Error>(())
+    })?;
+
+    db.close()?;
+    Ok(())
+}
