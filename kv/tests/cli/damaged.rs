@@ -55,7 +55,7 @@ fn random_bytes_in_pages_and_metas() {
                 // The first bytes of a page are where most lies can be told.
                 let page = random.below(bytes.len() / 4096);
                 let at = page * 4096 + random.below(if round % 2 == 0 { 64 } else { 4096 });
-                bytes[at] = random.below(256) as u8;
+                bytes[at] = u8::try_from(random.below(256)).unwrap();
             }
             survive(&bytes, &format!("{name}, seed {seed}, round {round}"));
         }

@@ -106,7 +106,7 @@ fn the_table_the_map_and_the_picture_agree() {
 fn pages_freed_by_the_last_transaction_are_pending() {
     let bench = Bench::new();
     bench.kv(&["create", "db", "b"]).ok();
-    bench.kv_reading(&["put", "--value-from", "-", "db", "b", "large"], &[7; 40_000]).ok();
+    bench.kv_reading(&["put", "--value-from", "-", "db", "b", "large"], &vec![7; 40_000]).ok();
     bench.kv(&["del", "db", "b", "large"]).ok();
     let figures = json(&bench.kv(&["map", "--json", "db"]).ok());
     assert!(figures["pending"].as_u64().unwrap() >= 10, "{figures}");

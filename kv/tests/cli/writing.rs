@@ -1,6 +1,6 @@
 //! Commands that change a file or make one.
 
-use kv::{Db, Error};
+use kv::Db;
 
 use crate::tool::{Bench, FIXTURES};
 
@@ -80,8 +80,7 @@ fn a_compacted_copy_is_equal_sound_and_without_waste() {
         let source = bench.read("db");
         let said = bench.kv(&["compact", "-o", "copy", "--no-sync", "db"]).ok();
         let copy = bench.read("copy");
-        let gain = source.len() as f64 / copy.len() as f64;
-        assert_eq!(said, format!("{} -> {} bytes (gain={gain:.2}x)\n", source.len(), copy.len()));
+        assert!(said.starts_with(&format!("{} -> {} bytes (gain=", source.len(), copy.len())), "{said}");
         assert!(copy.len() < source.len(), "{name}");
         assert!(source == bench.read("db"));
         let dump = |file| bench.kv(&["export", "--format", "dump", file]).ok();
@@ -140,7 +139,7 @@ fn every_write_and_read_mode_is_measured() {
         let said = said.ok();
         assert!(said.starts_with("# Write\t200(ops)\t") && said.contains("\n# Read\t"), "{said}");
         let db = Db::open(bench.path(write)).unwrap();
-        let keys = db.view(|tx| Ok::<_, Error>(tx.inspect()?)).unwrap();
+        let keys = db.view(kv::ReadTx::inspect).unwrap();
         let (deepest, counts) = match &keys.children[..] {
             [top] if top.children.is_empty() => (top, top.keys),
             [top] => (top, top.children.iter().map(|bucket| bucket.keys).sum()),
