@@ -389,3 +389,20 @@ fn files_keep_what_stores_keep() {
         db.close().unwrap();
     }
 }
+
+#[test]
+fn a_transaction_tells_what_it_has_done() {
+    let db = Options::new().page_size(1024).open_store(Box::new(MemStore::new())).unwrap();
+    db.update(|tx| tx.create_bucket("b").map(|_| ())).unwrap();
+    let mut tx = db.begin_write().unwrap();
+    assert_eq!((tx.stats().nodes, tx.stats().splits, tx.stats().pages_freed), (0, 0, 0));
+    for n in 0..100u8 {
+        tx.bucket_mut("b").unwrap().put([n], [n; 50]).unwrap();
+    }
+    let stats = tx.stats();
+    assert!(stats.nodes > 5 && stats.splits >= 5, "{stats:?}");
+    tx.commit().unwrap();
+    let total = db.stats().tx;
+    assert_eq!(total.commits, 2);
+    assert!(total.splits == stats.splits && total.nodes > stats.nodes);
+}

@@ -162,6 +162,11 @@ impl Draft {
         buffers
     }
 
+    /// How many nodes are in memory.
+    pub(crate) fn nodes(&self) -> usize {
+        self.images.len() - self.vacant.len()
+    }
+
     /// How many slots there are, vacant ones included.
     pub(crate) fn slots(&self) -> usize {
         self.images.len()

@@ -17,7 +17,7 @@ use super::bucket_mut::{create, create_if_absent};
 use super::core::{Core, Handle};
 use super::open_buckets::{OpenBuckets, ROOT};
 use super::seat::Writer;
-use super::{Bucket, BucketMut, Cursor, commit};
+use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
 use crate::store::{Draft, Link};
 
@@ -79,6 +79,20 @@ impl<'db> WriteTx<'db> {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.draft.high_water() * self.draft.page_size() as u64
+    }
+
+    /// What this transaction has done so far: nodes changed in memory, pages of the old state that it no longer uses,
+    /// splits. Merging and writing come with the commit; [`Stats::tx`](crate::Stats) counts everything of all
+    /// transactions.
+    #[must_use]
+    pub fn stats(&self) -> TxStats {
+        TxStats {
+            nodes: self.draft.nodes() as u64,
+            pages_freed: self.draft.freed().iter().map(|span| span.len()).sum(),
+            splits: self.draft.splits,
+            merges: self.draft.merges,
+            ..TxStats::default()
+        }
     }
 
     /// The bucket that holds all others, to read.
