@@ -139,7 +139,7 @@ fn every_write_and_read_mode_is_measured() {
         let said = said.ok();
         assert!(said.starts_with("# Write\t200(ops)\t") && said.contains("\n# Read\t"), "{said}");
         let db = Db::open(bench.path(write)).unwrap();
-        let keys = db.view(kv::ReadTx::inspect).unwrap();
+        let keys = db.begin_read().unwrap().inspect().unwrap();
         let (deepest, counts) = match &keys.children[..] {
             [top] if top.children.is_empty() => (top, top.keys),
             [top] => (top, top.children.iter().map(|bucket| bucket.keys).sum()),
