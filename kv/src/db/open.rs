@@ -33,7 +33,7 @@ pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
 
 pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Option<PathBuf>) -> Result<Db> {
     let read_only = options.file.read_only;
-    if store.is_empty() && !read_only {
+    if store.is_empty() && options.create && !read_only {
         let bytes = first_pages(options.page_size);
         store.grow(bytes.len() as u64)?;
         store.write_at(0, &[IoSlice::new(&bytes)])?;
