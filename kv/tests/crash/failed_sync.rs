@@ -7,26 +7,12 @@ use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
 use crate::budget::{Budget, Figure, seed};
 use crate::config::{Base, CONFIGS, Config, filled};
 use crate::judge::{Judge, strategy};
-use crate::program::{Changes, random_changes};
+use crate::program::{Changes, random_transactions};
 use crate::random::Random;
 use crate::run::{Run, text_of};
 use crate::second_order::recover;
 
 const KERNELS: [Kernel; 3] = [Kernel::StaysDirty, Kernel::CleanNew, Kernel::Reverted];
-
-/// A run of so many commits, each of one random transaction that changes something.
-fn long_program(base: &Base, commits: usize, random: &mut Random) -> Vec<Changes> {
-    let mut model = base.allowed[0].model.clone();
-    let mut program = Vec::new();
-    while program.len() < commits {
-        let changes = random_changes(model.clone(), random);
-        changes.iter().for_each(|op| _ = op.apply_to(&mut model));
-        if !changes.is_empty() {
-            program.push(changes);
-        }
-    }
-    program
-}
 
 /// What happened when a call failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,7 +96,7 @@ fn no_failed_sync_loses_anything() {
         let mut random = Random::of(seed(), round);
         let config = CONFIGS[usize::try_from(round % 4).expect("0 to 3")];
         let base = Base::of(config, &[filled(20, 60)], true);
-        let program = long_program(&base, budget.commits, &mut random);
+        let program = random_transactions(base.allowed[0].model.clone(), budget.commits, &mut random);
         let all = how_many_syncs(config, &base, &program);
         // Two ways to go on, three kernels, every sync.
         let images = (budget.failed_sync / (all * 6)).clamp(20, 60);

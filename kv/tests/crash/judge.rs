@@ -34,7 +34,7 @@ impl Judge {
 
     /// Judges all the images of this moment that the strategy asks for.
     pub(crate) fn all(&mut self, config: Config, moment: &Moment, strategy: &Strategy) -> Verdict {
-        self.slot(moment)?;
+        slot_kept(moment)?;
         let outcome = moment.epoch.each_power_cut(strategy, |cut| match self.image(config, moment, cut) {
             Ok(()) => ControlFlow::Continue(()),
             Err(wrong) => ControlFlow::Break(wrong),
@@ -44,15 +44,11 @@ impl Judge {
 
     /// Judges about `count` of them, evenly chosen.
     pub(crate) fn some(&mut self, config: Config, moment: &Moment, strategy: &Strategy, count: u64) -> Verdict {
-        self.slot(moment)?;
+        slot_kept(moment)?;
         for cut in some_cuts(&moment.epoch, strategy, count) {
             self.image(config, moment, &cut)?;
         }
         Ok(())
-    }
-
-    fn slot(&self, moment: &Moment) -> Verdict {
-        slot_changed(&moment.epoch, PAGE_SIZE).map_or(Ok(()), Err)
     }
 
     /// Opens one image: it must be one of the allowed states, pass the check, take a commit and open again with it.
@@ -98,6 +94,10 @@ impl Judge {
             Ok(_) => Ok(()),
         }
     }
+}
+
+fn slot_kept(moment: &Moment) -> Verdict {
+    slot_changed(&moment.epoch, PAGE_SIZE).map_or(Ok(()), Err)
 }
 
 /// About `count` power cuts in this epoch, evenly chosen of those that the strategy asks for.

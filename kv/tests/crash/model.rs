@@ -114,7 +114,7 @@ fn write_nested(bucket: &Bucket<'_>, len_max: usize, depth: usize, text: &mut Ve
     if depth > DEPTH_MAX {
         return Ok(());
     }
-    for item in bucket.iter() {
+    for item in bucket {
         let (key, value) = item?;
         if let Some(value) = value {
             write_value(text, key, value);

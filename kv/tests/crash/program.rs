@@ -130,6 +130,19 @@ fn relocate(model: &mut Model, name: &[u8], from: &Path, to: &Path) -> bool {
     true
 }
 
+/// So many random transactions, one after the other, each of which changes something.
+pub(crate) fn random_transactions(mut model: Model, count: usize, random: &mut Random) -> Vec<Changes> {
+    let mut program = Vec::new();
+    while program.len() < count {
+        let changes = random_changes(model.clone(), random);
+        for op in &changes {
+            op.apply_to(&mut model);
+        }
+        program.extend(Some(changes).filter(|changes| !changes.is_empty()));
+    }
+    program
+}
+
 /// One random change to what is there. Keys and buckets are few, so that they meet; files stay within some 64 KiB.
 pub(crate) fn random_op(model: &Model, random: &mut Random) -> Op {
     let paths = model.paths();

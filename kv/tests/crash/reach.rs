@@ -65,9 +65,9 @@ fn reached(bytes: &[u8], meta: Winner) -> Vec<bool> {
     while let Some(id) = waiting.pop() {
         let start = index(id) * meta.page_size;
         let (flags, count) = (u16_at(bytes, start + 8), usize::from(u16_at(bytes, start + 10)));
-        for page in index(id)..=index(id) + size(u32_at(bytes, start + 12)) {
-            assert!(!std::mem::replace(&mut pages[page], true), "page {page} of what is durable is used twice");
-        }
+        let own = &mut pages[index(id)..=index(id) + size(u32_at(bytes, start + 12))];
+        assert!(!own.contains(&true), "page {id} of what is durable is used twice");
+        own.fill(true);
         for element in (start + 16..).step_by(16).take(count) {
             match flags {
                 BRANCH => waiting.push(u64_at(bytes, element + 8)),

@@ -9,7 +9,7 @@ use crate::budget::{Budget, Figure, seed};
 use crate::config::{Base, CONFIGS, Config};
 use crate::first_order::{random_base, random_program};
 use crate::judge::{Judge, Moment, some_cuts, strategy};
-use crate::program::{Changes, random_changes};
+use crate::program::{Changes, random_changes, random_transactions};
 use crate::random::Random;
 use crate::run::Run;
 
@@ -58,13 +58,7 @@ fn kill_everywhere(number: u64, judge: &mut Judge) -> u64 {
     let mut random = Random::of(seed(), number);
     let config = random.of_these(&CONFIGS);
     let base = random_base(config, &mut random);
-    let mut program = Vec::new();
-    let mut model = base.allowed[0].model.clone();
-    for _ in 0..3 {
-        let changes = random_changes(model.clone(), &mut random);
-        changes.iter().for_each(|op| _ = op.apply_to(&mut model));
-        program.push(changes);
-    }
+    let program = random_transactions(base.allowed[0].model.clone(), 3, &mut random);
     for nth in 1.. {
         for short in [None, Some(1), Some(600)] {
             match killed(config, &base, &program, nth, short) {

@@ -32,8 +32,11 @@ fn copy_tree(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(to).unwrap().map(Result::unwrap) {
             if !from.join(entry.file_name()).exists() {
-                let removed =
-                    if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+                let removed = if entry.path().is_dir() {
+                    fs::remove_dir_all(entry.path())
+                } else {
+                    fs::remove_file(entry.path())
+                };
                 removed.unwrap();
             }
         }
@@ -55,6 +58,7 @@ impl Scratch {
     /// The sources as they are now.
     fn fresh() -> Scratch {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted");
+        fs::create_dir_all(&scratch).unwrap();
         for name in ["Cargo.toml", "Cargo.lock", "README.md", "freelist-core", "pagefile-std", "kv", "benches"] {
             copy_tree(&workspace().join(name), &scratch.join(name));
         }
