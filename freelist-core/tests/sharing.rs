@@ -1,5 +1,6 @@
 //! Threads that share one allocator: no page in two hands, none lost, in many interleavings. The
-//! lock is one whose every step the scheduler sees.
+//! lock is one whose every step the scheduler sees. The scheduler is not there for every target.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use freelist_core::{FixedRange, FreeSpans, Lock, PageAllocator, PageId, SharedAllocator, Span, SpanMaps};
 use shuttle::sync::{Arc, Mutex};
