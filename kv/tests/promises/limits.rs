@@ -1,6 +1,6 @@
 //! Keys of 1 to 32,768 bytes, names too; values to 2^31 - 2 bytes; pages of 1 to 64 KiB.
 
-use kv::{Error, MAX_KEY_SIZE, MAX_VALUE_SIZE, Options};
+use kv::{Error, MAX_KEY_SIZE, Options};
 
 use crate::stores::{dump_of_bytes, file, in_memory, with_bytes};
 
@@ -53,7 +53,7 @@ fn a_name_has_1_to_32768_bytes() {
 fn a_value_has_at_most_2147483646_bytes() {
     let (db, _) = in_memory(&Options::new());
     // Zeroed memory that nobody touches is not taken from the machine.
-    let too_long = vec![0; MAX_VALUE_SIZE + 1];
+    let too_long = vec![0; kv::MAX_VALUE_SIZE + 1];
     let refused = db.update(|tx| tx.create_bucket("b")?.put("k", &too_long));
     assert!(matches!(refused, Err(Error::ValueTooLarge { len: 2_147_483_647 })), "{refused:?}");
     assert!(db.begin_read().unwrap().get_bucket("b").unwrap().is_none());
