@@ -221,6 +221,9 @@ impl<'t> Check<'t> {
                 Node::Branch(branch) => page.located(branch.key(index))?,
                 Node::Leaf(leaf) => page.entry(leaf, index)?.key,
             };
+            if key.is_empty() {
+                self.report(at, "key is empty");
+            }
             if before.is_some_and(|before| before >= key) {
                 self.report(at, "keys do not ascend");
                 return Ok(());
