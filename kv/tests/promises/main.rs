@@ -9,6 +9,8 @@ mod errors;
 mod figures;
 mod freelist;
 mod hooks;
+mod hostile;
+mod hostile_shapes;
 mod limits;
 mod locking;
 mod options;

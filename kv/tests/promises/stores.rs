@@ -62,6 +62,7 @@ pub(crate) fn dump_of_bytes(bytes: &[u8]) -> Vec<String> {
 /// A field of a meta page, by its offset in the page (FORMAT.md).
 #[derive(Clone, Copy)]
 pub(crate) enum Field {
+    PageSize = 24,
     Root = 32,
     Freelist = 48,
     HighWater = 56,
@@ -92,7 +93,8 @@ pub(crate) fn newest_meta(bytes: &[u8], page_size: usize) -> usize {
 
 /// Sets a field of the meta at `at`, and makes its checksum right again.
 pub(crate) fn set_field(bytes: &mut [u8], at: usize, field: Field, value: u64) {
-    bytes[at + field as usize..][..8].copy_from_slice(&value.to_le_bytes());
+    let len = if matches!(field, Field::PageSize) { 4 } else { 8 };
+    bytes[at + field as usize..][..len].copy_from_slice(&value.to_le_bytes()[..len]);
     let sum = checksum(&bytes[at..]);
     bytes[at + 72..at + 80].copy_from_slice(&sum.to_le_bytes());
 }
