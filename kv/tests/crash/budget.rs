@@ -10,6 +10,8 @@ pub(crate) struct Budget {
     pub(crate) name: &'static str,
     /// Operations a transaction, and transactions a program, up to which every program is run.
     pub(crate) exhaustive: usize,
+    /// Of how many moments of these programs one is judged.
+    pub(crate) share: u64,
     pub(crate) crash_states: u64,
     pub(crate) second_order: u64,
     pub(crate) failed_sync: u64,
@@ -23,6 +25,7 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "short",
         exhaustive: 2,
+        share: 1,
         crash_states: 30_000,
         second_order: 4_000,
         failed_sync: 3_000,
@@ -32,6 +35,7 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "push",
         exhaustive: 3,
+        share: 40,
         crash_states: 1_000_000,
         second_order: 100_000,
         failed_sync: 50_000,
@@ -41,6 +45,7 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "nightly",
         exhaustive: 3,
+        share: 1,
         crash_states: 50_000_000,
         second_order: 5_000_000,
         failed_sync: 2_000_000,
@@ -50,6 +55,7 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "release",
         exhaustive: 3,
+        share: 1,
         crash_states: 500_000_000,
         second_order: 50_000_000,
         failed_sync: 20_000_000,
