@@ -99,6 +99,27 @@ pub(crate) enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The bytes of header, elements and data, if the data lie in element order with nothing between, as every library
+    /// writes them; none if they lie otherwise.
+    pub(crate) fn packed(&self) -> Option<&'a [u8]> {
+        let bytes = match self {
+            Self::Branch(branch) => branch.bytes(),
+            Self::Leaf(leaf) => leaf.bytes(),
+        };
+        let mut end = element_at(self.count()) as u64;
+        for index in 0..self.count() {
+            let (from, to) = match self {
+                Self::Branch(branch) => branch.extent(index)?,
+                Self::Leaf(leaf) => leaf.extent(index)?,
+            };
+            if from != end {
+                return None;
+            }
+            end = to;
+        }
+        bytes.get(..usize::try_from(end).ok()?)
+    }
+
     /// Reads `bytes`, the whole page with its overflow, as branch or leaf.
     #[inline]
     pub(crate) fn parse(bytes: &'a [u8], header: Header) -> Result<Self, Malformed> {

@@ -11,7 +11,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
 
 use crate::format::{
-    ELEMENT, ELEMENTS_MAX, Header, Kind, Malformed, Node, element_at, header_bytes, set_count, set_header,
+    ELEMENT, ELEMENTS_MAX, Header, Kind, Malformed, Node, PAGE_HEADER, element_at, header_bytes, set_count, set_header,
 };
 
 /// Leaf or branch.
@@ -58,6 +58,11 @@ impl Image {
     pub(crate) fn from_node(node: &Node<'_>, page_len: usize, buffer: Vec<u8>) -> Result<Self, Malformed> {
         let kind = if matches!(node, Node::Branch(_)) { ImageKind::Branch } else { ImageKind::Leaf };
         let mut image = Self::empty(kind, buffer);
+        if let Some(packed) = node.packed() {
+            image.bytes.extend_from_slice(&packed[PAGE_HEADER..]);
+            image.set_count(node.count());
+            return Ok(image);
+        }
         let mut data = element_at(node.count());
         image.bytes.resize(data, 0);
         for index in 0..node.count() {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Header, PAGE_HEADER};
+use crate::format::Header;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Element {
@@ -206,4 +206,23 @@ fn overlapping_elements_do_not_multiply() {
     }
     let node = Node::parse(&bytes, Header::parse(&bytes).unwrap()).unwrap();
     assert_eq!(Image::from_node(&node, bytes.len(), Vec::new()).err(), Some(Malformed("elements overlap")));
+}
+
+#[test]
+fn a_page_in_any_order_is_packed_when_it_is_read() {
+    // Two elements whose data lie the other way round, with a gap between.
+    let mut bytes = vec![0; 200];
+    let mut image = Image::empty(ImageKind::Leaf, Vec::new());
+    image.insert_leaf(0, 0, b"a", b"first");
+    image.insert_leaf(1, 0, b"b", b"second");
+    let packed = image.bytes().to_vec();
+    bytes[..element_at(2)].copy_from_slice(&packed[..element_at(2)]);
+    for (index, at, data) in [(0, 150, &b"afirst"[..]), (1, 100, b"bsecond")] {
+        let element = element_at(index);
+        bytes[element..element + 16].copy_from_slice(&leaf_element(0, at - element, 1, data.len() - 1));
+        bytes[at..at + data.len()].copy_from_slice(data);
+    }
+    let node = Node::parse(&bytes, Header::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(node.packed(), None);
+    assert_eq!(Image::from_node(&node, bytes.len(), Vec::new()).unwrap().bytes(), packed);
 }
