@@ -2,10 +2,10 @@
 
 use crate::bits::{locate, number_at};
 use crate::error::FreelistError;
-use crate::number_set::{Blocks, NumberSet, reserve_lasting};
+use crate::number_set::{Blocks, NumberSet};
 use crate::page::{PageId, Span};
 use crate::page_block::{Edge, PageBlock};
-use crate::page_hash::PageMap;
+use crate::page_blocks::PageBlocks;
 
 /// Every edge of every free span, in page order.
 ///
@@ -15,7 +15,7 @@ use crate::page_hash::PageMap;
 /// maps share one hash map, from the number of a block of 512 pages.
 #[derive(Debug)]
 pub(crate) struct Edges {
-    blocks: PageMap<u64, PageBlock>,
+    blocks: PageBlocks,
     /// The numbers of the blocks, in order.
     numbers: NumberSet,
     number_blocks: Blocks,
@@ -42,7 +42,7 @@ impl OwnEdges {
 
 impl Edges {
     pub(crate) fn new() -> Self {
-        Self { blocks: PageMap::default(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
+        Self { blocks: PageBlocks::new(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
     }
 
     /// Makes sure that [`add`](Self::add) finds its blocks. Returns how many spans of the same length
@@ -50,13 +50,13 @@ impl Edges {
     pub(crate) fn prepare(&mut self, span: Span) -> Result<u16, FreelistError> {
         let (first, _) = locate(span.start().get());
         let (last, _) = locate(span.end().get());
-        let count = self.blocks.get(&first).map(|block| block.count(span.len()));
+        let count = self.blocks.get(first).map(|block| block.count(span.len()));
         if count.is_none() {
-            self.insert(first, PageBlock::default())?;
+            self.insert(first)?;
         }
         if last != first
-            && !self.blocks.contains_key(&last)
-            && let Err(error) = self.insert(last, PageBlock::default())
+            && self.blocks.get(last).is_none()
+            && let Err(error) = self.insert(last)
         {
             self.prune(first);
             return Err(error);
@@ -74,7 +74,7 @@ impl Edges {
     pub(crate) fn add(&mut self, span: Span, own: OwnEdges) {
         let (first, start) = locate(span.start().get());
         let (last, end) = locate(span.end().get());
-        let Some(block) = self.blocks.get_mut(&first) else { return };
+        let Some(block) = self.blocks.get_mut(first) else { return };
         if own.start {
             block.mark(start, Edge::Start);
         }
@@ -86,7 +86,7 @@ impl Edges {
         }
         if last == first {
             block.mark(end, Edge::End);
-        } else if let Some(block) = self.blocks.get_mut(&last) {
+        } else if let Some(block) = self.blocks.get_mut(last) {
             block.mark(end, Edge::End);
         }
     }
@@ -96,7 +96,7 @@ impl Edges {
         let (first, start) = locate(span.start().get());
         let (last, end) = locate(span.end().get());
         let mut left = 0;
-        if let Some(block) = self.blocks.get_mut(&first) {
+        if let Some(block) = self.blocks.get_mut(first) {
             if let Some(count) = block.count_mut(span.len()) {
                 *count -= 1;
                 left = *count;
@@ -113,7 +113,7 @@ impl Edges {
         }
         if own.end
             && last != first
-            && let Some(block) = self.blocks.get_mut(&last)
+            && let Some(block) = self.blocks.get_mut(last)
         {
             block.unmark(end, Edge::End);
             self.prune(last);
@@ -121,17 +121,22 @@ impl Edges {
         left
     }
 
+    /// The next calls will mostly concern the pages around `page`.
+    pub(crate) fn focus(&mut self, page: u64) {
+        self.blocks.focus(locate(page).0);
+    }
+
     /// The edges, for questions that mostly concern the pages around `page`.
     pub(crate) fn near(&self, page: u64) -> Near<'_> {
         let (number, _) = locate(page);
-        Near { edges: self, number, block: self.blocks.get(&number) }
+        Near { edges: self, number, block: self.blocks.get(number) }
     }
 
     /// The first start, from `page` on, of a span of this length, which is short, in the block of
     /// `page`.
     pub(crate) fn next_of_len(&self, len: u64, page: u64) -> Option<u64> {
         let (number, bit) = locate(page);
-        let block = self.blocks.get(&number)?;
+        let block = self.blocks.get(number)?;
         if let Some(start) = block.next_of_len(len, bit) {
             return Some(number_at(number, start));
         }
@@ -144,38 +149,38 @@ impl Edges {
 
     /// A copy of a block, which is added empty if it is not there. To be [closed](Self::close).
     pub(crate) fn open(&mut self, number: u64) -> Result<PageBlock, FreelistError> {
-        if let Some(block) = self.blocks.get(&number) {
+        if let Some(block) = self.blocks.get(number) {
             return Ok(*block);
         }
-        self.insert(number, PageBlock::default())?;
-        Ok(PageBlock::default())
+        self.insert(number)?;
+        Ok(PageBlock::empty(number))
     }
 
     /// Puts the copy of an open block back; drops the block if it is empty.
     pub(crate) fn close(&mut self, number: u64, copy: PageBlock) {
         if copy.is_empty() {
             self.remove(number);
-        } else if let Some(block) = self.blocks.get_mut(&number) {
+        } else if let Some(block) = self.blocks.get_mut(number) {
             *block = copy;
         }
     }
 
-    /// Adds a block that is not there.
-    fn insert(&mut self, number: u64, block: PageBlock) -> Result<(), FreelistError> {
-        self.blocks.try_reserve(1)?;
+    /// Adds an empty block that is not there.
+    fn insert(&mut self, number: u64) -> Result<(), FreelistError> {
+        self.blocks.reserve_one()?;
         self.numbers.insert(&mut self.number_blocks, number)?;
-        self.blocks.insert(number, block);
+        self.blocks.insert(number);
         Ok(())
     }
 
     fn remove(&mut self, number: u64) {
-        self.blocks.remove(&number);
+        self.blocks.remove(number);
         self.numbers.remove(&mut self.number_blocks, number);
     }
 
     /// Removes a block if nothing is in it.
     fn prune(&mut self, number: u64) {
-        if self.blocks.get(&number).is_some_and(PageBlock::is_empty) {
+        if self.blocks.get(number).is_some_and(PageBlock::is_empty) {
             self.remove(number);
         }
     }
@@ -183,24 +188,24 @@ impl Edges {
     /// The first edge in blocks from `number` on.
     fn first_from(&self, number: u64) -> Option<(u64, Edge)> {
         let number = self.numbers.next(&self.number_blocks, number)?;
-        let (bit, edge) = self.blocks.get(&number)?.next(0)?;
+        let (bit, edge) = self.blocks.get(number)?.next(0)?;
         Some((number_at(number, bit), edge))
     }
 
     /// The last edge in blocks up to and with `number`.
     pub(crate) fn last_up_to(&self, number: u64) -> Option<(u64, Edge)> {
         let number = self.numbers.prev(&self.number_blocks, number)?;
-        let (bit, edge) = self.blocks.get(&number)?.prev(511)?;
+        let (bit, edge) = self.blocks.get(number)?.prev(511)?;
         Some((number_at(number, bit), edge))
     }
 
     pub(crate) fn reserve(&mut self, blocks: usize, number_blocks: usize) -> Result<(), FreelistError> {
-        reserve_lasting(&mut self.blocks, blocks)?;
+        self.blocks.reserve(blocks)?;
         self.number_blocks.reserve(number_blocks)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.blocks.allocation_size() + self.number_blocks.memory_bytes()
+        self.blocks.memory_bytes() + self.number_blocks.memory_bytes()
     }
 }
 
@@ -256,6 +261,6 @@ impl<'a> Near<'a> {
     }
 
     fn block(self, number: u64) -> Option<&'a PageBlock> {
-        if number == self.number { self.block } else { self.edges.blocks.get(&number) }
+        if number == self.number { self.block } else { self.edges.blocks.get(number) }
     }
 }

@@ -25,6 +25,7 @@ mod intervals;
 mod number_set;
 mod page;
 mod page_block;
+mod page_blocks;
 mod page_hash;
 mod pending;
 mod recency;

@@ -41,15 +41,20 @@ impl Blocks {
 }
 
 /// Makes room for `entries` so that no later insertion allocates while there are no more than that.
-///
-/// A removed entry may leave a mark that uses up room until the map is cleaned. It is cleaned in
-/// place, without allocating, when at most half of the capacity is in use: hence twice the entries.
 pub(crate) fn reserve_lasting<K: Eq + core::hash::Hash, V>(
     map: &mut PageMap<K, V>,
     entries: usize,
 ) -> Result<(), FreelistError> {
-    let wanted = entries.checked_mul(2).ok_or(FreelistError::OutOfMemory)?;
-    Ok(map.try_reserve(wanted.saturating_sub(map.len()))?)
+    Ok(map.try_reserve(lasting(entries)?.saturating_sub(map.len()))?)
+}
+
+/// The capacity that a hash map needs so that no insertion allocates while there are at most so many
+/// entries.
+///
+/// A removed entry may leave a mark that uses up room until the map is cleaned. It is cleaned in
+/// place, without allocating, when at most half of the capacity is in use: hence twice the entries.
+pub(crate) fn lasting(entries: usize) -> Result<usize, FreelistError> {
+    entries.checked_mul(2).ok_or(FreelistError::OutOfMemory)
 }
 
 /// An ordered set of numbers, its blocks among [`Blocks`].

@@ -22,10 +22,15 @@ const WORDS: usize = 8;
 /// Both maps' bits for a page share a cache line, since every release asks both about neighbouring
 /// pages.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct PageBlock {
-    words: [EdgeWord; WORDS],
+    /// The page numbers divided by 512.
+    number: u64,
+    /// How many edges are here.
+    edges: u16,
     /// How many spans of 1, 2 .. 16 pages begin here.
     counts: [u16; SHORT],
+    words: [EdgeWord; WORDS],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,12 +57,25 @@ impl EdgeWord {
 }
 
 impl PageBlock {
+    /// A block without edges.
+    pub(crate) fn empty(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn mark(&mut self, bit: usize, edge: Edge) {
+        debug_assert!(!self.has(bit, edge), "the edge is there already");
         *self.words[bit / 64].bits(edge) |= mask(bit);
+        self.edges += 1;
     }
 
     pub(crate) fn unmark(&mut self, bit: usize, edge: Edge) {
+        debug_assert!(self.has(bit, edge), "the edge is there");
         *self.words[bit / 64].bits(edge) &= !mask(bit);
+        self.edges -= 1;
     }
 
     pub(crate) const fn has(&self, bit: usize, edge: Edge) -> bool {
@@ -69,8 +87,8 @@ impl PageBlock {
         bits & mask(bit) != 0
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.iter().fold(0, |all, word| all | word.both()) == 0
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.edges == 0
     }
 
     /// How many spans of this length, which is short, begin here.

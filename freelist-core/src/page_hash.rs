@@ -7,6 +7,13 @@ use core::hash::{BuildHasherDefault, Hasher};
 /// Nothing depends on the order in which a map would be walked, and none is.
 pub(crate) type PageMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<PageHasher>>;
 
+/// The hash of one number.
+pub(crate) fn hash(number: u64) -> u64 {
+    let mut hasher = PageHasher::default();
+    hasher.write_u64(number);
+    hasher.finish()
+}
+
 /// Multiplies to 128 bits and folds the halves, so that both ends of the result are well mixed.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct PageHasher(u64);

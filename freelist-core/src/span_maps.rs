@@ -142,6 +142,7 @@ impl SpanMaps {
 
     /// Takes `taken` out of the free span `whole`.
     fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
+        self.edges.focus(whole.start().get());
         let (front, behind) = whole.around(taken);
         self.replace([Some(whole), None], [front, behind])?;
         self.free_pages -= taken.len();
@@ -255,6 +256,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
+        self.edges.focus(span.start().get());
         let neighbours = self.neighbours(span)?;
         let start = neighbours[0].map_or(span.start(), Span::start);
         let end = neighbours[1].map_or(span.end(), Span::end);

@@ -156,7 +156,7 @@ fn no_page_of_the_source_is_lost() {
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(all));
     let mut held = Vec::with_capacity(5000);
     for call in 1_usize.. {
-        HEAP.set_limit(HEAP.allocated() + call * 32 % 700).unwrap();
+        HEAP.set_limit(HEAP.allocated() + call * 64 % 20_000).unwrap();
         let found = pages.allocate(1 + held.len() as u64 % 3);
         HEAP.set_limit(usize::MAX).unwrap();
         match found {
@@ -175,6 +175,12 @@ fn no_page_of_the_source_is_lost() {
 
 #[test]
 fn memory_that_runs_out_is_an_error_and_changes_nothing() {
+    // A panic needs memory to be told.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        HEAP.set_limit(usize::MAX).unwrap();
+        tell(info);
+    }));
     assert!(sets_survive(SpanMaps::new) > 100, "memory ran out often enough to tell");
     assert!(sets_survive(|| SpanMaps::with_policy(Policy::MostRecentlyFreed)) > 100);
     assert!(sets_survive(SortedArray::new) > 5);
