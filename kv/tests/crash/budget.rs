@@ -10,8 +10,6 @@ pub(crate) struct Budget {
     pub(crate) name: &'static str,
     /// Operations a transaction, and transactions a program, up to which every program is run.
     pub(crate) exhaustive: usize,
-    /// Of how many moments of these programs one is judged.
-    pub(crate) share: u64,
     pub(crate) crash_states: u64,
     pub(crate) second_order: u64,
     pub(crate) failed_sync: u64,
@@ -25,8 +23,7 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "short",
         exhaustive: 2,
-        share: 1,
-        crash_states: 30_000,
+        crash_states: 60_000,
         second_order: 4_000,
         failed_sync: 3_000,
         commits: 20,
@@ -35,7 +32,6 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "push",
         exhaustive: 3,
-        share: 40,
         crash_states: 1_000_000,
         second_order: 100_000,
         failed_sync: 50_000,
@@ -45,7 +41,6 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "nightly",
         exhaustive: 3,
-        share: 1,
         crash_states: 50_000_000,
         second_order: 5_000_000,
         failed_sync: 2_000_000,
@@ -55,7 +50,6 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         name: "release",
         exhaustive: 3,
-        share: 1,
         crash_states: 500_000_000,
         second_order: 50_000_000,
         failed_sync: 20_000_000,
@@ -159,7 +153,7 @@ impl Figure {
         let rate = count as f64 / seconds;
         let budget = Budget::of_this_run().name;
         println!(
-            "{}: {count}, 0 wrong{more}, {rate:.0}/s, seed {}, {seconds:.1} seconds, budget {budget}",
+            "\n{}: {count}, 0 wrong{more}, {rate:.0}/s, seed {}, {seconds:.1} seconds, budget {budget}",
             self.what,
             seed()
         );

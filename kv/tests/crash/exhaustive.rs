@@ -10,7 +10,7 @@ use pagefile_std::sim::SimOptions;
 use crate::budget::{Budget, Figure, seed};
 use crate::config::{Base, CONFIGS, Config, filled};
 use crate::judge::{Judge, Moment, strategy};
-use crate::program::{Changes, Op, path};
+use crate::program::{Changes, LONG, Op, path};
 use crate::run::Run;
 
 /// Three operations, and a file on which they make the tree do something.
@@ -37,9 +37,12 @@ fn families() -> [Family; 6] {
         // A value with overflow pages comes, is replaced by a small one, and goes.
         Family { base: vec![filled(1, 20)], ops: [put("a", 1, 1, 2500), put("a", 1, 1, 20), delete("a", 1, 1)] },
         // Leaves that are full: one more key splits them, fewer merge them.
-        Family { base: vec![filled(14, 120)], ops: [put("a", 20, 3, 120), delete("a", 0, 6), delete("a", 6, 12)] },
+        Family { base: vec![filled(14, 120)], ops: [put("a", 20, 6, 120), delete("a", 0, 6), delete("a", 6, 12)] },
         // A root branch of few long keys: the tree grows a level and loses it.
-        Family { base: vec![filled(26, 200)], ops: [put("a", 26, 6, 300), delete("a", 0, 24), put("a", 5, 1, 900)] },
+        Family {
+            base: vec![vec![create("", "a"), put("a", LONG, 10, 300)]],
+            ops: [put("a", LONG + 10, 10, 300), delete("a", LONG, 16), put("a", LONG + 5, 1, 900)],
+        },
         // A bucket is inline, outgrows that, and shrinks back into it.
         Family {
             base: vec![vec![create("", "a"), create("a", "x")]],
@@ -84,7 +87,6 @@ struct Small {
     base: Base,
     /// The moments that programs have come to so far.
     seen: Mutex<HashSet<u64>>,
-    share: u64,
 }
 
 /// What makes two moments the same: then their images are, and what they may be compared with.
@@ -108,11 +110,8 @@ fn does_all(base: &Base, program: &[&Changes]) -> bool {
 
 /// Runs one program, and judges what its last transaction and its end leave behind, unless another program left the
 /// same. What the transactions before leave is left by a shorter program.
-///
-/// The oracle looks at every write of every program. Of the moments, only one in `share` is judged: few of the images of
-/// one program differ from those of another by more than what the operations have put there.
 fn run(family: &Small, program: &[&Changes], judge: &mut Judge) {
-    let Small { config, base, seen, share } = family;
+    let Small { config, base, seen } = family;
     let strategy = strategy(5, 3, seed());
     let mut run = Run::on(*config, base, SimOptions::default());
     run.open().expect("a whole file opens");
@@ -124,9 +123,8 @@ fn run(family: &Small, program: &[&Changes], judge: &mut Judge) {
     let committed = run.step(|run| run.commit(last).expect("nothing fails")).1;
     let closed = run.step(|run| run.close().expect("nothing fails")).1;
     for moment in committed.into_iter().chain(closed) {
-        let print = fingerprint(&moment);
-        let new = seen.lock().expect("no panic while it is held").insert(print);
-        if new && print % share == 0 {
+        let new = seen.lock().expect("no panic while it is held").insert(fingerprint(&moment));
+        if new {
             let judged = judge.all(*config, &moment, &strategy);
             judged.unwrap_or_else(|wrong| panic!("an image of {program:?} {wrong}"));
         }
@@ -135,7 +133,7 @@ fn run(family: &Small, program: &[&Changes], judge: &mut Judge) {
 
 /// Every program of up to so many transactions of up to so many operations, of each family and kind of database.
 pub(crate) fn every_small_program(figure: &Figure) {
-    let Budget { exhaustive: max, share, .. } = Budget::of_this_run();
+    let max = Budget::of_this_run().exhaustive;
     let began = std::time::Instant::now();
     let (mut programs, mut moments) = (0, 0);
     for family in families() {
@@ -144,7 +142,7 @@ pub(crate) fn every_small_program(figure: &Figure) {
         let count = (1..=max).map(|len| all.len().pow(u32::try_from(len).expect("few"))).sum::<usize>();
         for config in CONFIGS {
             let base = Base::of(config, &family.base, true);
-            let small = Small { config, base, seen: Mutex::default(), share };
+            let small = Small { config, base, seen: Mutex::default() };
             figure.each_of(count as u64, Judge::new, |judge, number| {
                 let before = judge.opened;
                 let program = program(&all, number);
@@ -158,8 +156,8 @@ pub(crate) fn every_small_program(figure: &Figure) {
         }
     }
     println!(
-        "small programs: all {programs} of up to {max} transactions of up to {max} operations, {moments} different \
-         moments, one in {share} judged, {} images, {:.1} seconds",
+        "\nsmall programs: all {programs} of up to {max} transactions of up to {max} operations, {moments} different \
+         moments, {} images, {:.1} seconds",
         figure.count(),
         began.elapsed().as_secs_f64()
     );
@@ -185,7 +183,57 @@ fn program<'a>(transactions: &[&'a Changes], number: u64) -> Vec<&'a Changes> {
 
 #[cfg(test)]
 mod tests {
+    use pagefile_std::sim::Barrier;
+
     use super::*;
+
+    /// What one family's programs of one transaction make the tree and the file do.
+    #[derive(Debug, Default)]
+    struct Seen {
+        splits: u64,
+        merges: u64,
+        overflow_pages: u64,
+        inline_buckets: u64,
+        depth: u64,
+        growths: usize,
+        /// Leaves of a bucket that has moved.
+        moved_pages: u64,
+    }
+
+    fn seen(family: &Family) -> Seen {
+        let mut seen = Seen::default();
+        for changes in &sequences(&family.ops, 3) {
+            let mut run = Run::on(CONFIGS[0], &Base::of(CONFIGS[0], &family.base, true), SimOptions::default());
+            run.open().unwrap();
+            let moments = run.step(|run| run.commit(changes).unwrap()).1;
+            seen.growths += moments.iter().filter(|moment| moment.epoch.ended_by() == Barrier::Growth).count();
+            let done = run.db().stats().tx;
+            seen.splits += done.splits;
+            seen.merges += done.merges;
+            let tx = run.db().begin_read().unwrap();
+            if let Ok(Some(moved)) = tx.bucket("b").and_then(|b| b.get_bucket("x")) {
+                seen.moved_pages += moved.stats().unwrap().leaf_pages;
+            }
+            for bucket in tx.buckets() {
+                let stats = bucket.unwrap().1.stats().unwrap();
+                seen.overflow_pages += stats.leaf_overflow_pages;
+                seen.inline_buckets += stats.inline_buckets;
+                seen.depth = seen.depth.max(stats.depth);
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn the_families_do_what_they_are_there_for() {
+        let [overflow, leaves, branches, inline, buckets, growing] = families().each_ref().map(seen);
+        assert!(overflow.overflow_pages > 0, "{overflow:?}");
+        assert!(leaves.splits > 0 && leaves.merges > 0, "{leaves:?}");
+        assert!(branches.splits > 0 && branches.merges > 0 && branches.depth >= 3, "{branches:?}");
+        assert!(inline.inline_buckets > 0 && inline.depth > 1, "{inline:?}");
+        assert!(buckets.moved_pages > 1, "{buckets:?}");
+        assert!(growing.growths > 0, "{growing:?}");
+    }
 
     #[test]
     fn every_program_comes_once() {

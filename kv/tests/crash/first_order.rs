@@ -3,7 +3,7 @@
 use crate::budget::{Budget, Figure, seed};
 use crate::config::{Base, CONFIGS, Config, filled};
 use crate::judge::{Judge, Moment, strategy};
-use crate::program::random_changes;
+use crate::program::{LONG, Op, path, random_changes};
 use crate::random::Random;
 use crate::run::Run;
 
@@ -13,7 +13,10 @@ pub(crate) fn random_base(config: Config, random: &mut Random) -> Base {
     match random.below(4) {
         0 => Base::of(config, &[], closed),
         1 | 2 => Base::of(config, &[filled(15, 40)], closed),
-        _ => Base::of(config, &[filled(60, 200), filled(30, 10)], closed),
+        _ => {
+            let long = Op::Put { at: path("a"), first: LONG, count: 30, len: 200, fill: b'o' };
+            Base::of(config, &[filled(40, 100), vec![long]], closed)
+        }
     }
 }
 

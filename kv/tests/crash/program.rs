@@ -43,11 +43,14 @@ pub(crate) enum Op {
 /// The operations of one transaction.
 pub(crate) type Changes = Vec<Op>;
 
+/// Where long keys begin.
+pub(crate) const LONG: usize = 100;
+
 /// Keys of several lengths: long ones make branches with few children, hence deep trees.
-pub(crate) fn key(number: usize) -> Vec<u8> {
+fn key(number: usize) -> Vec<u8> {
     let mut key = format!("{number:03}").into_bytes();
-    if number.is_multiple_of(5) {
-        key.resize(3 + number % 4 * 60, b'k');
+    if number >= LONG {
+        key.resize(180, b'k');
     }
     key
 }
@@ -154,7 +157,7 @@ pub(crate) fn random_op(model: &Model, random: &mut Random) -> Op {
             _ => Op::CreateBucket { at, name },
         };
     }
-    let first = random.below(60);
+    let first = random.below(60) + random.of_these(&[0, 0, 0, LONG]);
     let fill = random.of_these(b"abcdefgh");
     match random.below(40) {
         0 => Op::DeleteBucket { name: at[at.len() - 1].clone(), at: at[..at.len() - 1].to_vec() },
