@@ -147,10 +147,6 @@ pub enum Error {
         limit: u64,
     },
 
-    /// A read-only database knows its free pages only when it was opened with `preload_freelist`.
-    #[error("free pages are not loaded: open the database with `preload_freelist`")]
-    FreelistNotLoaded,
-
     /// An option has a value that cannot be.
     #[error("option `{option}` cannot be {value}: {expected}")]
     InvalidOption {

@@ -4,7 +4,7 @@ use freelist_core::{PageId, Span};
 
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, FreelistPage, Meta, NO_FREELIST, Node};
-use crate::store::{Link, Pages, page_span, trusted};
+use crate::store::{Link, Pages, bucket_root, page_span};
 use crate::tree::{Root, Walk};
 use crate::tx::PageSet;
 
@@ -47,7 +47,7 @@ pub(super) fn unused(pages: Pages<'_>, meta: &Meta) -> Result<Vec<Span>> {
                 let value = visit.page.entry(leaf, index)?.value;
                 let header = visit.page.located(BucketHeader::parse(value))?;
                 if header.root != 0 {
-                    roots.push(trusted(visit.page.link, header.root)?);
+                    roots.push(bucket_root(visit.page.link, header.root)?);
                 }
             }
         }

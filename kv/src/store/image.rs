@@ -10,6 +10,8 @@
 #![allow(clippy::indexing_slicing, reason = "positions follow from the packed form, which this file keeps")]
 #![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
 
+use super::Link;
+use super::pages::BEYOND;
 use crate::format::{
     ELEMENT, ELEMENTS_MAX, Header, Kind, Malformed, Node, PAGE_HEADER, element_at, header_bytes, set_count, set_header,
 };
@@ -57,6 +59,14 @@ impl Image {
     /// has: that is an error, so memory stays bounded by the file.
     pub(crate) fn from_node(node: &Node<'_>, page_len: usize, buffer: Vec<u8>) -> Result<Self, Malformed> {
         let kind = if matches!(node, Node::Branch(_)) { ImageKind::Branch } else { ImageKind::Leaf };
+        if let Node::Branch(branch) = node {
+            for index in 0..branch.count() {
+                if Link::from_raw(branch.child(index)?).in_memory() {
+                    // In a changed node it would be taken for another changed node.
+                    return Err(Malformed(BEYOND));
+                }
+            }
+        }
         let mut image = Self::empty(kind, buffer);
         if let Some(packed) = node.packed() {
             image.bytes.extend_from_slice(&packed[PAGE_HEADER..]);

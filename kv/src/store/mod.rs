@@ -11,5 +11,5 @@ mod run;
 pub(crate) use draft::{Draft, page_span};
 pub(crate) use image::{Image, ImageKind, NODE_BYTES_MAX};
 pub(crate) use link::{Link, Slot};
-pub(crate) use pages::{PageRef, Pages, corrupt, trusted};
+pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;

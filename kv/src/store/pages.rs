@@ -119,13 +119,22 @@ impl<'t> PageRef<'t> {
 
 /// `raw`, found in the page behind `holder`, as a link. A page of the file cannot name a node in memory.
 #[inline]
-pub(crate) fn trusted(holder: Link, raw: u64) -> Result<Link> {
+fn trusted(holder: Link, raw: u64) -> Result<Link> {
     let link = Link::from_raw(raw);
     if link.in_memory() && !holder.in_memory() {
-        return Err(corrupt(holder, "page number is beyond the high-water mark"));
+        return Err(corrupt(holder, BEYOND));
     }
     Ok(link)
 }
+
+/// `raw`, the root in a bucket's header in the page behind `holder`, as a link. No header names a node in memory before
+/// the commit writes it, so one that seems to came from the file, also where `holder` is in memory by now.
+pub(crate) fn bucket_root(holder: Link, raw: u64) -> Result<Link> {
+    let link = Link::from_raw(raw);
+    if link.in_memory() { Err(corrupt(holder, BEYOND)) } else { Ok(link) }
+}
+
+pub(super) const BEYOND: &str = "page number is beyond the high-water mark";
 
 const OUTSIDE: &str = "page lies beyond the end of the file";
 

@@ -26,7 +26,7 @@ struct Pending<'t> {
 
 /// A walk over one tree, without its nested buckets' trees. Memory is the siblings along one path.
 ///
-/// After an error the walk goes on beside the page that was wrong. It ends after as many pages as the file has.
+/// After an error the walk goes on beside the page that was wrong. It visits at most as many pages as the file has.
 #[derive(Debug)]
 pub(crate) struct Walk<'t> {
     pages: Pages<'t>,
@@ -34,6 +34,7 @@ pub(crate) struct Walk<'t> {
     pending: Vec<Pending<'t>>,
     /// How many of them are children of the node visited last.
     children: usize,
+    /// How many children there can be still: every page is the child of one branch.
     left: u64,
 }
 
@@ -60,6 +61,8 @@ impl<'t> Walk<'t> {
         let page = self.pages.node(link)?;
         let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
         if let Node::Branch(branch) = &page.node {
+            let shared = || corrupt(link, "tree has more pages than the file: pages are shared");
+            self.left = self.left.checked_sub(branch.count() as u64).ok_or_else(shared)?;
             for index in (0..branch.count()).rev() {
                 let link = page.child(branch, index)?;
                 let low = Some(page.located(branch.key(index))?);
@@ -82,12 +85,6 @@ impl<'t> Iterator for Walk<'t> {
         }
         self.children = 0;
         let pending = self.pending.pop()?;
-        if self.left == 0 {
-            let link = pending.link;
-            self.pending.clear();
-            return Some(Err(corrupt(link, "tree has more pages than the file: pages are shared")));
-        }
-        self.left -= 1;
         Some(self.visit(pending))
     }
 }

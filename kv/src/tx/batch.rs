@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::core::{Core, Handle};
-use super::write::WriteTx;
+use super::write::{Hook, WriteTx};
 use crate::error::{Error, Result};
 
 /// As many closures share a transaction at most.
@@ -79,20 +79,26 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let result: Arc<Mutex<Option<T>>> = Arc::default();
+    // What the closure answered, and the hooks that it left in a transaction that is not its own.
+    let result: Arc<Mutex<Option<(T, Vec<Hook>)>>> = Arc::default();
     let kept = Arc::clone(&result);
     let closure = Arc::new(Mutex::new(move |tx: &mut WriteTx<'_>| f(tx)));
     let shared = Arc::clone(&closure);
     let run: Run = Box::new(move |tx| match lock(&shared)(tx) {
         Ok(value) => {
-            *lock(&kept) = Some(value);
+            *lock(&kept) = Some((value, tx.take_hooks()));
             true
         }
         Err(_) => false,
     });
     match core.queue.submit(core, run) {
         Outcome::Committed => match lock(&result).take() {
-            Some(value) => Ok(value),
+            Some((value, hooks)) => {
+                for hook in hooks {
+                    hook();
+                }
+                Ok(value)
+            }
             None => unreachable!("a closure that went through left its result"),
         },
         Outcome::Failed(error) => Err(error.into()),

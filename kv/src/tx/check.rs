@@ -9,7 +9,7 @@ use freelist_core::{PageId, Span};
 use super::seat::AnyFreelist;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, FreelistPage, Leaf, Malformed, Node};
-use crate::store::{Link, PageRef, Pages, trusted};
+use crate::store::{Link, PageRef, Pages, bucket_root};
 use crate::tree::{Root, Visit, Walk};
 
 /// Something that is wrong with a page.
@@ -175,7 +175,8 @@ impl<'t> Check<'t> {
         let first = visit.page.link.page_id().get();
         let mut new = true;
         for page in first..first + visit.pages {
-            if !self.used.add(page) {
+            if !self.used.add(page) && new {
+                // One problem for a node, however many of its pages are shared.
                 self.report(page, "multiple references");
                 new = false;
             }
@@ -203,7 +204,7 @@ impl<'t> Check<'t> {
         let value = page.entry(leaf, index)?.value;
         let header = page.located(BucketHeader::parse(value))?;
         if header.root != 0 {
-            return trusted(page.link, header.root).map(Some);
+            return bucket_root(page.link, header.root).map(Some);
         }
         let inline = page.located(BucketHeader::inline_leaf(value))?;
         let inline = PageRef { link: page.link, node: Node::Leaf(inline) };

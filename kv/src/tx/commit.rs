@@ -44,9 +44,15 @@ pub(super) fn commit(
     write_state(core, writer, draft, buckets, tx, core.settings.freelist_every_commit, started)
 }
 
+/// The transaction after the last.
+pub(super) fn next_tx(last: &Meta) -> Result<u64> {
+    let used_up = || Error::Corrupt { page: PageId::new(last.slot()), what: "transaction ids are used up" };
+    last.tx.checked_add(1).ok_or_else(used_up)
+}
+
 /// Writes the freelist into the file, as a commit that changes nothing else. For a database that is being closed.
 pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
-    let tx = writer.meta.tx.checked_add(1).ok_or(Error::Poisoned)?;
+    let tx = next_tx(&writer.meta)?;
     let mut draft = Draft::new(core.store.view_owned(), core.page_size, writer.meta.high_water, Vec::new());
     let mut buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
     write_state(core, writer, &mut draft, &mut buckets, tx, true, Instant::now())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Draft, ImageKind, Link, PageRef, Slot, corrupt, trusted};
+use crate::store::{Draft, ImageKind, Link, PageRef, Slot, bucket_root, corrupt};
 use crate::tree::{Root, Tree, Walk, find, tidy_after_deletes};
 
 /// The number of an opened bucket. 0 is the root bucket.
@@ -70,7 +70,7 @@ impl OpenBuckets {
             let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
             Link::to_slot(draft.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
-            trusted(page.link, header.root)?
+            bucket_root(page.link, header.root)?
         };
         Ok(Some(self.insert(parent, name, OpenBucket::new(root, header.sequence))))
     }
@@ -175,23 +175,32 @@ impl OpenBuckets {
 
     /// Frees all pages of bucket `at` and of the buckets inside it.
     fn discard(&mut self, draft: &mut Draft, at: BucketIndex) -> Result<()> {
-        for child in std::mem::take(&mut self.0[at].children) {
-            // Opened children know their trees better than the headers do.
-            self.discard_opened(draft, at, child)?;
+        // Opened buckets know their trees better than the headers in their parents' leaves do: they go first, the
+        // deepest before all, and their headers with them.
+        for (parent, name, child) in self.opened_below(at).into_iter().rev() {
+            discard_tree(draft, self.0[child].root)?;
+            self.tree(draft, parent).delete(&name)?;
         }
+        self.0[at].children.clear();
         discard_tree(draft, self.0[at].root)
-    }
-
-    fn discard_opened(&mut self, draft: &mut Draft, parent: BucketIndex, child: (Vec<u8>, BucketIndex)) -> Result<()> {
-        let (name, at) = child;
-        self.discard(draft, at)?;
-        self.tree(draft, parent).delete(&name)?;
-        Ok(())
     }
 
     /// Whether `inner` is `outer` or lies inside it.
     fn contains(&self, outer: BucketIndex, inner: BucketIndex) -> bool {
-        outer == inner || self.0[outer].children.values().any(|&child| self.contains(child, inner))
+        outer == inner || self.opened_below(outer).iter().any(|&(_, _, child)| child == inner)
+    }
+
+    /// All opened buckets inside `at`, parents before children: parent, name and number of each.
+    fn opened_below(&self, at: BucketIndex) -> Vec<(BucketIndex, Vec<u8>, BucketIndex)> {
+        let children =
+            |at: BucketIndex| self.0[at].children.iter().map(move |(name, &child)| (at, name.clone(), child));
+        let mut below: Vec<_> = children(at).collect();
+        let mut next = 0;
+        while let Some(&(_, _, child)) = below.get(next) {
+            below.extend(children(child));
+            next += 1;
+        }
+        below
     }
 
     fn insert(&mut self, parent: BucketIndex, name: &[u8], bucket: OpenBucket) -> BucketIndex {
@@ -257,7 +266,7 @@ fn discard_tree(draft: &mut Draft, root: Link) -> Result<()> {
             for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                 let header = page.located(BucketHeader::parse(page.entry(leaf, index)?.value))?;
                 if header.root != 0 {
-                    roots.push(trusted(page.link, header.root)?);
+                    roots.push(bucket_root(page.link, header.root)?);
                 }
             }
         }

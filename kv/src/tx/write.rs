@@ -21,6 +21,9 @@ use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
 use crate::store::{Draft, Link};
 
+/// What [`WriteTx::on_commit`] is given.
+pub(super) type Hook = Box<dyn FnOnce() + Send>;
+
 /// The one transaction at a time that may change the database.
 ///
 /// It sees its own changes; nobody else does before [`commit`](Self::commit) returns. Dropping it is a rollback.
@@ -29,7 +32,7 @@ pub struct WriteTx<'db> {
     pub(super) draft: Draft,
     pub(super) buckets: OpenBuckets,
     writer: Option<Box<Writer>>,
-    hooks: Vec<Box<dyn FnOnce() + Send>>,
+    hooks: Vec<Hook>,
     id: u64,
     core: Handle<'db>,
 }
@@ -49,12 +52,10 @@ impl<'db> WriteTx<'db> {
         // nothing but its transaction, and one reference count is nothing to a writer.
         let draft = Draft::new(core.store.view_owned(), core.page_size, writer.meta.high_water, buffers);
         let buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
-        let last = writer.meta.tx;
-        let mut tx = Self { draft, buckets, writer: Some(writer), hooks: Vec::new(), id: last, core };
+        let last = writer.meta;
+        let mut tx = Self { draft, buckets, writer: Some(writer), hooks: Vec::new(), id: last.tx, core };
         // From here on an error drops `tx`, which gives the seat back.
-        tx.id = last
-            .checked_add(1)
-            .ok_or(Error::Corrupt { page: PageId::new(last & 1), what: "transaction ids are used up" })?;
+        tx.id = commit::next_tx(&last)?;
         tx.release_unseen()?;
         Ok(tx)
     }
@@ -180,6 +181,11 @@ impl<'db> WriteTx<'db> {
         self.hooks.push(Box::new(hook));
     }
 
+    /// The hooks so far, for whoever runs them in this transaction's place.
+    pub(super) fn take_hooks(&mut self) -> Vec<Hook> {
+        std::mem::take(&mut self.hooks)
+    }
+
     /// Makes all changes durable and visible, or none.
     ///
     /// The pages are written and synced before the meta page that names them, and that is synced before anybody sees
@@ -191,7 +197,7 @@ impl<'db> WriteTx<'db> {
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         commit::commit(&self.core, writer, &mut self.draft, &mut self.buckets, self.id)?;
-        let hooks = std::mem::take(&mut self.hooks);
+        let hooks = self.take_hooks();
         drop(self);
         for hook in hooks {
             hook();

@@ -182,3 +182,22 @@ fn a_transaction_too_large_for_all_is_tried_by_each_alone() {
     }
     assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().iter().count(), done);
 }
+
+#[test]
+fn a_hook_that_panics_is_its_callers_own() {
+    let db = Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
+    db.update(|tx| tx.create_bucket("b").map(|_| ())).unwrap();
+    let first = catch_unwind(AssertUnwindSafe(|| {
+        db.batch(|tx| {
+            tx.on_commit(|| panic!("the hook's own panic"));
+            tx.bucket_mut("b")?.put("first", "")
+        })
+    }));
+    assert!(first.is_err());
+    db.batch(|tx| tx.bucket_mut("b")?.put("second", "")).unwrap();
+    db.view(|tx| {
+        assert_eq!(tx.bucket("b")?.iter().count(), 2, "both are committed");
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+}

@@ -189,6 +189,12 @@ fn flipped(bytes: &[u8], bit: usize) -> (String, Vec<u8>) {
 }
 
 #[test]
+fn any_flipped_bit_in_the_first_pages() {
+    let bytes = zoo(&Options::new().page_size(PAGE as u32));
+    each_case(8 * PAGE * 8, |bit| flipped(&bytes, bit));
+}
+
+#[test]
 fn flipped_bits_anywhere() {
     let list = Options::new().freelist_sync(FreelistSync::Every);
     for (seed, page_size) in [(1, 1024), (2, 4096), (3, 65536)] {

@@ -65,10 +65,11 @@ fn elements_that_lie() {
     each_lie(&bytes, &lies);
 }
 
-/// Numbers that may stand where a page number stands: pages of all kinds, and what lies beyond the end.
+/// Numbers that may stand where a page number stands: pages of all kinds, the end, what looks like a node in memory.
 fn page_numbers(map: &[PageInfo]) -> Vec<u64> {
     let high_water = map.last().map_or(0, |info| info.id.get() + info.overflow + 1);
-    (0..=high_water + 1).chain(EXTREMES).collect()
+    let in_memory = [0, 1, 2, 5, 1 << 20, 1 << 31, u64::MAX >> 1].map(|slot| 1 << 63 | slot);
+    (0..=high_water + 1).chain(EXTREMES).chain(in_memory).collect()
 }
 
 #[test]

@@ -104,3 +104,18 @@ fn pages_have_1_to_64_kib() {
         assert!(Options::new().page_size(page_size).open(&path).is_err() && !path.exists());
     }
 }
+
+#[test]
+fn buckets_nest_as_deep_as_one_likes() {
+    const DEPTH: usize = 20_000;
+    let db = kv::Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
+    let mut tx = db.begin_write().unwrap();
+    let top = tx.create_bucket("b").unwrap();
+    (1..DEPTH).fold(top, |mut bucket, _| {
+        bucket.create_bucket("b").unwrap();
+        bucket.into_bucket_mut("b").unwrap()
+    });
+    tx.delete_bucket("b").unwrap();
+    tx.commit().unwrap();
+    assert_eq!(db.begin_read().unwrap().root().iter().count(), 0);
+}

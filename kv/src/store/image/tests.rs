@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn edits_equal_the_model(
         branch in any::<bool>(),
-        steps in prop::collection::vec((0..6u8, any::<prop::sample::Index>(), element(false), any::<u64>()), 1..60),
+        steps in prop::collection::vec((0..6u8, any::<prop::sample::Index>(), element(false), 0..1u64 << 63), 1..60),
     ) {
         let kind = if branch { ImageKind::Branch } else { ImageKind::Leaf };
         let mut image = Image::empty(kind, vec![7; 3]);
