@@ -69,12 +69,11 @@ impl BboltHashmap {
     pub fn allocate(&mut self, pages: u64) -> Option<u64> {
         let random = self.dice();
         let exact = self.freemaps.get(&pages).and_then(|starts| starts.walk(random).next());
-        let (start, len) = match exact {
-            Some(start) => (start, pages),
-            None => {
-                let len = self.lengths.walk(random).find(|len| *len > pages)?;
-                (self.freemaps.get(&len)?.walk(random).next()?, len)
-            }
+        let (start, len) = if let Some(start) = exact {
+            (start, pages)
+        } else {
+            let len = self.lengths.walk(random).find(|len| *len > pages)?;
+            (self.freemaps.get(&len)?.walk(random).next()?, len)
         };
         self.remove_span(start, len);
         if len > pages {

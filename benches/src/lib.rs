@@ -8,6 +8,7 @@ pub mod free_layouts;
 pub mod free_pages;
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod placement;
 pub mod store;
 pub mod table;
 pub mod workload;
