@@ -30,6 +30,7 @@
 //! - [`Bucket`] and [`BucketMut`]: what a transaction reads and changes.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: looking after a file; [`surgery`]: looking into a damaged one.
+//! - `digest`, behind the feature of this name: hashes beside a file, which find what the format cannot.
 #![forbid(unsafe_code)]
 
 mod db;
@@ -39,6 +40,8 @@ mod store;
 mod tree;
 mod tx;
 
+#[cfg(feature = "digest")]
+pub use db::digest;
 pub use db::{
     BucketStats, BucketStructure, CompactReport, Db, FreelistKind, FreelistSync, Options, PageInfo, PageKind, Stats,
     compact, surgery,

@@ -3,6 +3,8 @@
 mod backup;
 mod bucket_roots;
 mod compact;
+#[cfg(feature = "digest")]
+pub mod digest;
 mod free_pages;
 mod handle;
 mod inspect;

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use crate::failure::Result;
 use crate::terminal::Terminal;
 use crate::{
-    backup, bench, buckets, check, compact, completions, create, del, dump, export, get, import, info, inspect, keys,
-    map, page, page_item, pages, put, stats, surgery, version,
+    backup, bench, buckets, check, compact, completions, create, del, digest, dump, export, get, import, info, inspect,
+    keys, map, page, page_item, pages, put, stats, surgery, verify, version,
 };
 
 const AFTER_HELP: &str = "\
@@ -49,6 +49,8 @@ pub(crate) struct Cli {
 enum Command {
     Info(info::Info),
     Check(check::Check),
+    Digest(digest::Digest),
+    Verify(verify::Verify),
     Stats(stats::Stats),
     Buckets(buckets::Buckets),
     Keys(keys::Keys),
@@ -78,6 +80,8 @@ impl Command {
         Some(match self {
             Self::Info(command) => &command.file,
             Self::Check(command) => &command.file,
+            Self::Digest(command) => &command.file,
+            Self::Verify(command) => &command.file,
             Self::Stats(command) => &command.file,
             Self::Buckets(command) => &command.file,
             Self::Keys(command) => &command.file,
@@ -105,6 +109,8 @@ impl Command {
         match self {
             Self::Info(command) => command.run(terminal),
             Self::Check(command) => command.run(terminal),
+            Self::Digest(command) => command.run(terminal),
+            Self::Verify(command) => command.run(terminal),
             Self::Stats(command) => command.run(terminal),
             Self::Buckets(command) => command.run(terminal),
             Self::Keys(command) => command.run(terminal),

@@ -11,6 +11,7 @@ mod compact;
 mod completions;
 mod create;
 mod del;
+mod digest;
 mod dump;
 mod export;
 mod failure;
@@ -32,6 +33,7 @@ mod record;
 mod stats;
 mod surgery;
 mod terminal;
+mod verify;
 mod version;
 mod walk;
 

@@ -1,0 +1,284 @@
+//! Strong hashes of what a database holds, to be kept beside it: they find the flipped bits that the format does not.
+//!
+//! The format has checksums on its two meta pages and nowhere else. A digest hashes every bucket in chunks of
+//! neighbouring keys, by what they are and not by where they lie: a copy, a backup, a compaction and what Go's bbolt
+//! writes of the same content have the same digest.
+//!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! let db = kv::Db::open(dir.path().join("letters.db"))?;
+//! db.update(|tx| tx.create_bucket("letters")?.put("a", "alpha"))?;
+//! let mut chunks = Vec::new();
+//! db.view(|tx| {
+//!     tx.digest(|chunk| {
+//!         chunks.push(chunk);
+//!         Ok(())
+//!     })
+//! })?;
+//! assert_eq!(db.view(|tx| tx.verify(&chunks))?, []);
+//!
+//! db.update(|tx| tx.bucket_mut("letters")?.put("a", "Alpha"))?;
+//! let differences = db.view(|tx| tx.verify(&chunks))?;
+//! assert_eq!(differences[0].to_string(), "letters: everything in it is not what was digested");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::bucket_roots::BucketRoots;
+use crate::error::{Error, Result};
+use crate::tx::{Bucket, ReadTx};
+
+/// Names that lead to a bucket, from the outermost; none for the bucket that holds all others.
+pub type Path = Vec<Vec<u8>>;
+
+/// A chunk ends with the item that brings it to so many bytes of keys and values.
+const CHUNK_BYTES: u64 = 64 * 1024;
+
+/// Neighbouring items of one bucket, and their hash. A bucket has one at least.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chunk {
+    /// The bucket.
+    pub bucket: Path,
+    /// The last key, or name of a nested bucket, in it; it begins after the last of the chunk before. Empty if the
+    /// bucket is.
+    pub last: Vec<u8>,
+    /// SHA-256 of the bucket's path and counter and of its items' keys and values, each after its length.
+    pub sha256: [u8; 32],
+}
+
+/// What is not as it was digested.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Difference {
+    /// A key, a value, the bucket's counter, or which keys there are.
+    Changed {
+        /// The bucket.
+        bucket: Path,
+        /// It lies after this key; none for the bucket's beginning.
+        after: Option<Vec<u8>>,
+        /// It lies at or before this key; none for the bucket's end.
+        to: Option<Vec<u8>>,
+    },
+    /// The bucket was digested and is not there, or cannot be reached.
+    Missing {
+        /// The bucket.
+        bucket: Path,
+    },
+    /// The bucket is there and was not digested.
+    Added {
+        /// The bucket.
+        bucket: Path,
+    },
+    /// The bucket cannot be read as a whole.
+    Unreadable {
+        /// The bucket.
+        bucket: Path,
+        /// The damage.
+        why: String,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Changed { bucket, .. }
+        | Self::Missing { bucket }
+        | Self::Added { bucket }
+        | Self::Unreadable { bucket, .. }) = self;
+        write!(f, "{}: ", Names(bucket))?;
+        match self {
+            Self::Changed { after, to, .. } => {
+                match (after, to) {
+                    (None, None) => f.write_str("everything in it"),
+                    (None, Some(to)) => write!(f, "what is at or before {}", Name(to)),
+                    (Some(after), None) => write!(f, "what is after {}", Name(after)),
+                    (Some(after), Some(to)) => write!(f, "what is after {}, up to {}", Name(after), Name(to)),
+                }?;
+                f.write_str(" is not what was digested")
+            }
+            Self::Missing { .. } => f.write_str("was digested and is not there"),
+            Self::Added { .. } => f.write_str("is there and was not digested"),
+            Self::Unreadable { why, .. } => f.write_str(why),
+        }
+    }
+}
+
+/// A path as people read it.
+struct Names<'a>(&'a [Vec<u8>]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the list of buckets");
+        }
+        for (at, name) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { "" } else { "/" }, Name(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// As text if it can be printed, else in hex.
+struct Name<'a>(&'a [u8]);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::str::from_utf8(self.0) {
+            Ok(text) if !text.is_empty() && !text.contains(char::is_control) => f.write_str(text),
+            _ => self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
+    }
+}
+
+/// A hash that items are added to.
+struct Hashing {
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Hashing {
+    fn new(path: &[Vec<u8>], bucket: &Bucket<'_>) -> Self {
+        let mut hashing = Self { sha256: Sha256::new(), bytes: 0 };
+        hashing.sha256.update((path.len() as u64).to_le_bytes());
+        for name in path {
+            hashing.add_bytes(name);
+        }
+        hashing.sha256.update(bucket.sequence().to_le_bytes());
+        hashing
+    }
+
+    fn add(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.sha256.update([u8::from(value.is_some())]);
+        self.add_bytes(key);
+        if let Some(value) = value {
+            self.add_bytes(value);
+        }
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        self.sha256.update((bytes.len() as u64).to_le_bytes());
+        self.sha256.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn finish(self) -> [u8; 32] {
+        self.sha256.finalize().into()
+    }
+}
+
+impl ReadTx<'_> {
+    /// Hashes all buckets and gives each chunk of at least 64 KiB, or of what is left of its bucket, to `each`. A
+    /// bucket's chunks come in key order, and before those of the buckets inside it. O(bytes of keys and values).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the file is damaged; what `each` answers.
+    pub fn digest(&self, mut each: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
+        let mut walk = Walk::new(self.root());
+        while let Some((path, bucket)) = walk.waiting.pop() {
+            walk.enter(&path, &bucket)?;
+            let (mut hashing, mut last): (_, &[u8]) = (Hashing::new(&path, &bucket), &[]);
+            let mut whole = false;
+            for item in bucket {
+                let (key, value) = item?;
+                hashing.add(key, value);
+                last = key;
+                whole = hashing.bytes >= CHUNK_BYTES;
+                if whole {
+                    let full = std::mem::replace(&mut hashing, Hashing::new(&path, &bucket));
+                    each(Chunk { bucket: path.clone(), last: last.to_vec(), sha256: full.finish() })?;
+                }
+            }
+            if !whole {
+                each(Chunk { bucket: path, last: last.to_vec(), sha256: hashing.finish() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not as in `chunks`, the answer of [`digest`](Self::digest) at an earlier time or of another copy: none if
+    /// every bucket, counter, key and value is the same. O(bytes of keys and values).
+    ///
+    /// # Errors
+    /// Damage is a [`Difference`], and the walk goes on beside it. Any other error ends it.
+    pub fn verify(&self, chunks: &[Chunk]) -> Result<Vec<Difference>> {
+        let mut expected: BTreeMap<&[Vec<u8>], Vec<&Chunk>> = BTreeMap::new();
+        for chunk in chunks {
+            expected.entry(&chunk.bucket).or_default().push(chunk);
+        }
+        let mut differences = Vec::new();
+        let mut walk = Walk::new(self.root());
+        while let Some((path, bucket)) = walk.waiting.pop() {
+            let mut compared = walk.enter(&path, &bucket);
+            if let Some(chunks) = expected.remove(&path[..]) {
+                compared = compared.and_then(|()| compare(&path, &bucket, &chunks, &mut differences));
+            } else {
+                differences.push(Difference::Added { bucket: path.clone() });
+            }
+            match compared {
+                Err(error @ Error::Corrupt { .. }) => {
+                    differences.push(Difference::Unreadable { bucket: path, why: error.to_string() });
+                }
+                other => other?,
+            }
+        }
+        differences.extend(expected.into_keys().map(|path| Difference::Missing { bucket: path.to_vec() }));
+        Ok(differences)
+    }
+}
+
+/// A walk over all buckets, those around others first, each once.
+struct Walk<'t> {
+    waiting: Vec<(Path, Bucket<'t>)>,
+    roots: BucketRoots,
+}
+
+impl<'t> Walk<'t> {
+    fn new(top: Bucket<'t>) -> Self {
+        Self { roots: BucketRoots::new(&top), waiting: vec![(Path::new(), top)] }
+    }
+
+    /// Lets the buckets inside this one be next, in the order of their names; before damage, those before it.
+    fn enter(&mut self, path: &[Vec<u8>], bucket: &Bucket<'t>) -> Result<()> {
+        self.roots.enter(bucket)?;
+        let first = self.waiting.len();
+        let listed = bucket.buckets().try_for_each(|nested| {
+            let (name, nested) = nested?;
+            self.waiting.push((path.iter().cloned().chain([name.to_vec()]).collect(), nested));
+            Ok(())
+        });
+        self.waiting[first..].reverse();
+        listed.map_err(|error| match error {
+            Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => {
+                Error::Corrupt { page: bucket.root(), what: "a bucket is not found by its name: keys are out of order" }
+            }
+            other => other,
+        })
+    }
+}
+
+/// Compares a bucket with its chunks; the last reaches to the bucket's end.
+fn compare(path: &[Vec<u8>], bucket: &Bucket<'_>, chunks: &[&Chunk], differences: &mut Vec<Difference>) -> Result<()> {
+    let mut items = bucket.iter().peekable();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let ends = at + 1 == chunks.len();
+        let mut hashing = Hashing::new(path, bucket);
+        let inside = |item: &Result<(&[u8], _)>| item.as_ref().is_ok_and(|(key, _)| ends || *key <= &chunk.last[..]);
+        while let Some((key, value)) = items.next_if(inside).transpose()? {
+            hashing.add(key, value);
+        }
+        if items.peek().is_some_and(Result::is_err) {
+            return items.next().transpose().map(|_| ());
+        }
+        if hashing.finish() != chunk.sha256 {
+            differences.push(Difference::Changed {
+                bucket: path.to_vec(),
+                after: at.checked_sub(1).map(|before| chunks[before].last.clone()),
+                to: (!ends).then(|| chunk.last.clone()),
+            });
+        }
+    }
+    Ok(())
+}
