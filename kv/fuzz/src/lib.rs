@@ -1,0 +1,5 @@
+//! The bodies of the fuzz targets, which `kv/tests/faults` runs on what they have kept and on more.
+#![forbid(unsafe_code)]
+
+#[path = "../../tests/faults/bodies/mod.rs"]
+pub mod bodies;

@@ -1,0 +1,158 @@
+//! Flipped bits that the format cannot show, found and named by a digest kept beside the file.
+
+use std::time::Instant;
+
+use kv::digest::{Chunk, Difference};
+use kv::{Db, Options, Result};
+use pagefile_std::MemStore;
+
+use crate::bodies::changes::{Numbers, State, state};
+use crate::budget::{budget, seed, tell};
+use crate::flips::fixture;
+
+fn open(bytes: &[u8]) -> Result<Db> {
+    Options::new().read_only(true).open_store(Box::new(MemStore::with_bytes(bytes)))
+}
+
+fn digest_of(db: &Db) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    db.view(|tx| {
+        tx.digest(|chunk| {
+            chunks.push(chunk);
+            Ok(())
+        })
+    })
+    .unwrap();
+    chunks
+}
+
+/// All that a file shows; none where it cannot be read.
+fn shown(db: &Db) -> Option<State> {
+    state(&db.begin_read().ok()?).ok()
+}
+
+#[test]
+fn a_flipped_bit_is_found_if_and_only_if_something_reads_otherwise() {
+    let began = Instant::now();
+    let bytes = fixture();
+    let sound = open(&bytes).unwrap();
+    let (chunks, before) = (digest_of(&sound), shown(&sound).unwrap());
+    assert_eq!(sound.begin_read().unwrap().verify(&chunks).unwrap(), []);
+
+    let (mut numbers, mut silent) = (Numbers(seed()), 0);
+    let flips = budget().flips.min(bytes.len() as u64 * 8);
+    for _ in 0..flips {
+        let bit = numbers.below(bytes.len() as u64 * 8);
+        let mut flipped = bytes.clone();
+        flipped[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
+        let Ok(db) = open(&flipped) else { continue };
+        let tx = db.begin_read().unwrap();
+        let differences = tx.verify(&chunks).unwrap();
+        let same = shown(&db).is_some_and(|after| after == before);
+        assert_eq!(differences.is_empty(), same, "bit {bit}: {differences:?}");
+        silent += u64::from(!same && tx.check().unwrap().is_empty());
+    }
+    assert!(silent > 0, "some are found by nothing else");
+    tell("digested flips", flips, &format!(", {silent} found by the digest alone"), began);
+}
+
+/// A bucket of several chunks, and others.
+fn letters() -> Db {
+    let db = Options::new().page_size(1024).open_store(Box::new(MemStore::new())).unwrap();
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("letters")?;
+        (0..1000).try_for_each(|n| bucket.put(format!("{n:04}"), vec![b'v'; 200]))?;
+        bucket.create_bucket("nested")?.put("a", "1")?;
+        tx.create_bucket("empty").map(|_| ())
+    })
+    .unwrap();
+    db
+}
+
+#[test]
+fn a_difference_has_its_bucket_and_keys() {
+    let db = letters();
+    let chunks = digest_of(&db);
+    assert!(chunks.iter().filter(|chunk| chunk.bucket == [b"letters"]).count() > 2, "{}", chunks.len());
+    let told = || -> Vec<String> {
+        let differences = db.begin_read().unwrap().verify(&chunks).unwrap();
+        differences.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(told(), Vec::<String>::new());
+
+    db.update(|tx| tx.bucket_mut("letters")?.put("0500", vec![b'w'; 200])).unwrap();
+    let [one] = &told()[..] else { panic!("{:?}", told()) };
+    let (after, to) = one.strip_prefix("letters: what is after ").unwrap().split_once(", up to ").unwrap();
+    assert!(after < "0500" && to[..4] >= *"0500", "{one}");
+    db.update(|tx| tx.bucket_mut("letters")?.put("0500", vec![b'v'; 200])).unwrap();
+    assert_eq!(told(), Vec::<String>::new(), "the content counts, not the pages");
+
+    db.update(|tx| {
+        tx.delete_bucket("empty")?;
+        tx.create_bucket("more")?;
+        tx.bucket_mut("letters")?.bucket_mut("nested")?.next_sequence().map(|_| ())
+    })
+    .unwrap();
+    let mut lines = told();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "empty: was digested and is not there",
+            "letters/nested: everything in it is not what was digested",
+            "more: is there and was not digested",
+            "the list of buckets: everything in it is not what was digested",
+        ]
+    );
+    assert!(matches!(db.begin_read().unwrap().verify(&[]).unwrap()[0], Difference::Added { .. }));
+}
+
+#[test]
+fn the_same_content_has_the_same_digest_wherever_it_lies() {
+    let db = letters();
+    let dense = Options::new().page_size(4096).open_store(Box::new(MemStore::new())).unwrap();
+    kv::compact(&db, &dense, 10_000).unwrap();
+    assert_eq!(digest_of(&db), digest_of(&dense));
+}
+
+/// Runs the built tool; its exit code and what it printed.
+#[cfg(feature = "cli")]
+fn kv(args: &[&std::ffi::OsStr]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kv")).args(args).output().unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_tool_keeps_a_digest_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let [file, side] = ["db", "side"].map(|name| dir.path().join(name).into_os_string());
+    let db = Db::open(&file).unwrap();
+    db.update(|tx| tx.create_bucket("letters")?.put("a", "a value to be found in the bytes")).unwrap();
+    db.close().unwrap();
+    assert_eq!(kv(&["digest".as_ref(), &file, "-o".as_ref(), &side]), (Some(0), String::new()));
+    let verify = || kv(&["verify".as_ref(), &file, "--digest".as_ref(), &side]);
+    assert_eq!(verify(), (Some(0), "OK\n".into()));
+    assert_eq!(kv(&["digest".as_ref(), &file, "-o".as_ref(), &side]).0, Some(3), "it replaces nothing");
+
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(7).position(|part| part == b"a value").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(kv(&["check".as_ref(), &file]), (Some(0), "OK\n".into()), "the format does not show it");
+    let (code, text) = verify();
+    assert_eq!(
+        (code, &text[..]),
+        (Some(1), "letters: everything in it is not what was digested\n1 differences found\n")
+    );
+
+    // A side file may be damaged as well.
+    let text = std::fs::read_to_string(&side).unwrap();
+    for damaged in
+        [text.replacen('6', "7", 1), text.replace("end", "and"), text[..text.len() - 2].into(), String::new()]
+    {
+        std::fs::write(&side, damaged).unwrap();
+        let (code, text) = verify();
+        assert!(code == Some(1) && text.contains("the digest is no whole one"), "{text}");
+    }
+}

@@ -1,0 +1,68 @@
+//! A disk that is really full, or a file that may not grow: `NotCommitted`, reads go on, and it opens again, full as it
+//! still is.
+#![cfg(target_os = "linux")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kv::{Error, Options};
+
+use crate::budget::seed;
+use crate::child::{command, kernel_is_left_out, say, start, work};
+use crate::workload::{Expected, assert_whole};
+
+fn options() -> Options {
+    Options::new().page_size(1024)
+}
+
+/// Files of at most 100 or 200 KiB (shells differ); without the trap the signal would end the process.
+const SHORT_FILES: [&str; 4] = ["sh", "-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"];
+
+/// A file system of its own with 200 KiB, which nobody else sees and which is gone with the process.
+const SMALL_DISK: [&str; 6] =
+    ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=200k tmpfs \"$KV_FAULTS_WORK\" && exec \"$@\"", "sh"];
+
+#[test]
+fn a_file_that_may_not_grow() {
+    run("full::a_file_that_may_not_grow", &SHORT_FILES);
+}
+
+#[test]
+fn a_full_disk() {
+    let mounts = Command::new("unshare").args(["--mount", "true"]).status();
+    if work().is_none() && !mounts.is_ok_and(|status| status.success()) {
+        return say("no disk was filled: this user may not mount one");
+    }
+    run("full::a_full_disk", &SMALL_DISK);
+}
+
+fn run(test: &str, limited: &[&str]) {
+    if let Some(dir) = work() {
+        return fill(&PathBuf::from(dir).join("db"));
+    }
+    if kernel_is_left_out() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (said, status) = start(command(limited, test, dir.path().as_os_str())).end();
+    assert!(status.success() && said.iter().any(|line| line == "full"), "{status}: {}", said.join("\n"));
+}
+
+/// Commits until there is no room, more than once, for a new handle may write what fits.
+fn fill(path: &Path) {
+    let mut expected = Expected::nothing(seed(), 5000);
+    for _ in 0..3 {
+        let db = options().open(path).expect("it opens, full as the disk is");
+        expected.assert_shown(&db.begin_read().unwrap());
+        let error = (0..1000).find_map(|_| expected.commit_next(&db).err()).expect("the disk fills up");
+        let Error::NotCommitted { cause } = &error else { panic!("{error}") };
+        let text = cause.to_string();
+        assert!(text.contains("free some space") || text.contains("raise the limit"), "{text}");
+        // Writes are refused and reads go on.
+        assert!(matches!(db.begin_write(), Err(Error::Poisoned)));
+        expected.assert_shown(&db.begin_read().unwrap());
+        drop(db);
+        assert_whole(path, &options(), &mut expected.clone(), &[expected.number]);
+    }
+    say("full");
+}

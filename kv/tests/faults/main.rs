@@ -1,0 +1,30 @@
+//! What happens to real processes, real files and hostile bytes; what a simulated disk shows is in `kv/tests/crash`.
+//!
+//! - [`kill`]: `kill -9` at any moment: acknowledged commits are there, and nothing that is half done.
+//! - [`processes`]: several writers and readers at one file.
+//! - [`syscalls`], [`full`]: real system calls that fail, a real disk that is full.
+//! - [`flips`], [`lies`], [`corpus`]: every truncation, single flipped bits, hand-made lies, what fuzzers have kept.
+//! - `digest`, with that feature: what a digest beside the file finds that the format cannot.
+//! - [`stress`]: readers, writers and growth at once; what the sanitizers are run on.
+//!
+//! Cases that could kill or hang the test program run in a child: this program once more, see [`child`].
+//! `KV_BUDGET` and `KV_SEED` say how much and with which seed, as in `kv/tests/crash`; each test ends with a line that
+//! says how much it did. `PAGEFILE_KERNEL=skip` leaves out what watches or limits system calls.
+#![cfg(unix)]
+#![allow(clippy::cast_possible_truncation, reason = "the files here are small")]
+
+mod bodies;
+mod budget;
+mod child;
+mod corpus;
+#[cfg(feature = "digest")]
+mod digest;
+
+mod flips;
+mod full;
+mod kill;
+mod lies;
+mod processes;
+mod stress;
+mod syscalls;
+mod workload;
