@@ -30,6 +30,12 @@ enum Outcome {
     Failed(Error),
 }
 
+/// What a closure answered, and the hooks that it left in a transaction that is not its own.
+struct Answer<T> {
+    value: T,
+    hooks: Vec<Hook>,
+}
+
 /// Runs the caller's closure; false if it failed.
 type Run = Box<dyn FnMut(&mut WriteTx<'_>) -> bool + Send>;
 
@@ -79,21 +85,20 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    // What the closure answered, and the hooks that it left in a transaction that is not its own.
-    let result: Arc<Mutex<Option<(T, Vec<Hook>)>>> = Arc::default();
+    let result: Arc<Mutex<Option<Answer<T>>>> = Arc::default();
     let kept = Arc::clone(&result);
     let closure = Arc::new(Mutex::new(move |tx: &mut WriteTx<'_>| f(tx)));
     let shared = Arc::clone(&closure);
     let run: Run = Box::new(move |tx| match lock(&shared)(tx) {
         Ok(value) => {
-            *lock(&kept) = Some((value, tx.take_hooks()));
+            *lock(&kept) = Some(Answer { value, hooks: tx.take_hooks() });
             true
         }
         Err(_) => false,
     });
     match core.queue.submit(core, run) {
         Outcome::Committed => match lock(&result).take() {
-            Some((value, hooks)) => {
+            Some(Answer { value, hooks }) => {
                 for hook in hooks {
                     hook();
                 }
