@@ -108,7 +108,7 @@ fn pages_have_1_to_64_kib() {
 #[test]
 fn buckets_nest_as_deep_as_one_likes() {
     const DEPTH: usize = 20_000;
-    let db = kv::Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
+    let db = Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
     let mut tx = db.begin_write().unwrap();
     let top = tx.create_bucket("b").unwrap();
     (1..DEPTH).fold(top, |mut bucket, _| {
