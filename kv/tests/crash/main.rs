@@ -13,6 +13,9 @@
 //! | nightly | `cargo nightly-budget` | hours |
 //! | release | `cargo release-budget` | a day |
 //!
+//! `cargo planted-bugs` shows that the suite catches what it is there to catch: it takes minutes of compiling, so no
+//! budget has it inside.
+//!
 //! `KV_BUDGET` names the budget, `KV_SEED` sets the seed of what is random, and `KV_STATES` another number of crash
 //! states. Every test ends with a line that says how much it did; a failure says which program failed, and the same
 //! seed fails again.

@@ -41,14 +41,15 @@ impl Model {
         paths
     }
 
-    fn write(&self, text: &mut Vec<u8>) {
+    fn write(&self, depth: usize, text: &mut Vec<u8>) {
+        assert!(depth <= DEPTH_MAX, "programs that nest so deep need a larger bound");
         text.extend(self.sequence.to_le_bytes());
         for (key, entry) in &self.entries {
             match entry {
                 Entry::Value(value) => write_value(text, key, value),
                 Entry::Bucket(inner) => {
                     write_name(text, key);
-                    inner.write(text);
+                    inner.write(depth + 1, text);
                 }
             }
         }
@@ -57,7 +58,7 @@ impl Model {
 
     pub(crate) fn into_state(self) -> Arc<State> {
         let mut text = Vec::new();
-        self.write(&mut text);
+        self.write(0, &mut text);
         let mut marked = text.clone();
         marked.pop();
         write_name(&mut marked, MARK.0);
@@ -84,8 +85,8 @@ const END: u8 = 0;
 const VALUE: u8 = 1;
 const BUCKET: u8 = 2;
 
-/// No program nests its buckets deeper.
-const DEPTH_MAX: usize = 8;
+/// No program nests its buckets deeper, so what does is damage.
+const DEPTH_MAX: usize = 100;
 
 fn write_name(text: &mut Vec<u8>, name: &[u8]) {
     text.push(BUCKET);
