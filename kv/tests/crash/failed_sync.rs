@@ -100,7 +100,7 @@ fn no_failed_sync_loses_anything() {
         let all = how_many_syncs(config, &base, &program);
         // Two ways to go on, three kernels, every sync.
         // Some moments have fewer images than are asked for.
-        let images = (budget.failed_sync / (all * 5)).clamp(20, 60);
+        let images = (budget.failed_sync / (all * 4)).clamp(20, 60);
         figure.each_of(all * 6, Judge::new, |judge, number| {
             let before = judge.opened;
             let kernel = KERNELS[usize::try_from(number / 2 % 3).expect("0 to 2")];
