@@ -6,6 +6,7 @@ use crate::number_set::{Blocks, NumberSet};
 use crate::page::{PageId, Span};
 use crate::page_block::{Edge, PageBlock};
 use crate::page_blocks::PageBlocks;
+use crate::room::Room;
 
 /// Every edge of every free span, in page order.
 ///
@@ -199,9 +200,9 @@ impl Edges {
         Some((number_at(number, bit), edge))
     }
 
-    pub(crate) fn reserve(&mut self, blocks: usize, number_blocks: usize) -> Result<(), FreelistError> {
-        self.blocks.reserve(blocks)?;
-        self.number_blocks.reserve(number_blocks)
+    pub(crate) fn reserve(&mut self, room: &Room) -> Result<(), FreelistError> {
+        self.blocks.reserve(room.edge_blocks)?;
+        self.number_blocks.reserve(room.edge_number_blocks, room.height)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

@@ -10,6 +10,7 @@ use crate::page::{PageId, Span};
 use crate::page_block::{SHORT, index_of};
 use crate::page_hash::PageMap;
 use crate::recency::Recency;
+use crate::room::Room;
 
 /// The name of the set of lengths among the sets of starts, which are named by their length.
 const LENGTHS: u64 = 0;
@@ -179,19 +180,13 @@ impl Freemaps {
         })
     }
 
-    pub(crate) fn reserve(
-        &mut self,
-        spans: usize,
-        lengths: usize,
-        blocks: usize,
-        short_blocks: usize,
-    ) -> Result<(), FreelistError> {
+    pub(crate) fn reserve(&mut self, room: &Room) -> Result<(), FreelistError> {
         if let Some(recency) = &mut self.recency {
-            recency.reserve(spans, lengths)?;
+            recency.reserve(room.spans, room.lengths)?;
         }
-        reserve_lasting(&mut self.by_len, lengths)?;
-        self.short_blocks.reserve(short_blocks)?;
-        self.blocks.reserve(blocks)
+        reserve_lasting(&mut self.by_len, room.lengths)?;
+        self.short_blocks.reserve(room.short_blocks, room.height)?;
+        self.blocks.reserve(room.freemap_blocks, room.height)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

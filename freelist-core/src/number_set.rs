@@ -13,7 +13,7 @@ use crate::error::FreelistError;
 use crate::page_hash::PageMap;
 
 /// Members that a set keeps without blocks.
-const FEW: usize = 4;
+pub(crate) const FEW: usize = 4;
 
 /// Where a block belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,10 +28,14 @@ struct Key {
 pub(crate) struct Blocks(PageMap<Key, Bits>);
 
 impl Blocks {
-    /// Makes room for `blocks` in all, in such a way that adding and removing never needs more.
-    pub(crate) fn reserve(&mut self, blocks: usize) -> Result<(), FreelistError> {
+    /// Makes room for `blocks` in all, of sets with so many levels, in such a way that adding and
+    /// removing never needs more.
+    pub(crate) fn reserve(&mut self, blocks: usize, height: u32) -> Result<(), FreelistError> {
+        if blocks == 0 {
+            return Ok(());
+        }
         // What one insertion asks for at most, whether it needs it or not.
-        let slack = (FEW + 1) * 8;
+        let slack = (FEW + 1) * height as usize;
         reserve_lasting(&mut self.0, blocks.saturating_add(slack))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::bits::BLOCK_SHIFT;
 use crate::error::FreelistError;
-use crate::number_set::height_of;
+use crate::number_set::{FEW, height_of};
 use crate::page::Span;
 use crate::page_block::SHORT;
 
@@ -10,6 +10,8 @@ use crate::page_block::SHORT;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Room {
     pub(crate) spans: usize,
+    /// Levels that a set of numbers in the window has at most.
+    pub(crate) height: u32,
     pub(crate) lengths: usize,
     pub(crate) freemap_blocks: usize,
     pub(crate) short_blocks: usize,
@@ -43,9 +45,14 @@ impl Room {
             short_blocks = short_blocks.saturating_add(numbers);
             edge_number_blocks = edge_number_blocks.saturating_add(edge_blocks.min(blocks_at(level + 1)));
         }
+        // Sets of so few numbers have no blocks.
+        if blocks_at(0) <= FEW as u64 {
+            (short_blocks, edge_number_blocks) = (0, 0);
+        }
         let count = |entries: u64| usize::try_from(entries).map_err(|_| FreelistError::OutOfMemory);
         Ok(Self {
             spans: count(spans)?,
+            height,
             lengths: count(lengths)?,
             freemap_blocks: count(freemap_blocks)?,
             short_blocks: count(short_blocks)?,

@@ -158,7 +158,9 @@ impl SpanMaps {
             Some((page, Edge::Start)) if page < end.get() => {
                 return Err(FreelistError::DoubleFree { page: PageId::new(page) });
             }
-            Some((page, Edge::Start)) if page == end.get() => near.span(end),
+            Some((page, Edge::Start)) if page == end.get() => {
+                near.next(page + 1).and_then(|(behind, _)| Span::between(end, PageId::new(behind)))
+            }
             _ => None,
         };
         Ok([near.span_before(start), right])
@@ -305,12 +307,12 @@ impl FreeSpans for SpanMaps {
         *self = Self { freemaps: self.freemaps.emptied(), edges: Edges::new(), free_pages: 0, free_spans: 0 };
     }
 
-    /// What is reserved depends on the worst placement of so many spans in `window`: at most about
-    /// 30 bytes per page of it, and about 1 KiB per span where that is less.
+    /// What is reserved depends on the worst placement of so many spans in `window`: about 12 bytes
+    /// per page of a large window, 10 KiB for a small one, and no more than about 1 KiB per span.
     fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
         let room = Room::new(spans, window)?;
-        self.edges.reserve(room.edge_blocks, room.edge_number_blocks)?;
-        self.freemaps.reserve(room.spans, room.lengths, room.freemap_blocks, room.short_blocks)
+        self.edges.reserve(&room)?;
+        self.freemaps.reserve(&room)
     }
 
     fn memory_bytes(&self) -> usize {

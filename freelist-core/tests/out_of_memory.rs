@@ -192,6 +192,8 @@ fn memory_that_runs_out_is_an_error_and_changes_nothing() {
         (2000, span(u64::MAX - 100_000, 100_000)),
         (40, span(0, 1 << 40)),
         (1, span(7, 100)),
+        (1000, span(500, 2040)),
+        (1 << 19, span(0x8_0000, 1 << 20)),
     ] {
         reserved_room_is_enough(SpanMaps::new(), spans, window);
         reserved_room_is_enough(SpanMaps::with_policy(Policy::MostRecentlyFreed), spans, window);
