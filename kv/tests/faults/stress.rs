@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use kv::{Db, Options, ReadTx};
+use pagefile_std::MemStore;
 
 use crate::budget::{budget, tell};
 
@@ -45,16 +46,23 @@ fn write(db: &Db, number: u64) {
 
 #[test]
 fn every_snapshot_is_one_that_was_committed() {
-    let began = Instant::now();
     let dir = tempfile::tempdir().unwrap();
-    let db = Options::new().page_size(1024).reserve(0).no_sync(true).open(dir.path().join("db")).unwrap();
-    write(&db, 1);
+    let options = Options::new().page_size(1024).reserve(0).no_sync(true);
+    readers_beside_writers(&options.open(dir.path().join("db")).unwrap(), "in a file");
+    // In memory a page is written where readers would see it, were it not their own.
+    let store = MemStore::with_capacity(64 * 1024);
+    readers_beside_writers(&options.open_store(Box::new(store)).unwrap(), "in memory");
+}
+
+fn readers_beside_writers(db: &Db, place: &str) {
+    let began = Instant::now();
+    write(db, 1);
     db.update(|tx| tx.create_bucket("batches").map(|_| ())).unwrap();
     let (done, snapshots, commits) = (AtomicBool::new(false), AtomicU64::new(0), budget().commits);
     let first_len = db.file_len();
     std::thread::scope(|scope| {
         for reader in 0..3 {
-            let (db, done, snapshots) = (&db, &done, &snapshots);
+            let (done, snapshots) = (&done, &snapshots);
             scope.spawn(move || {
                 let (mut newest, mut held) = (0, None);
                 while !done.load(Ordering::Relaxed) {
@@ -71,7 +79,7 @@ fn every_snapshot_is_one_that_was_committed() {
             });
         }
         for batcher in 0..2u64 {
-            let (db, done) = (&db, &done);
+            let done = &done;
             scope.spawn(move || {
                 for number in (0u64..).take_while(|_| !done.load(Ordering::Relaxed)) {
                     let key = format!("{batcher} {number:08}");
@@ -82,11 +90,11 @@ fn every_snapshot_is_one_that_was_committed() {
                 }
             });
         }
-        (2..=commits).for_each(|number| write(&db, number));
+        (2..=commits).for_each(|number| write(db, number));
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(assert_snapshot(&db.begin_read().unwrap()), commits);
     assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
     assert!(db.file_len() > first_len, "the file has grown");
-    tell("snapshots read", snapshots.into_inner(), &format!(" beside {commits} commits"), began);
+    tell("snapshots read", snapshots.into_inner(), &format!(" beside {commits} commits {place}"), began);
 }
