@@ -130,6 +130,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The bytes of the page, or pages, that this node was read from.
+    pub(crate) const fn page_len(&self) -> usize {
+        match self {
+            Self::Branch(branch) => branch.bytes().len(),
+            Self::Leaf(leaf) => leaf.bytes().len(),
+        }
+    }
+
     /// The bytes that this node takes when nothing lies between its elements.
     pub(crate) fn packed_size(&self) -> Result<usize, Malformed> {
         let mut size = element_at(self.count());

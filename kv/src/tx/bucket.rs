@@ -147,11 +147,17 @@ impl<'t> Bucket<'t> {
         Iter(tree::Range::new(self.pages, self.root, owned(bounds.start_bound()), owned(bounds.end_bound())))
     }
 
+    /// The nested bucket `name`, which a walk has just met: if it is not found, the keys are out of order.
+    fn listed(&self, name: &[u8]) -> Result<Self> {
+        const UNFOUND: &str = "a key that a walk meets is not found: keys do not ascend";
+        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root(), what: UNFOUND })
+    }
+
     /// The nested buckets with their names, in name order.
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&'t [u8], Self)>> + use<'t> {
         let bucket = *self;
         bucket.iter().filter_map(move |item| match item {
-            Ok((name, None)) => Some(bucket.bucket(name).map(|bucket| (name, bucket))),
+            Ok((name, None)) => Some(bucket.listed(name).map(|bucket| (name, bucket))),
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         })

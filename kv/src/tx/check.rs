@@ -216,6 +216,9 @@ impl<'t> Check<'t> {
     fn order(&mut self, visit: &Visit<'t>) -> Result<()> {
         let page = visit.page;
         let at = page.link.page_id().get();
+        if page.located(page.node.packed_size())? > page.node.page_len() {
+            self.report(at, "elements overlap");
+        }
         let mut before: Option<&[u8]> = None;
         for index in 0..page.node.count() {
             let key = match &page.node {

@@ -74,15 +74,13 @@ fn writable(kind: FreelistKind, bytes: &[u8]) -> Result<(Db, Arc<MemStore>)> {
     Ok((options.open_store(Box::new(Arc::clone(&store)))?, store))
 }
 
-/// Whether it is an answer to what the check does not look at: names that no caller may use, such as a key of no bytes,
-/// and items that share bytes, which only a write adds up.
+/// Whether it is an answer to what the check does not look at: names that no caller may use, such as a key too long.
 fn is_beyond_the_check(error: &Error) -> bool {
     match error {
         Error::IncompatibleValue { .. }
         | Error::KeyRequired
         | Error::BucketNameRequired
-        | Error::KeyTooLarge { .. }
-        | Error::Corrupt { what: "elements overlap", .. } => true,
+        | Error::KeyTooLarge { .. } => true,
         Error::NotCommitted { cause } => is_beyond_the_check(cause),
         _ => false,
     }
