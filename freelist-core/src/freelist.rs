@@ -298,6 +298,15 @@ impl<S: FreeSpans> Freelist<S> {
         loaded
     }
 
+    /// Makes room ahead in the set of free spans, as [`FreeSpans::reserve`]. What transactions note is
+    /// not in it.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
+        self.free.reserve(spans, window)
+    }
+
     /// Forgets all free and pending pages and all transactions.
     pub fn clear(&mut self) {
         self.free.clear();

@@ -1,6 +1,4 @@
-//! Free pages as spans: allocate, release and merge without looking at more than a few of them.
-//!
-//! Page numbers only: what the pages hold, and where, is the caller's business.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

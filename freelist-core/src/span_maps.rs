@@ -337,3 +337,14 @@ impl<'a> IntoIterator for &'a SpanMaps {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_set_is_small() {
+        assert!(size_of::<SpanMaps>() <= 1600, "{} bytes", size_of::<SpanMaps>());
+        assert_eq!(SpanMaps::new().memory_bytes(), 0);
+    }
+}
