@@ -11,6 +11,7 @@
 //! `KV_BUDGET` and `KV_SEED` say how much and with which seed, as in `kv/tests/crash`; each test ends with a line that
 //! says how much it did. `PAGEFILE_KERNEL=skip` leaves out what watches or limits system calls.
 #![cfg(unix)]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what watches and limits system calls needs Linux"))]
 #![allow(clippy::cast_possible_truncation, reason = "the files here are small")]
 
 mod bodies;
