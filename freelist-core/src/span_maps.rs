@@ -141,6 +141,7 @@ impl SpanMaps {
     }
 
     /// Takes `taken` out of the free span `whole`.
+    #[inline]
     fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
         self.edges.focus(whole.start().get());
         let (front, behind) = whole.around(taken);
@@ -191,6 +192,7 @@ impl SpanMaps {
     /// Replaces free spans by others, or changes nothing.
     ///
     /// Only entering can fail, and comes first.
+    #[inline]
     fn replace(&mut self, old: [Option<Span>; 2], new: [Option<Span>; 2]) -> Result<(), FreelistError> {
         if let Some(first) = new[0] {
             self.enter(first, old)?;
@@ -222,6 +224,7 @@ impl SpanMaps {
     }
 
     /// Removes a span from all maps, but for the edges that it shares with `others`.
+    #[inline]
     fn leave(&mut self, span: Span, others: [Option<Span>; 2]) {
         let alike = self.edges.sub(span, OwnEdges::new(span, others));
         self.freemaps.remove(span, alike);
