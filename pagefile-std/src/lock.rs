@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,16 +19,42 @@ use crate::{FileOptions, Operation, StoreError, sys};
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
+/// A file whose lock we hold, and let go of in the end.
+///
+/// Closing alone is not enough. A process that another thread starts has a copy of every open file
+/// until it runs its own program, and the lock lasts as long as any copy. On Windows closing frees
+/// a lock only some time later.
+#[derive(Debug)]
+pub(crate) struct LockedFile {
+    file: File,
+}
+
+impl Deref for LockedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // If it fails the lock goes with the file, a moment later.
+        let _ = sys::unlock(&self.file);
+    }
+}
+
 /// Opens an existing file and takes its lock.
 ///
 /// Whoever creates a file may put a new one in its place while we wait for the old one's lock, so
 /// the path is looked up again once the lock is held: the file that is returned is the one that
 /// the path names.
-pub(crate) fn open_locked(path: &Path, options: &FileOptions) -> Result<File, StoreError> {
+pub(crate) fn open_locked(path: &Path, options: &FileOptions) -> Result<LockedFile, StoreError> {
     let began = Instant::now();
     loop {
         let file = open(path, options)?;
         lock(&file, path, options, began)?;
+        let file = LockedFile { file };
         if still_names(path, &file)? {
             return Ok(file);
         }
@@ -121,4 +148,21 @@ pub(crate) fn follow_links(path: &Path) -> Result<std::path::PathBuf, StoreError
 
 pub(crate) fn failed(operation: Operation, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { operation, path: path.to_path_buf(), offset: None, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_goes_with_its_holder_though_another_process_has_a_copy_of_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let options = FileOptions { lock_timeout: Some(Duration::ZERO), ..FileOptions::default() };
+        let locked = open_locked(file.path(), &options).unwrap();
+        let copy = locked.try_clone().unwrap();
+        assert!(matches!(open_locked(file.path(), &options), Err(StoreError::Locked { .. })));
+        drop(locked);
+        open_locked(file.path(), &options).unwrap();
+        drop(copy);
+    }
 }

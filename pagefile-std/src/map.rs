@@ -13,7 +13,6 @@
 //! - **Nobody truncates the file** while it is mapped: this crate never does, and other processes
 //!   are kept away by the lock if they heed it.
 
-use std::fs::File;
 use std::io;
 use std::slice;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::lock::LockedFile;
 use crate::sys;
 
 /// Bytes in the address space of the process. Made by the stores of this crate, read through a
@@ -38,7 +38,7 @@ pub struct Map {
 enum Backing {
     /// A file. Its handle holds the advisory lock, so that nobody else writes to the file before
     /// the last view is gone, even if the store is gone earlier.
-    File { _locked: Arc<File> },
+    File { _locked: Arc<LockedFile> },
     /// Nothing: private memory, writable by its store.
     Memory,
 }
@@ -50,10 +50,10 @@ impl Map {
     /// Maps the first `len` bytes of a file, with room for `room`, read-only.
     ///
     /// The file must have `len` bytes. Room beyond them needs [`Map::CAN_RESERVE`].
-    pub(crate) fn of_file(file: &Arc<File>, len: u64, room: u64) -> io::Result<Map> {
+    pub(crate) fn of_file(file: &Arc<LockedFile>, len: u64, room: u64) -> io::Result<Map> {
         let len = addressable(len)?;
         let memory =
-            MmapOptions::new().len(addressable(room)?.max(len)).no_reserve_swap().map_raw_read_only(&**file)?;
+            MmapOptions::new().len(addressable(room)?.max(len)).no_reserve_swap().map_raw_read_only(&***file)?;
         Ok(Map { memory, len: AtomicUsize::new(len), backing: Backing::File { _locked: Arc::clone(file) } })
     }
 

@@ -1,13 +1,12 @@
 //! A store in a file.
 
-use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::growth::grown_len;
-use crate::lock::{failed, follow_links, open_locked, sync_directory};
+use crate::lock::{LockedFile, failed, follow_links, open_locked, sync_directory};
 use crate::map::addressable;
 use crate::mapping::Mapping;
 use crate::store::check_range;
@@ -51,7 +50,7 @@ use crate::{FileOptions, Latch, Map, Operation, PageStore, StoreError, View, cre
 /// ```
 #[derive(Debug)]
 pub struct PageFile {
-    file: Arc<File>,
+    file: Arc<LockedFile>,
     path: PathBuf,
     len: AtomicU64,
     mapping: Mapping,
@@ -112,7 +111,7 @@ impl PageFile {
         }
     }
 
-    fn with_file(file: File, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
+    fn with_file(file: LockedFile, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         if !options.read_only && !options.no_sync {
             sync_directory(path)?;
         }
@@ -192,7 +191,7 @@ impl PageFile {
 }
 
 /// Maps a file with room to grow if there is any to be had, without if not.
-fn map_file(file: &Arc<File>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
+fn map_file(file: &Arc<LockedFile>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
     let roomy = if Map::CAN_RESERVE { Map::of_file(file, len, options.room(len)).ok() } else { None };
     roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| no_room(path, len, source))
 }

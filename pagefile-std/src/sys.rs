@@ -7,12 +7,18 @@ use std::fs::{File, TryLockError};
 use std::io;
 
 #[cfg(windows)]
-pub(crate) use windows::{same_file, try_lock};
+pub(crate) use windows::{same_file, try_lock, unlock};
 
 /// Takes the advisory lock if nobody is in the way.
 #[cfg(not(windows))]
 pub(crate) fn try_lock(file: &File, shared: bool) -> Result<(), TryLockError> {
     if shared { file.try_lock_shared() } else { file.try_lock() }
+}
+
+/// Lets go of the lock, whoever has a copy of the handle.
+#[cfg(not(windows))]
+pub(crate) fn unlock(file: &File) -> io::Result<()> {
+    file.unlock()
 }
 
 /// Whether two handles are of one file.
@@ -62,7 +68,7 @@ mod windows {
     use windows_sys::Win32::Foundation::ERROR_LOCK_VIOLATION;
     use windows_sys::Win32::Storage::FileSystem::{
         BY_HANDLE_FILE_INFORMATION, GetFileInformationByHandle, LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY,
-        LockFileEx,
+        LockFileEx, UnlockFileEx,
     };
     use windows_sys::Win32::System::IO::OVERLAPPED;
 
@@ -70,9 +76,7 @@ mod windows {
     /// mandatory on Windows, so the file's own bytes must stay free of them, and std's lock, which
     /// covers all but that byte, would not see bbolt's.
     pub(crate) fn try_lock(file: &File, shared: bool) -> Result<(), TryLockError> {
-        let mut place = OVERLAPPED::default();
-        place.Anonymous.Anonymous.Offset = u32::MAX;
-        place.Anonymous.Anonymous.OffsetHigh = u32::MAX;
+        let mut place = last_byte();
         let mode = if shared { 0 } else { LOCKFILE_EXCLUSIVE_LOCK };
         // SAFETY: the handle is open while `file` is borrowed. `place` outlives the call, which is
         // over when it returns: std opens files for synchronous use.
@@ -86,6 +90,23 @@ mod windows {
             return Err(TryLockError::WouldBlock);
         }
         Err(TryLockError::Error(error))
+    }
+
+    /// Lets go of the lock, whoever has a copy of the handle.
+    pub(crate) fn unlock(file: &File) -> io::Result<()> {
+        let mut place = last_byte();
+        // SAFETY: as for `LockFileEx` above.
+        if unsafe { UnlockFileEx(file.as_raw_handle(), 0, 1, 0, &raw mut place) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    fn last_byte() -> OVERLAPPED {
+        let mut place = OVERLAPPED::default();
+        place.Anonymous.Anonymous.Offset = u32::MAX;
+        place.Anonymous.Anonymous.OffsetHigh = u32::MAX;
+        place
     }
 
     /// Whether two handles are of one file.
