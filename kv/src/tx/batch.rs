@@ -9,9 +9,10 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::core::{Core, Handle};
+use super::sync::{Condvar, Mutex, MutexGuard};
 use super::write::{Hook, WriteTx};
 use crate::error::{Error, Result};
 

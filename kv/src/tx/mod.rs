@@ -11,12 +11,15 @@ mod core;
 mod counters;
 mod cursor;
 mod cursor_mut;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod open_buckets;
 mod place;
 mod published;
 mod read;
 mod readers;
 mod seat;
+mod sync;
 mod write;
 
 pub(crate) use self::core::{Core, Handle, Settings};

@@ -4,8 +4,9 @@
 //! odd or a changed sequence reads once more. See Boehm, "Can seqlocks get along with programming language memory
 //! models?" (MSPC 2012), for why the fences stand where they do.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::Ordering;
 
+use super::sync::{AtomicU64, fence, spin_loop};
 use crate::format::Meta;
 
 /// What a transaction needs to know of the state it sees.
@@ -53,7 +54,7 @@ impl Published {
             if before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before {
                 return (Snapshot { tx, root, root_sequence, freelist, high_water }, before);
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 

@@ -7,19 +7,21 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use freelist_core::TxId;
 
 use super::published::{Published, Snapshot};
+use super::sync::{AtomicU64, fence};
 
 const VACANT: u64 = u64::MAX;
 
 /// Taken, but what its reader sees is not known yet: the writer takes it for the oldest state there is.
 const ARRIVING: u64 = 0;
 
-/// Places in the first chunk; each further chunk has twice as many as the one before.
-const FIRST: usize = 64;
+/// Places in the first chunk; each further chunk has twice as many as the one before. In a model one, so that threads
+/// meet there.
+const FIRST: usize = if cfg!(loom) { 1 } else { 64 };
 
 /// With 24 chunks there are a billion places: more than a process can have transactions.
 const CHUNKS: usize = 24;

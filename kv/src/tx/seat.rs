@@ -1,10 +1,11 @@
 //! The writer's seat: what only the one write transaction at a time may hold.
 
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use freelist_core::{FreeSpans, Freelist, Span};
 
+use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::format::Meta;
 
 /// A freelist of either kind.

@@ -1,0 +1,19 @@
+//! What threads meet at: std's, or under `--cfg loom` a model's, which tries every order that the memory model allows
+//! for their steps (`cargo interleavings`).
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    hint::spin_loop,
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, fence},
+    },
+};
+#[cfg(not(loom))]
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, fence},
+    },
+};
