@@ -34,7 +34,12 @@ impl<'a> Appender<'a> {
             self.edges.open(last)?;
         }
         let alike = self.block.count(span.len());
-        self.freemaps.insert(span, alike)?;
+        if let Err(error) = self.freemaps.insert(span, alike) {
+            if last != first {
+                self.edges.prune(last);
+            }
+            return Err(error);
+        }
         if let Some(count) = self.block.count_mut(span.len()) {
             *count += 1;
         }

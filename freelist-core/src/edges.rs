@@ -180,7 +180,7 @@ impl Edges {
     }
 
     /// Removes a block if nothing is in it.
-    fn prune(&mut self, number: u64) {
+    pub(crate) fn prune(&mut self, number: u64) {
         if self.blocks.get(number).is_some_and(PageBlock::is_empty) {
             self.remove(number);
         }

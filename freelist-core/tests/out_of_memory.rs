@@ -1,191 +1,274 @@
-//! Memory that runs out at every point of every call: an error, nothing changed, and the same call
-//! succeeds once there is memory again. After reserving ahead it does not run out at all.
-//!
-//! Without the test harness: the limit concerns the whole process, and the harness has a thread of its
-//! own that needs memory when it likes.
+//! Sets of free pages when memory runs out: a program of calls is run with its first allocation failing, again with
+//! its second, and so on until none fails. The call that is hit must say so and leave everything as it was; then it is
+//! made again, and the rest of the program must go on as the model says. After reserving ahead nothing fails at all.
 
+mod failing_heap;
 mod model;
 
-use std::alloc::System;
+use std::collections::BTreeSet;
 
-use cap::Cap;
+use failing_heap::{counted, exhausted, fail_nth, has_failed};
 use freelist_core::{
-    FixedRange, FreeSpans, Freelist, FreelistError, PageAllocator, Policy, SortedArray, Span, SpanMaps, Spans, TxId,
+    FreeSpans, FreelistError, ImageWriter, PageId, Policy, Request, SortedArray, Span, SpanMaps, Spans, Statistics,
+    load_image, read_image,
 };
-use model::{Dice, span};
+use model::{Dice, Fit, Model, span};
 
-#[global_allocator]
-static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+/// Every public call on a set that can fail.
+#[derive(Clone, Debug)]
+enum Call {
+    Release(Span),
+    ReleaseAll(Vec<Span>),
+    LoadImage(Vec<Span>),
+    Take(Span),
+    Allocate(u64),
+    AllocateWhere(Request),
+    AllocateUpTo(u64),
+    Reserve(u64, Span),
+}
 
-/// Runs `call` with ever more memory, until it succeeds. Each failure must be for want of memory and
-/// leave `state` as it was. Returns how many failures there were.
-fn with_growing_memory<T, R, D: PartialEq + std::fmt::Debug>(
-    target: &mut T,
-    call: impl Fn(&mut T) -> Result<R, FreelistError>,
-    state: impl Fn(&T) -> D,
-) -> (R, u32) {
-    let before = state(target);
-    let mut failures = 0;
-    let mut more = 0;
-    loop {
-        HEAP.set_limit(HEAP.allocated() + more).unwrap();
-        let result = call(target);
-        HEAP.set_limit(usize::MAX).unwrap();
-        match result {
-            Ok(done) => return (done, failures),
-            Err(error) => assert_eq!(error, FreelistError::OutOfMemory),
+const SET_CALLS: [&str; 8] =
+    ["allocate", "allocate_up_to", "allocate_where", "load_image", "release", "release_all", "reserve", "take"];
+
+impl Call {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Release(_) => "release",
+            Self::ReleaseAll(_) => "release_all",
+            Self::LoadImage(_) => "load_image",
+            Self::Take(_) => "take",
+            Self::Allocate(_) => "allocate",
+            Self::AllocateWhere(_) => "allocate_where",
+            Self::AllocateUpTo(_) => "allocate_up_to",
+            Self::Reserve(..) => "reserve",
         }
-        assert_eq!(state(target), before, "failure {failures} changed something");
-        failures += 1;
-        // Small steps first, so that each allocation of a call fails in its turn.
-        more += 16 + more / 8;
+    }
+
+    /// A call that makes sense in the state of the model.
+    fn any(dice: &mut Dice, model: &Model, favourite: u64) -> Self {
+        let piece = anywhere(dice);
+        let kind = if dice.below(3) == 0 { favourite } else { dice.below(8) };
+        match kind {
+            0 => Self::Allocate(1 + dice.below(30)),
+            1 => Self::AllocateUpTo(1 + dice.below(300)),
+            2 => Self::AllocateWhere(Request::new(1 + dice.below(9)).aligned_to(2 << dice.below(7))),
+            3 if dice.below(6) == 0 => Self::LoadImage(many(dice, &Model::new(Fit::First))),
+            4 => Self::ReleaseAll(many(dice, model)),
+            5 => Self::Reserve(model.spans().len() as u64 + dice.below(40), piece),
+            6 if !model.pages.is_empty() => {
+                let spans = model.spans();
+                let found = spans[usize::try_from(dice.below(spans.len() as u64)).unwrap()];
+                Self::Take(span(found.start().get() + found.len() / 2, 1 + dice.below(found.len().div_ceil(2))))
+            }
+            _ if model.is_in_use(piece) => Self::Release(piece),
+            _ => Self::Allocate(1),
+        }
+    }
+
+    fn on_set(&self, set: &mut impl FreeSpans, image: &[u8]) -> Result<Option<Span>, FreelistError> {
+        match self {
+            Self::Release(span) => set.release(*span).map(|()| None),
+            Self::ReleaseAll(spans) => set.release_all(&mut spans.iter().copied()).map(|()| None),
+            Self::LoadImage(_) => load_image(set, image).map(|()| None),
+            Self::Take(span) => set.take(*span).map(|()| None),
+            Self::Allocate(pages) => set.allocate(*pages),
+            Self::AllocateWhere(request) => set.allocate_where(*request),
+            Self::AllocateUpTo(pages) => set.allocate_up_to(*pages),
+            Self::Reserve(spans, window) => set.reserve(*spans, *window).map(|()| None),
+        }
+    }
+
+    fn on_model(&self, model: &mut Model) -> Result<Option<Span>, FreelistError> {
+        match self {
+            Self::Release(span) => model.release(*span).map(|()| None),
+            Self::ReleaseAll(spans) => spans.iter().try_for_each(|span| model.release(*span)).map(|()| None),
+            Self::LoadImage(spans) => {
+                model.clear();
+                spans.iter().try_for_each(|span| model.release(*span)).map(|()| None)
+            }
+            Self::Take(span) => model.take(*span).map(|()| None),
+            Self::Allocate(pages) => model.allocate(Request::new(*pages)),
+            Self::AllocateWhere(request) => model.allocate(*request),
+            Self::AllocateUpTo(pages) => model.allocate_up_to(*pages),
+            Self::Reserve(..) => Ok(None),
+        }
     }
 }
 
-fn set_state<S: FreeSpans>(set: &S) -> (Vec<Span>, u64, u64, u64) {
-    (Spans::new(set).collect(), set.free_pages(), set.free_spans(), set.largest())
+/// Dense pages, pages far apart, and long spans, so that every kind of map grows.
+fn anywhere(dice: &mut Dice) -> Span {
+    let base = dice.pick(&[0, 0, 0, 1 << 20, 1 << 40, u64::MAX - (1 << 20)]);
+    let scale = dice.pick(&[1, 1, 3, 300]);
+    span(base + dice.below(1500) * scale, 1 + dice.below(30) * (1 + scale / 50))
 }
 
-fn churn<S: FreeSpans>(
-    set: &mut S,
-    seed: u64,
-    mut step: impl FnMut(&mut S, &dyn Fn(&mut S) -> Result<(), FreelistError>),
-) {
+/// Spans in use in page order, mostly behind all that are free; some touch.
+fn many(dice: &mut Dice, model: &Model) -> Vec<Span> {
+    let last = model.pages.last().filter(|last| **last < 1 << 50 && dice.below(4) > 0);
+    let mut at = last.map_or(0, |last| last + dice.below(3));
+    let (gap, longest) = (dice.pick(&[1, 3, 600, 5000]), dice.pick(&[1, 20, 200]));
+    let spans = (0..=dice.below(12)).map(|_| {
+        let next = span(at + dice.below(1 + gap), 1 + dice.below(longest));
+        at = next.end().get();
+        next
+    });
+    spans.collect::<Vec<Span>>().into_iter().filter(|span| model.is_in_use(*span)).collect()
+}
+
+fn image(spans: &[Span]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut model = Model::new(Fit::First);
+    spans.iter().try_for_each(|span| model.release(*span)).unwrap();
+    let mut image = ImageWriter::new(|piece: &[u8]| bytes.extend_from_slice(piece));
+    for span in model.spans() {
+        image.add(span);
+    }
+    image.finish();
+    bytes
+}
+
+fn compare<S: FreeSpans>(set: &S, model: &Model, context: &dyn Fn() -> String) {
+    let spans = model.spans();
+    assert_eq!(Spans::new(set).collect::<Vec<Span>>(), spans, "{}", context());
+    assert_eq!(set.free_pages(), model.pages.len() as u64, "{}", context());
+    assert_eq!(set.free_spans(), spans.len() as u64, "{}", context());
+    assert_eq!(set.statistics(), spans.iter().copied().collect::<Statistics>(), "{}", context());
+    assert_eq!(set.largest(), set.statistics().largest, "{}", context());
+    assert_eq!(set.last_span(), spans.last().copied(), "{}", context());
+    for (index, span) in spans.iter().enumerate() {
+        assert_eq!(set.next_span(span.last()), Some(*span), "{}", context());
+        assert_eq!(set.next_span(span.end()), spans.get(index + 1).copied(), "{}", context());
+    }
+    for pages in (1..20).chain([40, 100, 700]) {
+        let request = Request::new(pages);
+        assert_eq!(set.find(request), Ok(model.find(request)), "{}", context());
+    }
+}
+
+/// Memory ran out in a `release_all`: which of its spans are in? Brings the model to the same state.
+fn catch_up<S: FreeSpans>(set: &S, model: &mut Model, spans: &[Span], context: &dyn Fn() -> String) -> Vec<Span> {
+    let is_same = |model: &Model| Spans::new(set).eq(model.spans());
+    let mut rest = spans;
+    while !is_same(model) {
+        let (first, others) = rest.split_first().unwrap_or_else(|| panic!("{} left a state of its own", context()));
+        model.release(*first).unwrap();
+        rest = others;
+    }
+    rest.to_vec()
+}
+
+/// Calls in a program.
+const STEPS: u64 = 40;
+
+/// Runs the program of `seed` with its `nth` allocation failing. Returns the name of the call that was hit.
+fn run<S: FreeSpans>(mut set: S, fit: Fit, seed: u64, nth: u64) -> Option<&'static str> {
+    let mut model = Model::new(fit);
     let mut dice = Dice::new(seed);
-    for round in 0..400 {
-        // Dense pages, pages far apart, and long spans, so that every kind of map grows.
-        let base = dice.pick(&[0, 0, 0, 1 << 20, 1 << 40, u64::MAX - (1 << 20)]);
-        let scale = dice.pick(&[1, 1, 3, 600]);
-        let piece = span(base + dice.below(1500) * scale, 1 + dice.below(40) * (1 + scale / 100));
-        if round % 4 == 3 {
-            let pages = 1 + dice.below(30);
-            step(set, &|set| set.allocate(pages).map(drop));
-        } else if set.first_free(piece).is_none() {
-            step(set, &|set| set.release(piece));
-        } else if let Some(found) = set.next_span(piece.start()) {
-            let middle = span(found.start().get() + (found.len() - 1) / 2, 1);
-            step(set, &|set| set.take(middle));
+    let mut hit = None;
+    fail_nth(nth);
+    for step in 0..STEPS {
+        let mut call = Call::any(&mut dice, &model, seed % 8);
+        let context = || format!("seed {seed}, allocation {nth}, step {step}");
+        let bytes = if let Call::LoadImage(spans) = &call { image(spans) } else { Vec::new() };
+        let had_failed = has_failed();
+        let mut result = counted(|| call.on_set(&mut set, &bytes));
+        if has_failed() && !had_failed {
+            hit = Some(call.name());
+            assert_eq!(result, Err(FreelistError::OutOfMemory), "{}: {call:?}", context());
+            match &mut call {
+                Call::LoadImage(_) => model.clear(),
+                Call::ReleaseAll(spans) => *spans = catch_up(&set, &mut model, spans, &context),
+                _ => {}
+            }
+            compare(&set, &model, &context);
+            result = call.on_set(&mut set, &bytes);
+        }
+        assert_eq!(result, call.on_model(&mut model), "{}", context());
+        if hit.is_some() && (step % 4 == 3 || step == STEPS - 1) {
+            compare(&set, &model, &context);
         }
     }
+    hit
 }
 
-fn sets_survive<S: FreeSpans>(make: impl Fn() -> S) -> u32 {
+/// Runs many programs with every allocation failing in its turn: which calls were hit?
+fn run_all<S: FreeSpans>(make: impl Fn() -> S, fit: Fit) -> BTreeSet<&'static str> {
+    let hits = |seed| (1..).map_while(|nth| run(make(), fit, seed, nth)).collect::<Vec<_>>();
+    (1..65).flat_map(hits).collect()
+}
+
+#[test]
+fn every_allocation_of_the_span_maps_may_fail() {
+    let hits = run_all(SpanMaps::new, Fit::Best);
+    assert_eq!(hits.into_iter().collect::<Vec<_>>(), SET_CALLS);
+}
+
+#[test]
+fn every_allocation_may_fail_where_the_latest_span_is_taken_first() {
+    let hits = run_all(|| SpanMaps::with_policy(Policy::MostRecentlyFreed), Fit::BestLatest);
+    assert_eq!(hits.into_iter().collect::<Vec<_>>(), SET_CALLS);
+}
+
+#[test]
+fn every_allocation_of_the_sorted_array_may_fail() {
+    let hits = run_all(SortedArray::new, Fit::First);
+    // First fit without alignment cuts at the front, which needs no memory.
+    let hits: Vec<_> = hits.into_iter().collect();
+    assert_eq!(hits, ["allocate_where", "load_image", "release", "release_all", "reserve", "take"]);
+}
+
+#[test]
+fn reading_an_image_may_fail() {
+    let spans: Vec<Span> = (0..100).map(|index| span(index * 10, 3)).collect();
+    let bytes = image(&spans);
     let mut failures = 0;
-    for seed in 1..6 {
-        let mut set = make();
-        churn(&mut set, seed, |set, call| failures += with_growing_memory(set, call, set_state).1);
+    for nth in 1.. {
+        fail_nth(nth);
+        let read = counted(|| read_image(&bytes));
+        if !has_failed() {
+            assert_eq!(read, Ok(spans));
+            break;
+        }
+        assert_eq!(read, Err(FreelistError::OutOfMemory));
+        failures += 1;
     }
-    failures
+    assert!(failures > 1, "an array that grows");
 }
 
 /// In a window with room reserved no call needs memory.
 fn reserved_room_is_enough<S: FreeSpans>(mut set: S, spans: u64, window: Span) {
     set.reserve(spans, window).unwrap();
-    HEAP.set_limit(HEAP.allocated()).unwrap();
     for seed in 1..8 {
         let mut dice = Dice::new(seed);
         for _ in 0..3000 {
             let start = window.start().get() + dice.below(window.len());
-            let len = (1 + dice.some_len()).min(window.end().get() - start);
-            let piece = Span::new(start.into(), len).unwrap();
-            let done = if dice.below(3) == 0 {
-                set.allocate(len).map(drop)
-            } else if set.first_free(piece).is_none() {
-                if set.free_spans() < spans { set.release(piece) } else { set.allocate(1).map(drop) }
-            } else {
-                set.allocate_up_to(1 + len / 2).map(drop)
-            };
-            if done.is_err() {
-                HEAP.set_limit(usize::MAX).unwrap();
-                panic!("{done:?} with {} spans, seed {seed}", set.free_spans());
-            }
+            let longest = dice.pick(&[1, 3, 20, 90]);
+            let len = (1 + dice.below(longest)).min(window.end().get() - start);
+            let piece = span(start, len);
+            let in_use = set.first_free(piece).is_none();
+            let room = set.free_spans() < spans;
+            let done = exhausted(|| match dice.below(3) {
+                0 => set.allocate(len).map(drop),
+                _ if in_use && room => set.release(piece),
+                _ if in_use => set.allocate(1).map(drop),
+                1 if room => set.allocate_where(Request::new(len).aligned_to(4)).map(drop),
+                _ => set.allocate_up_to(1 + len / 2).map(drop),
+            });
+            assert_eq!(done, Ok(()), "{} spans of {spans} in {window}, seed {seed}", set.free_spans());
         }
     }
-    HEAP.set_limit(usize::MAX).unwrap();
-}
-
-impl Dice {
-    fn some_len(&mut self) -> u64 {
-        let longest = self.pick(&[1, 3, 20, 90]);
-        self.below(longest)
+    let found: Vec<Span> = Spans::new(&set).collect();
+    for whole in found {
+        assert_eq!(exhausted(|| set.take(whole)), Ok(()));
     }
+    let ascending =
+        (0..spans).map(|index| window.start().get() + 2 * index).take_while(|page| *page < window.end().get());
+    let mut singles = ascending.map(|page| span(page, 1));
+    assert_eq!(exhausted(|| set.release_all(&mut singles)), Ok(()), "{spans} in {window}");
 }
 
-fn list_state<S: FreeSpans>(list: &Freelist<S>) -> (Vec<Span>, u64, u64) {
-    let mut spans = Vec::with_capacity(64);
-    list.for_each_span(&mut |span| spans.push(span));
-    (spans, list.free_pages(), list.pending_pages())
-}
-
-fn transactions_survive() -> u32 {
-    let mut failures = 0;
-    let mut list = Freelist::new(SpanMaps::new());
-    list.load([span(10, 30), span(5000, 700), span(1 << 33, 9)]).unwrap();
-    for number in 1..120 {
-        let tx = TxId::new(number);
-        let readers = [TxId::new(number / 2), TxId::new(number - 1)];
-        // A release that stops half-way goes on at the next call; the pages are the same in all.
-        let listed = |list: &Freelist<SpanMaps>| list_state(list).0;
-        failures += with_growing_memory(&mut list, |list| list.release_unseen(&readers), listed).1;
-        let (mine, failed) = with_growing_memory(&mut list, |list| list.allocate(tx, 3 + number % 5), list_state);
-        let mine = mine.unwrap();
-        failures += failed;
-        let extension = span(1_000_000 + number * 40, 7);
-        let extend = |list: &mut Freelist<SpanMaps>| list.note_extension(tx, extension);
-        failures += with_growing_memory(&mut list, extend, list_state).1;
-        let before_free = list_state(&list);
-        let middle = span(mine.start().get() + 1, 1);
-        failures += with_growing_memory(&mut list, |list| list.free(tx, middle), list_state).1;
-        let first = span(mine.start().get(), 1);
-        failures += with_growing_memory(&mut list, |list| list.give_back(tx, first), list_state).1;
-        if number % 3 == 0 {
-            // Rollback goes on where it stopped.
-            failures += with_growing_memory(&mut list, |list| list.rollback(tx), |_| ()).1;
-            let (listed, free, pending) = list_state(&list);
-            assert_eq!(free, before_free.1 + mine.len());
-            assert_eq!(pending, before_free.2);
-            assert!(listed.iter().all(|span| !span.overlaps(extension)));
-        } else {
-            list.commit(tx);
-        }
-    }
-    failures
-}
-
-fn no_page_of_the_source_is_lost() {
-    let all = span(100, 4000);
-    let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(all));
-    let mut held = Vec::with_capacity(5000);
-    for call in 1_usize.. {
-        HEAP.set_limit(HEAP.allocated() + call * 64 % 20_000).unwrap();
-        let found = pages.allocate(1 + held.len() as u64 % 3);
-        HEAP.set_limit(usize::MAX).unwrap();
-        match found {
-            Ok(Some(span)) => held.push(span),
-            Ok(None) => break,
-            Err(_) => {}
-        }
-        if call % 5 == 4 && !held.is_empty() {
-            pages.release(held.swap_remove(held.len() / 2)).unwrap();
-        }
-    }
-    let rest = pages.source().rest().map_or(0, Span::len);
-    let in_use: u64 = held.iter().map(|span| span.len()).sum();
-    assert_eq!(in_use + pages.list().free_pages() + rest, all.len());
-}
-
-fn main() {
-    // A panic needs memory to be told.
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        HEAP.set_limit(usize::MAX).unwrap();
-        tell(info);
-    }));
-    assert!(sets_survive(SpanMaps::new) > 100, "memory ran out often enough to tell");
-    assert!(sets_survive(|| SpanMaps::with_policy(Policy::MostRecentlyFreed)) > 100);
-    assert!(sets_survive(SortedArray::new) > 5);
-    assert!(transactions_survive() > 50);
-    no_page_of_the_source_is_lost();
+#[test]
+fn after_reserving_memory_does_not_run_out() {
     for (spans, window) in [
         (60, span(1000, 400)),
         (200, span((1 << 27) - 3000, 6000)),
@@ -199,5 +282,14 @@ fn main() {
         reserved_room_is_enough(SpanMaps::with_policy(Policy::MostRecentlyFreed), spans, window);
         reserved_room_is_enough(SortedArray::new(), spans, window);
     }
-    println!("memory that runs out is an error and changes nothing: ok");
+}
+
+#[test]
+fn room_that_nobody_has_is_refused() {
+    let everything = span(0, u64::MAX);
+    let mut set = SpanMaps::new();
+    set.release(span(5, 5)).unwrap();
+    assert_eq!(set.reserve(u64::MAX, everything), Err(FreelistError::OutOfMemory));
+    assert_eq!(SortedArray::new().reserve(u64::MAX, everything), Err(FreelistError::OutOfMemory));
+    assert_eq!(set.next_span(PageId::new(0)), Some(span(5, 5)));
 }

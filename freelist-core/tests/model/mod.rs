@@ -60,6 +60,16 @@ impl Model {
         }
     }
 
+    /// Whether no page of it is free.
+    pub(crate) fn is_in_use(&self, span: Span) -> bool {
+        self.pages.range(span.start().get()..span.end().get()).next().is_none()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pages.clear();
+        self.age();
+    }
+
     pub(crate) fn release(&mut self, span: Span) -> Result<(), FreelistError> {
         let mut pages = span.pages();
         if let Some(page) = pages.find(|page| self.pages.contains(&page.get())) {
@@ -99,7 +109,7 @@ impl Model {
         self.allocate(Request::new(pages.min(largest)))
     }
 
-    fn find(&self, request: Request) -> Option<Span> {
+    pub(crate) fn find(&self, request: Request) -> Option<Span> {
         let spans = self.spans();
         let fits = spans.iter().filter_map(|span| Some((span, request.fit(*span)?)));
         if self.fit == Fit::First || request.window().is_some() {
