@@ -4,44 +4,58 @@
 //! `cargo run -p freelist-core --example flash_page_pool`
 
 use freelist_core::{
-    FixedRange, FreeSpans, FreelistError, PageAllocator, PageId, Span, SpanMaps, load_image, save_image,
+    FixedRange, FreeSpans, FreelistError, ImageWriter, PageAllocator, PageId, Span, SpanMaps, Spans, load_image,
 };
 
 /// 256 erase blocks of 4 KiB; the first holds the pool's own state.
 const BLOCKS: u64 = 256;
 
+type Pool = PageAllocator<FixedRange>;
+
+/// Everything that is free, in order: what the pool has back, then what it never asked its source for.
+fn save(pool: &Pool, flash: &mut [u8]) -> usize {
+    let mut at = 0;
+    let mut image = ImageWriter::new(|bytes: &[u8]| {
+        flash[at..at + bytes.len()].copy_from_slice(bytes);
+        at += bytes.len();
+    });
+    let mut rest = pool.source().rest();
+    pool.list().for_each_span(&mut |span| match rest.filter(|rest| rest.start() == span.end()) {
+        // They touch: one span.
+        Some(unused) => rest = Span::between(span.start(), unused.end()),
+        None => image.add(span),
+    });
+    rest.into_iter().for_each(|span| image.add(span));
+    image.finish();
+    at
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut flash = vec![0xff_u8; 4096];
     let usable = Span::new(PageId::new(1), BLOCKS - 1)?;
-    let mut pool: PageAllocator<_> = PageAllocator::new(FixedRange::new(usable));
+    let mut pool = Pool::new(FixedRange::new(usable));
 
     // Room for the worst case is taken at start, so that nothing fails for want of memory later.
-    let mut free = SpanMaps::new();
-    free.reserve(BLOCKS / 2, usable)?;
-    println!("{} bytes of memory reserved for {BLOCKS} blocks", free.memory_bytes());
+    pool.list_mut().reserve(BLOCKS / 2, usable)?;
+    println!("{} bytes of memory reserved for {BLOCKS} blocks", pool.list().memory_bytes());
 
     let boot_log = pool.allocate(12)?.ok_or("flash is full")?;
     let settings = pool.allocate(1)?.ok_or("flash is full")?;
     let samples = pool.allocate(40)?.ok_or("flash is full")?;
     pool.release(boot_log)?;
+    pool.release(Span::new(samples.start(), 3)?)?;
     println!("settings in {settings}, samples in {samples}, {} blocks free again", pool.list().free_pages());
 
-    // Before power goes: everything that is free, also what was never used.
-    free.release(boot_log)?;
-    if let Some(rest) = pool.source().rest() {
-        free.release(rest)?;
-    }
-    let mut at = 0;
-    save_image(&free, |bytes| {
-        flash[at..at + bytes.len()].copy_from_slice(bytes);
-        at += bytes.len();
-    });
-    println!("state saved in {at} bytes");
+    // Before power goes.
+    let bytes = save(&pool, &mut flash);
+    println!("state saved in {bytes} bytes");
 
     // After a restart.
     let mut again = SpanMaps::new();
     load_image(&mut again, &flash)?;
-    assert_eq!(again.free_pages(), BLOCKS - 1 - 1 - 40);
+    let mut free: Vec<Span> = Spans::new(pool.list().spans()).collect();
+    free.extend(pool.source().rest());
+    assert!(Spans::new(&again).eq(free), "the same blocks are free as before");
     let crash_log = again.allocate(12)?.ok_or("flash is full")?;
     assert_eq!(crash_log, boot_log, "the tightest place");
 

@@ -22,7 +22,7 @@ use crate::page::Span;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Statistics {
-    /// Free pages.
+    /// Free pages. Counting stops at `u64::MAX`, which no set reaches.
     pub free_pages: u64,
     /// Maximal spans that they form.
     pub free_spans: u64,
@@ -39,15 +39,16 @@ impl Default for Statistics {
 }
 
 impl Statistics {
-    /// Counts `spans` more spans of `len` pages each. The total must not exceed `u64::MAX` pages.
+    /// Counts `spans` more spans of `len` pages each, at least 1.
     pub(crate) fn count(&mut self, len: u64, spans: u64) {
-        self.free_pages += len * spans;
+        self.free_pages = self.free_pages.saturating_add(len.saturating_mul(spans));
         self.free_spans += spans;
         self.largest = self.largest.max(len);
         self.histogram[len.ilog2() as usize] += spans;
     }
 }
 
+/// Of any spans, also such as overlap: each counts for itself.
 impl FromIterator<Span> for Statistics {
     fn from_iter<I: IntoIterator<Item = Span>>(spans: I) -> Self {
         let mut statistics = Self::default();
@@ -55,5 +56,19 @@ impl FromIterator<Span> for Statistics {
             statistics.count(span.len(), 1);
         }
         statistics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageId;
+
+    #[test]
+    fn spans_that_cannot_all_be_free_do_not_overflow() {
+        let everything = Span::new(PageId::new(0), u64::MAX).unwrap();
+        let statistics: Statistics = [everything, everything].into_iter().collect();
+        assert_eq!((statistics.free_pages, statistics.free_spans), (u64::MAX, 2));
+        assert_eq!((statistics.largest, statistics.histogram[63]), (u64::MAX, 2));
     }
 }
