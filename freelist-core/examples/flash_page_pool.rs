@@ -25,7 +25,9 @@ fn save(pool: &Pool, flash: &mut [u8]) -> usize {
         Some(unused) => rest = Span::between(span.start(), unused.end()),
         None => image.add(span),
     });
-    rest.into_iter().for_each(|span| image.add(span));
+    if let Some(unused) = rest {
+        image.add(unused);
+    }
     image.finish();
     at
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
 use crate::freelist::Freelist;
-use crate::page::{Span, TxId};
+use crate::page::{PageId, Span, TxId};
 use crate::request::Request;
 use crate::source::PageSource;
 use crate::span_maps::SpanMaps;
@@ -96,7 +96,8 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         Self { list, source, stray: None }
     }
 
-    /// Allocates `pages` contiguous pages; `None` if neither a free span nor the source has them.
+    /// Allocates `pages` contiguous pages; `None` if neither a free span nor the source has them, nor
+    /// the last free span and the source together.
     ///
     /// # Errors
     /// 0 pages, out of memory, or the source's error. No page is lost then.
@@ -131,15 +132,32 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         if let Some(span) = allocate(&mut self.list)? {
             return Ok(Some(span));
         }
-        let Some(new) = self.source.grow(request).map_err(AllocError::Source)? else {
+        let mut asked = request;
+        let mut grown = self.source.grow(asked).map_err(AllocError::Source)?;
+        if grown.is_none()
+            && let Some(missing) = self.behind_last(request)
+        {
+            asked = missing;
+            grown = self.source.grow(asked).map_err(AllocError::Source)?;
+        }
+        let Some(new) = grown else {
             return Ok(None);
         };
-        if request.fit(new).is_none() {
+        if asked.fit(new).is_none() {
             return Err(FreelistError::BadSource { page: new.start() }.into());
         }
         self.stray = Some(new);
         self.enter_stray()?;
         Ok(allocate(&mut self.list)?)
+    }
+
+    /// A request for the pages that make the last free span long enough. A source that has no room for
+    /// all of `request` may have these.
+    fn behind_last(&self, request: Request) -> Option<Request> {
+        let last = self.list.spans().last_span()?;
+        let whole = request.fit(Span::between(last.start(), PageId::new(u64::MAX))?)?;
+        let missing = Span::between(last.end(), whole.end())?;
+        Some(Request::new(missing.len()).within(missing))
     }
 
     fn enter_stray(&mut self) -> Result<(), FreelistError> {

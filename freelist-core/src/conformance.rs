@@ -9,8 +9,10 @@ use crate::request::Request;
 use crate::sorted_array::SortedArray;
 use crate::source::PageSource;
 
-/// Checks the contract of [`PageSource`] on fresh sources that `make` builds. A source should have at
-/// least a hundred pages, or the checks see little.
+/// Checks the contract of [`PageSource`] on fresh sources that `make` builds, all with the same number
+/// of pages. A source should have at least a hundred, or the checks see little.
+///
+/// What happens after an error is not checked: the suite does not know how to make yours fail.
 ///
 /// ```
 /// use freelist_core::{FixedRange, PageId, Span, conformance};
@@ -27,6 +29,8 @@ pub fn page_source<P: PageSource>(make: impl Fn() -> P) {
     requests_are_met(&make);
     exhaustion_is_not_an_error(make());
     pages_given_back_come_again(make());
+    parts_are_taken_back(&make);
+    what_is_refused_changes_nothing(&make);
 }
 
 /// Everything that was handed out, each page once.
@@ -94,16 +98,64 @@ fn pages_given_back_come_again<P: PageSource>(mut source: P) {
     let mut tries: Vec<Span> = Vec::new();
     handed.0.for_each_span(&mut |span| tries.push(span));
     for span in tries.into_iter().rev() {
-        let taken = source.shrink(span).expect("the source shrinks without an error");
-        if taken {
-            handed.0.take(span).expect("it was handed out");
-        }
+        give_back(&mut source, &mut handed, span);
     }
-    let stranger = Span::single(PageId::new(u64::MAX - 1)).expect("a page");
-    if !handed.0.contains(stranger.start()) {
+    if let Some(stranger) = stranger(&handed) {
         assert!(!source.shrink(stranger).unwrap_or(false), "took back a page that it never had");
     }
     for _ in 0..4 {
         handed.add(grow(&mut source, Request::new(2)));
     }
+}
+
+/// The front, the middle and the end of what was handed out last.
+fn parts_are_taken_back<P: PageSource>(make: &impl Fn() -> P) {
+    for (skipped, pages) in [(0, 4), (4, 4), (8, 4), (1, 11)] {
+        let mut source = make();
+        let mut handed = Handed::default();
+        handed.add(grow(&mut source, Request::new(3)));
+        let Some(last) = grow(&mut source, Request::new(12)) else { return };
+        handed.add(last);
+        // Such as begin 12 pages before its end: it may be longer than was asked for.
+        let start = last.end().checked_sub(12 - skipped).expect("a span of 12 pages");
+        give_back(&mut source, &mut handed, Span::new(start, pages).expect("a part of it"));
+        for _ in 0..12 {
+            handed.add(grow(&mut source, Request::new(1)));
+        }
+    }
+}
+
+/// A source that refused has as many pages as one that was never asked.
+fn what_is_refused_changes_nothing<P: PageSource>(make: &impl Fn() -> P) {
+    let supply = |annoy: &dyn Fn(&mut P, &Handed)| {
+        let (mut source, mut handed) = (make(), Handed::default());
+        for _ in 0..1000 {
+            annoy(&mut source, &handed);
+            let Some(span) = grow(&mut source, Request::new(1)) else { break };
+            handed.add(span);
+        }
+        handed.0.free_pages()
+    };
+    let untouched = supply(&|_, _| ());
+    let after_none = supply(&|source, _| {
+        assert_eq!(grow(source, Request::new(u64::MAX)), None, "nobody has all pages there are");
+    });
+    assert_eq!(after_none, untouched, "pages are missing or too many after the source had none");
+    let after_shrink = supply(&|source, handed| {
+        let refused = stranger(handed).is_none_or(|page| !source.shrink(page).unwrap_or(false));
+        assert!(refused, "took back a page that it never had");
+    });
+    assert_eq!(after_shrink, untouched, "pages are missing or too many after the source took none back");
+}
+
+fn give_back<P: PageSource>(source: &mut P, handed: &mut Handed, span: Span) {
+    if source.shrink(span).expect("the source shrinks without an error") {
+        handed.0.take(span).expect("it was handed out");
+    }
+}
+
+/// A page that was not handed out, as far away as can be.
+fn stranger(handed: &Handed) -> Option<Span> {
+    let page = Span::single(PageId::new(u64::MAX - 1)).ok()?;
+    (!handed.0.contains(page.start())).then_some(page)
 }

@@ -148,11 +148,15 @@ impl<const N: usize> PageSource for Ranges<N> {
     }
 
     fn shrink(&mut self, free: Span) -> Result<bool, Infallible> {
-        for range in &mut self.0 {
-            if range.shrink(free)? {
-                return Ok(true);
+        // Ranges may touch, and then so do their free pages: each range takes its own, or none does.
+        let own = |range: &FixedRange| range.range.intersection(free);
+        let ends = self.0.iter().filter(|range| own(range).is_some_and(|part| part.end() == range.next));
+        let wanted = ends.filter_map(own).map(Span::len).sum::<u64>() == free.len();
+        if wanted {
+            for range in &mut self.0 {
+                own(range).map_or(Ok(false), |part| range.shrink(part))?;
             }
         }
-        Ok(false)
+        Ok(wanted)
     }
 }

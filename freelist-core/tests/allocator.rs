@@ -62,31 +62,115 @@ fn every_source_here_conforms() {
     conformance::page_source(|| GrowingFile { step: 16, ..GrowingFile::default() });
 }
 
-/// Breaks the contract in one way or another.
-struct Liar(fn(u64) -> Span, u64);
+/// One way of breaking the contract.
+#[derive(Clone, Copy, Debug)]
+enum Lie {
+    SamePages,
+    TooFew,
+    NotAligned,
+    OutsideWindow,
+    LosesPagesWhenItHasNone,
+    TakesStrangers,
+    ForgetsWhatItTookBack,
+    TakesTooMuchBack,
+}
+
+/// A range of pages but for its lie.
+struct Liar(FixedRange, Lie);
+
+impl Liar {
+    fn new(lie: Lie) -> Self {
+        Self(FixedRange::new(span(1001, 500)), lie)
+    }
+}
 
 impl PageSource for Liar {
     type Error = std::convert::Infallible;
-    fn grow(&mut self, _request: Request) -> Result<Option<Span>, Self::Error> {
-        self.1 += 1;
-        Ok(Some((self.0)(self.1)))
+
+    fn grow(&mut self, request: Request) -> Result<Option<Span>, Self::Error> {
+        let plain = Request::new(request.pages());
+        match self.1 {
+            Lie::SamePages => Ok(Some(span(5, 1000))),
+            Lie::TooFew => self.0.grow(Request::new(1)),
+            Lie::NotAligned if request.alignment() > 1 => self.0.grow(plain),
+            Lie::OutsideWindow if request.window().is_some() => {
+                self.0.grow(plain)?;
+                self.0.grow(plain)
+            }
+            Lie::LosesPagesWhenItHasNone => {
+                let grown = self.0.grow(request)?;
+                if grown.is_none() {
+                    self.0.grow(Request::new(1))?;
+                }
+                Ok(grown)
+            }
+            _ => self.0.grow(request),
+        }
+    }
+
+    fn shrink(&mut self, free: Span) -> Result<bool, Self::Error> {
+        match self.1 {
+            Lie::TakesStrangers => Ok(self.0.shrink(free)? || free.start().get() > 2000),
+            Lie::ForgetsWhatItTookBack if free.start().get() > 2000 => {
+                self.0 = FixedRange::new(span(1001, 500));
+                Ok(false)
+            }
+            Lie::TakesTooMuchBack if free.start().get() < 2000 => {
+                let behind = self.0.rest().map_or(free.end(), Span::start);
+                self.0.shrink(Span::between(free.start(), behind).unwrap())
+            }
+            _ => self.0.shrink(free),
+        }
     }
 }
 
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "it catches panics, which end the program on this target")]
 fn the_suite_finds_sources_that_break_the_contract() {
-    let lies: [fn(u64) -> Span; 3] = [
-        |_| span(5, 1000),                  // the same pages every time
-        |call| span(call * 10, 1),          // too few
-        |call| span(call * 1000 + 1, 1000), // neither aligned nor in the window, but enough
-    ];
-    for lie in lies.into_iter().take(2) {
-        let checked = std::panic::catch_unwind(|| conformance::page_source(|| Liar(lie, 0)));
-        assert!(checked.is_err());
+    for (lie, finding) in [
+        (Lie::SamePages, "was handed out twice"),
+        (Lie::TooFew, "the source handed out"),
+        (Lie::NotAligned, "the source handed out"),
+        (Lie::OutsideWindow, "the source handed out"),
+        (Lie::LosesPagesWhenItHasNone, "after the source had none"),
+        (Lie::TakesStrangers, "took back a page that it never had"),
+        (Lie::ForgetsWhatItTookBack, "was handed out twice"),
+        (Lie::TakesTooMuchBack, "was handed out twice"),
+    ] {
+        let checked = std::panic::catch_unwind(|| conformance::page_source(|| Liar::new(lie)));
+        let found = checked.expect_err("a lie that is not noticed");
+        let told = found.downcast_ref::<String>().cloned();
+        let told = told.or_else(|| found.downcast_ref::<&str>().map(ToString::to_string)).unwrap();
+        assert!(told.contains(finding), "{lie:?}: {told}");
     }
-    let checked = std::panic::catch_unwind(|| conformance::page_source(|| Liar(lies[2], 0)));
-    assert!(checked.is_err(), "a window is a part of the request");
+}
+
+#[test]
+fn the_last_free_pages_and_new_ones_meet_a_request_together() {
+    let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(10, 10)));
+    assert_eq!(pages.allocate(6), Ok(Some(span(10, 6))));
+    pages.release(span(11, 5)).unwrap();
+    assert_eq!(pages.allocate(10), Ok(None), "there are 9");
+    assert_eq!(pages.list().free_pages(), 5, "as before");
+    let aligned = pages.allocate_where(Request::new(8).aligned_to(4));
+    assert_eq!(aligned, Ok(Some(span(12, 8))));
+    assert_eq!(pages.list().free_pages(), 1);
+    assert_eq!(pages.source().rest(), None);
+}
+
+#[test]
+fn ranges_that_touch_take_back_what_was_merged() {
+    let mut pages: PageAllocator<Ranges<3>> =
+        PageAllocator::new(Ranges::new([span(10, 10), span(0, 10), span(40, 10)]).unwrap());
+    let all: Vec<Span> = (0..3).map(|_| pages.allocate(10).unwrap().unwrap()).collect();
+    assert_eq!(all, [span(10, 10), span(0, 10), span(40, 10)]);
+    assert_eq!(pages.shrink(), Ok(0));
+    pages.release(span(40, 10)).unwrap();
+    pages.release(span(3, 17)).unwrap();
+    assert_eq!(pages.shrink(), Ok(27));
+    assert_eq!(pages.list().free_pages(), 0);
+    assert_eq!(pages.allocate(7), Ok(Some(span(10, 7))));
+    assert_eq!(pages.allocate(7), Ok(Some(span(3, 7))));
 }
 
 #[test]
@@ -136,12 +220,12 @@ fn an_error_of_the_source_loses_nothing() {
 
 #[test]
 fn a_source_that_repeats_itself_is_named() {
-    let mut pages: PageAllocator<_> = PageAllocator::new(Liar(|_| span(5, 10), 0));
+    let mut pages: PageAllocator<_> = PageAllocator::new(Liar::new(Lie::SamePages));
     assert_eq!(pages.allocate(4), Ok(Some(span(5, 4))));
     let wrong = AllocError::Freelist(FreelistError::BadSource { page: PageId::new(9) });
-    assert_eq!(pages.allocate(8), Err(wrong));
-    assert_eq!(pages.list().free_pages(), 6, "as before");
-    assert_eq!(pages.allocate(6), Ok(Some(span(9, 6))));
+    assert_eq!(pages.allocate(998), Err(wrong));
+    assert_eq!(pages.list().free_pages(), 996, "as before");
+    assert_eq!(pages.allocate(996), Ok(Some(span(9, 996))));
 }
 
 #[test]
