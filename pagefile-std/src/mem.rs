@@ -10,7 +10,8 @@ use crate::store::check_range;
 use crate::{Map, Operation, PageStore, StoreError, View};
 
 /// Room that a store has from the start: address space where that costs nothing, little elsewhere.
-const CAPACITY: u64 = if Map::CAN_RESERVE { 1 << 30 } else { 1 << 20 };
+const CAPACITY: u64 = if Map::CAN_RESERVE { 1 << 30 } else { CAPACITY_MIN };
+const CAPACITY_MIN: u64 = 1 << 20;
 
 /// Bytes of pages in memory, gone with the process.
 ///
@@ -65,13 +66,13 @@ impl MemStore {
         MemStore { mapping, copying: RwLock::new(()) }
     }
 
-    /// A store that holds a copy of `bytes`, with the usual capacity.
+    /// A store that holds a copy of `bytes`, with a capacity of twice as much, 1 MiB at least.
     ///
     /// # Panics
     /// If there is no memory for them, as `Vec` does.
     #[must_use]
     pub fn with_bytes(bytes: &[u8]) -> MemStore {
-        let store = MemStore::new();
+        let store = MemStore::with_capacity((2 * bytes.len() as u64).max(CAPACITY_MIN));
         store
             .lengthen(bytes.len() as u64)
             .and_then(|()| store.write_at(0, &[IoSlice::new(bytes)]))
