@@ -36,6 +36,7 @@ fn on<'a>(command: &[&'a str], file: &'a str) -> Vec<&'a str> {
 fn a_wrong_path_and_a_file_that_is_no_database() {
     let bench = Bench::new();
     std::fs::write(bench.path("text"), "no database at all\n".repeat(1000)).unwrap();
+    std::fs::write(bench.path("empty"), "").unwrap();
     std::fs::create_dir(bench.path("directory")).unwrap();
     for command in READING.iter().chain(&WRITING) {
         let error = bench.kv(&on(command, "absent")).failed(3);
@@ -44,11 +45,13 @@ fn a_wrong_path_and_a_file_that_is_no_database() {
         let error = bench.kv(&on(command, "text")).failed(3);
         assert!(error.contains("text: this is no bbolt database"), "{command:?}: {error}");
         let error = bench.kv(&on(command, "directory")).failed(3);
-        assert!(error.contains("directory"), "{command:?}: {error}");
+        assert!(error.contains("directory: this is a directory: give the path of a file"), "{command:?}: {error}");
+        let error = bench.kv(&on(command, "empty")).failed(3);
+        assert!(error.contains("empty: the file is empty: `kv create FILE BUCKET` makes"), "{command:?}: {error}");
         assert!(!bench.path("out").exists(), "{command:?}");
     }
     for command in [&["create", "no/db"][..], &["import", "no/db"]] {
-        let error = bench.kv(command).failed(3);
+        let error = bench.kv_reading(command, br#"{"bucket":["b"],"sequence":1}"#).failed(3);
         assert!(error.contains("no/db: there is no such directory"), "{error}");
     }
 }
@@ -78,11 +81,16 @@ fn what_is_not_there_is_named() {
     bench.kv(&["create", "db", "b", "inner"]).ok();
     bench.kv(&["put", "db", "b", "k", "v"]).ok();
     for (args, said) in [
-        (&["get", "db", "nob", "k"][..], "there is no bucket \"nob\""),
-        (&["get", "db", "b", "nok"], "there is no key \"nok\" in bucket \"b\""),
-        (&["get", "db", "b", "inner"], "\"inner\" is a bucket, not a key"),
-        (&["keys", "db", "b", "k"], "\"k\" is a key, not a bucket"),
-        (&["put", "db", "nob", "k", "v"], "there is no bucket \"nob\""),
+        (&["get", "db", "nob", "k"][..], "there is no bucket \"nob\": `kv buckets` lists those there are\n"),
+        (&["get", "db", "b", "no", "k"], "there is no bucket \"no\" in \"b\": `kv buckets` lists those there are\n"),
+        (&["export", "db", "nob"], "there is no bucket \"nob\": `kv buckets` lists those there are\n"),
+        (&["get", "db", "b", "nok"], "there is no key \"nok\" in bucket \"b\": `kv keys` lists those there are\n"),
+        (&["get", "db", "b", "inner"], "\"inner\" is a bucket, not a key: `kv keys` lists what is in it\n"),
+        (&["keys", "db", "b", "k"], "\"k\" is a key, not a bucket: `kv get` prints its value\n"),
+        (
+            &["put", "db", "nob", "k", "v"],
+            "there is no bucket \"nob\": `kv buckets` lists those there are, `kv create` makes one\n",
+        ),
         (&["put", "db", "b", "inner", "v"], "\"inner\" is a bucket, not a key"),
         (&["create", "db", "b"], "the bucket is there already"),
         (&["del", "db", "b", "inner"], "\"inner\" is a bucket, not a key"),
@@ -95,6 +103,7 @@ fn what_is_not_there_is_named() {
         &["put", "db", "b", "", "v"],
         &["create", "db", ""],
         &["put", "db", "b", "k"],
+        &["get", "db", "b"],
         &["dump", "db", "99999999"],
         &["page", "db", "18446744073709551615"],
     ] {
@@ -120,6 +129,73 @@ fn a_reader_that_has_read_enough_ends_it_quietly() {
     }
 }
 
+#[test]
+fn what_the_system_refuses_comes_with_a_remedy() {
+    let bench = Bench::with("bbolt-inline-hashmap");
+    for (args, said) in [
+        (&["map", "--svg", "no/a.svg", "db"][..], "no/a.svg: there is no such directory: check the path, or make it"),
+        (&["digest", "-o", "no/side", "db"], "no/side: there is no such directory: check the path, or make it"),
+        (&["compact", "-o", "no/copy", "db"], "no/copy: there is no such directory: check the path, or make it"),
+        (&["backup", "-o", "no/copy", "db"], "no/copy was not made: "),
+        (&["put", "--value-from", "nofile", "db", "b", "k"], "cannot read nofile: "),
+        (&["import", "db", "nofile"], "cannot read nofile: "),
+        (&["verify", "--digest", "nofile", "db"], "cannot read nofile: "),
+    ] {
+        let error = bench.kv(args).failed(3);
+        assert!(error.contains(said) && error.contains("check the path"), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn arguments_are_called_as_they_are_written() {
+    let bench = Bench::with("bbolt-inline-hashmap");
+    let clear = ["surgery", "clear-page-elements", "--pageId", "2", "--output", "out", "db"];
+    for (args, said) in [
+        (&["create", "--page-size", "1000", "new"][..], "new: --page-size cannot be 1000: a power of two"),
+        (&["dump", "--page-size", "1000", "db", "0"], "db: --page-size cannot be 1000: a power of two"),
+    ] {
+        let error = bench.kv(args).failed(2);
+        assert!(error.contains(said), "{args:?}: {error}");
+    }
+    let leaf = bench.kv(&["pages", "db"]).ok();
+    let leaf = leaf.lines().find(|line| line.contains(" leaf ")).unwrap().split(' ').next().unwrap();
+    for (from, to, said) in
+        [("0", "60000", "--to-index cannot be 60000"), ("60000", "-1", "--from-index cannot be 60000")]
+    {
+        let mut args = [&clear[..], &["--from-index", from, "--to-index", to]].concat();
+        args[3] = leaf;
+        let error = bench.kv(&args).failed(2);
+        assert!(error.contains(said), "{error}");
+    }
+    for share in ["7", "0.05", "NaN", "half"] {
+        let answer = bench.kv(&["bench", "--fill-percent", share]);
+        assert!(answer.code == 2 && answer.err.contains("0.1 to 1.0"), "{share}: {}", answer.err);
+    }
+}
+
+/// A limit on the size of files stands for a full disk.
+#[cfg(unix)]
+#[test]
+fn a_copy_that_does_not_fit_is_named_and_not_its_source() {
+    let bench = Bench::with("etcd34-small-array");
+    for command in [
+        &["compact", "-o", "copy", "db"][..],
+        &["backup", "-o", "copy", "db"],
+        &["surgery", "freelist", "abandon", "--output", "copy", "db"],
+    ] {
+        let limited = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+        let tool = bench.command(command);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", limited, "sh"]).arg(tool.get_program()).args(tool.get_args()).current_dir(bench.path("."));
+        let output = shell.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {error}");
+        assert!(error.starts_with("kv: copy was not made: File too large"), "{command:?}: {error}");
+        assert!(error.contains("; raise the limit on file size") && error.lines().count() == 1, "{command:?}: {error}");
+        assert_eq!(std::fs::read_dir(bench.path(".")).unwrap().count(), 1, "{command:?}: nothing is left behind");
+    }
+}
+
 /// `/dev/full` is a disk that is always full.
 #[cfg(target_os = "linux")]
 #[test]
@@ -130,4 +206,5 @@ fn a_full_disk_is_reported() {
     assert_eq!(output.status.code(), Some(3));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("kv: cannot write the output: No space left") && error.lines().count() == 1, "{error}");
+    assert!(error.contains("; free some space, or write to another disk"), "{error}");
 }

@@ -17,12 +17,73 @@ fn the_facts_of_a_file() {
         json(&bench.kv(&["info", "--json", "db"]).ok()),
         json!({
             "page_size": 4096, "transaction": 19, "root_page": 17, "freelist_page": null, "free_pages": null,
-            "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992, "buckets": 10,
+            "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992,
         })
     );
     let synced = Bench::with("etcd34-small-array.synced");
     let facts = json(&synced.kv(&["info", "--json", "db"]).ok());
     assert!(facts["free_pages"].as_u64().unwrap() > 0 && facts["freelist_page"].as_u64().unwrap() > 1, "{facts}");
+}
+
+/// Info needs a meta page, nothing else.
+#[test]
+fn the_facts_of_a_file_that_is_damaged_or_cut_off() {
+    let bench = Bench::with("etcd34-small-array");
+    let facts = json(&bench.kv(&["info", "--json", "db"]).ok());
+    let sound = bench.read("db");
+    let mut bytes = sound.clone();
+    let root = usize::try_from(facts["root_page"].as_u64().unwrap()).unwrap() * 4096;
+    bytes[root..root + 4096].fill(0xEE);
+    std::fs::write(bench.path("db"), &bytes).unwrap();
+    bench.kv(&["buckets", "db"]).failed(1);
+    assert_eq!(json(&bench.kv(&["info", "--json", "db"]).ok()), facts);
+    std::fs::write(bench.path("db"), &sound[..3 * 4096]).unwrap();
+    let info = bench.kv(&["info", "db"]).ok();
+    assert!(info.contains("High-water mark: page 52, 212992 bytes\nFile: 12288 bytes, cut off\n"), "{info}");
+}
+
+#[test]
+fn json_has_its_fields_in_the_order_of_their_meaning() {
+    let bench = Bench::with("etcd34-small-map");
+    bench.kv(&["digest", "-o", "side", "db"]).ok();
+    for (args, fields) in [
+        (&["info", "--json", "db"][..], &["page_size", "transaction", "root_page", "bytes_in_file"][..]),
+        (&["stats", "--json", "db"], &["top_level_buckets", "branch_pages", "leaf_pages", "keys", "depth", "buckets"]),
+        (
+            &["map", "--json", "db"],
+            &["page_size", "transaction", "pages", "meta", "leaf", "free_runs_by_length", "from"],
+        ),
+        (&["pages", "--json", "db"], &["id", "type", "items", "overflow"]),
+        (&["check", "--json", "db"], &["ok", "problems"]),
+        (&["verify", "--json", "--digest", "side", "db"], &["ok", "differences"]),
+        (&["compact", "--json", "-o", "copy", "db"], &["buckets", "keys", "bytes_before", "bytes_after"]),
+        (&["surgery", "meta", "validate", "--json", "db"], &["ok", "metas", "page", "valid", "what"]),
+    ] {
+        let text = bench.kv(args).ok();
+        json(&text);
+        let places: Vec<_> = fields.iter().map(|field| text.find(&format!("\"{field}\":"))).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{args:?} {fields:?}: {text}");
+    }
+}
+
+#[test]
+fn names_in_json_cannot_be_taken_for_others() {
+    let bench = Bench::new();
+    bench.kv(&["create", "--bucket-format", "hex", "db", "00ff"]).ok();
+    bench.kv(&["create", "db", "00ff", "inner"]).ok();
+    bench.kv(&["put", "db", "00ff", "c3a9", "text"]).ok();
+    bench.kv(&["put", "--parse-format", "hex", "db", "00ff", "c3a9", "e acute"]).ok();
+    bench.kv(&["put", "--parse-format", "hex", "db", "00ff", "ff", "no text"]).ok();
+    assert_eq!(bench.kv(&["buckets", "db"]).ok(), "00ff\n00ff\n");
+    let listed = |args: &[&str]| json(&bench.kv(args).ok());
+    assert_eq!(listed(&["buckets", "--json", "db"]), json!([{"base64": "AP8="}, "00ff"]));
+    assert_eq!(listed(&["keys", "--json", "db", "00ff"]), json!(["c3a9", "inner", "\u{e9}", {"base64": "/w=="}]));
+    assert_eq!(listed(&["keys", "--json", "db", "00ff", "inner"]), json!([]));
+    let tree = listed(&["inspect", "db"]);
+    assert_eq!(
+        (&tree["buckets"][0]["name"], &tree["buckets"][1]["name"]),
+        (&json!({"base64": "AP8="}), &json!("00ff"))
+    );
 }
 
 #[test]
@@ -166,4 +227,23 @@ fn help_teaches_and_completions_are_there() {
         assert!(bench.kv(&["completions", shell]).ok().contains("surgery"), "{shell}");
     }
     assert!(bench.kv(&["version"]).ok().contains(env!("CARGO_PKG_VERSION")));
+}
+
+/// A line that was too long for the terminal, then one that ends early: broken for a width that nobody has.
+#[test]
+fn help_is_wrapped_once() {
+    let bench = Bench::new();
+    let help = bench.kv(&["--help"]).ok();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+        let text = bench.kv(&[command, "--help"]).ok();
+        let lines: Vec<&str> = text.lines().collect();
+        for three in
+            lines.windows(3).filter(|three| three.iter().all(|line| !line.is_empty() && !line.starts_with(' ')))
+        {
+            let fits = |line: &str, next: &str| line.len() + 1 + next.split(' ').next().unwrap().len() <= 100;
+            let twice = !fits(three[0], three[1]) && fits(three[1], three[2]);
+            assert!(!twice, "{command}: {three:#?}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 mod damaged;
 mod failures;
+#[cfg(unix)]
+mod interrupt;
 mod looking;
 mod surgery;
 mod text;

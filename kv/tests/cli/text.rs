@@ -1,5 +1,7 @@
 //! Export and import.
 
+use serde_json::{Value, json};
+
 use crate::tool::{Bench, FIXTURES, fixture};
 
 #[test]
@@ -61,6 +63,7 @@ fn text_stays_text_and_bytes_name_their_notation() {
 #[test]
 fn a_line_that_is_wrong_is_named_and_its_transaction_undone() {
     let bench = Bench::new();
+    bench.kv(&["create", "db"]).ok();
     let good = r#"{"bucket":["b"],"key":"k","value":"v"}"#;
     for bad in [
         "nonsense",
@@ -76,5 +79,69 @@ fn a_line_that_is_wrong_is_named_and_its_transaction_undone() {
         assert!(error.contains("db: line 3 of standard input"), "{bad}: {error}");
         assert_eq!(dump(&bench, "db"), "", "{bad}: nothing was imported");
     }
+    // What is wrong with the line is told from what does not fit the database, and from what is wrong with that.
+    let said = |line: &str| bench.kv_reading(&["import", "db"], line.as_bytes()).failed(1);
+    assert!(said("nonsense").contains("line 1 of standard input is not what `kv export` prints: expected"));
+    bench.kv_reading(&["import", "db"], good.as_bytes()).ok();
+    assert!(said(r#"{"bucket":["b","k"]}"#).contains("line 1 of standard input does not fit: \"k\" is a key"));
+    let mut bytes = bench.read("db");
+    bytes[2 * 4096..].fill(0xEE);
+    std::fs::write(bench.path("db"), bytes).unwrap();
+    let error = said(good);
+    assert!(error.contains("db: page ") && error.contains(" is damaged") && !error.contains("line 1"), "{error}");
     assert!(bench.kv(&["import", "db", "absent.jsonl"]).failed(3).contains("absent.jsonl"));
+}
+
+#[test]
+fn an_import_that_cannot_begin_makes_no_file() {
+    let bench = Bench::new();
+    for lines in ["nonsense", "{\"bucket\":[\"b\"],\"key\":{\"hex\":\"0\"},\"value\":\"\"}"] {
+        bench.kv_reading(&["import", "new"], lines.as_bytes()).failed(1);
+        assert!(!bench.path("new").exists(), "{lines}");
+    }
+    // Nothing to import is a database with nothing in it.
+    assert_eq!(bench.kv_reading(&["import", "new"], b"").ok(), "0 lines imported\n");
+    assert_eq!(dump(&bench, "new"), "");
+}
+
+#[test]
+fn a_digest_tells_what_was_changed() {
+    let bench = Bench::new();
+    let lines = concat!(
+        r#"{"bucket":["b"],"key":"ada","value":"1815"}"#,
+        "\n",
+        r#"{"bucket":["b"],"key":{"hex":"ff"},"value":"alpha"}"#,
+        "\n",
+        r#"{"bucket":["gone"],"sequence":0}"#
+    );
+    bench.kv_reading(&["import", "db"], lines.as_bytes()).ok();
+    bench.kv(&["digest", "-o", "side", "db"]).ok();
+    assert_eq!(bench.kv(&["verify", "--digest", "side", "db"]).ok(), "OK\n");
+    bench.kv(&["put", "db", "b", "ada", "1816"]).ok();
+    bench.kv(&["del", "--bucket", "db", "gone"]).ok();
+    let answer = bench.kv(&["verify", "--json", "--digest", "side", "db"]);
+    assert_eq!(answer.code, 1);
+    let found: Value = serde_json::from_slice(&answer.out).unwrap();
+    assert_eq!(found["ok"], false);
+    let differences = found["differences"].as_array().unwrap();
+    let of = |kind: &str, bucket: Value| {
+        let mut of = differences.iter().filter(|found| found["difference"] == kind && found["bucket"] == bucket);
+        of.next().unwrap_or_else(|| panic!("{kind} {bucket} in {differences:#?}"))
+    };
+    let changed = of("changed", json!(["b"]));
+    assert_eq!((&changed["after"], &changed["to"]), (&Value::Null, &Value::Null));
+    assert_eq!(changed["what"], "b: everything in it is not what was digested");
+    of("missing", json!(["gone"]));
+
+    // Anything else is not taken for a digest, and a damaged one not for damage of the database.
+    let error = bench.kv(&["verify", "--digest", "db", "db"]).failed(1);
+    assert!(error.contains("db: db is no digest of `kv digest`"), "{error}");
+    std::fs::write(bench.path("other"), "end of a text\n").unwrap();
+    let error = bench.kv(&["verify", "--digest", "other", "db"]).failed(1);
+    assert!(error.contains("db: other is no digest of `kv digest`"), "{error}");
+    let mut side = bench.read("side");
+    side[30] ^= 1;
+    std::fs::write(bench.path("side"), side).unwrap();
+    let error = bench.kv(&["verify", "--digest", "side", "db"]).failed(1);
+    assert!(error.contains("db: side is damaged: ") && error.contains("make a new one"), "{error}");
 }

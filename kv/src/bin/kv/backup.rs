@@ -7,13 +7,15 @@ use clap::Args;
 use indicatif::ProgressBar;
 use kv::ReadTx;
 
-use crate::failure::{At, Failure, Result};
+use crate::failure::{Failure, Result};
+use crate::output::{Unfinished, not_made};
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
 /// Copy the database, free pages included, to a new file or to standard output
 ///
-/// The copy is a consistent state and opens in bbolt and etcd as well. It has its name when it is whole and durable.
+/// The copy is a consistent state and opens in bbolt and etcd as well. It has its name when it is whole and durable, not
+/// before; Ctrl-C removes what there is of it. A kill may leave NAME.PID.new, which may be deleted.
 /// A program that has the database open makes backups of it while it runs, with the library's `write_to`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,21 +43,15 @@ impl Backup {
     }
 
     fn to_file(&self, tx: &ReadTx<'_>, bar: &ProgressBar) -> Result<()> {
-        let mut copied = Ok(0);
-        let made = pagefile_std::create_whole(&self.output, &mut |file| {
-            let mut target = bar.wrap_write(io::BufWriter::new(file));
-            copied = tx.write_to(&mut target);
-            match std::mem::replace(&mut copied, Ok(0)) {
-                Ok(_) => target.flush(),
-                Err(kv::Error::Stream { source, .. }) => Err(source),
-                Err(error) => {
-                    copied = Err(error);
-                    Err(io::Error::other("the database could not be read"))
-                }
-            }
-        });
-        copied?;
-        made.at(&self.output)
+        let unfinished = Unfinished::new(&self.output)?;
+        let file = unfinished.create().map_err(|error| not_made(&self.output, &error))?;
+        let mut target = bar.wrap_write(io::BufWriter::new(file));
+        let copied = tx.write_to(&mut target).map_err(|error| match error {
+            kv::Error::Stream { source, .. } => not_made(&self.output, &source),
+            error => error.into(),
+        })?;
+        target.flush().map_err(|error| not_made(&self.output, &error))?;
+        unfinished.finish(&self.output, copied)
     }
 }
 

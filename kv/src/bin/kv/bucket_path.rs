@@ -1,10 +1,10 @@
 //! Arguments that name a bucket or a key: bucket names from the outermost, then the key.
 
 use clap::Args;
-use kv::{Bucket, BucketMut, ReadTx, WriteTx};
+use kv::{Bucket, BucketMut, Error, ReadTx, WriteTx};
 
 use crate::failure::{Failure, Result};
-use crate::notation::{Parse, text_or_hex};
+use crate::notation::{Parse, quoted_or_hex, text_or_hex};
 
 /// How bucket names are written.
 #[derive(Clone, Copy, Debug, Args)]
@@ -16,7 +16,7 @@ pub(crate) struct BucketFormat {
 
 impl BucketFormat {
     pub(crate) fn names(self, args: &[String]) -> Result<Vec<Vec<u8>>> {
-        args.iter().map(|name| self.bucket_format.bytes(name)).collect()
+        args.iter().map(|name| self.bucket_format.argument(name)).collect()
     }
 
     /// Bucket names, at least one, and a last argument.
@@ -29,19 +29,32 @@ impl BucketFormat {
 }
 
 /// The bucket at `path`; the one that holds all others for an empty path.
-pub(crate) fn bucket<'t>(tx: &'t ReadTx<'_>, path: &[Vec<u8>]) -> kv::Result<Bucket<'t>> {
-    path.iter().try_fold(tx.root(), |bucket, name| bucket.bucket(name))
+pub(crate) fn bucket<'t>(tx: &'t ReadTx<'_>, path: &[Vec<u8>]) -> Result<Bucket<'t>> {
+    path.iter().enumerate().try_fold(tx.root(), |bucket, (depth, name)| {
+        bucket.bucket(name).map_err(|error| match error {
+            Error::BucketNotFound { .. } => no_bucket(name, path.get(..depth).unwrap_or_default()),
+            Error::IncompatibleValue { .. } => {
+                Failure::Problem(format!("{} is a key, not a bucket: `kv get` prints its value", quoted_or_hex(name)))
+            }
+            other => other.into(),
+        })
+    })
+}
+
+fn no_bucket(name: &[u8], parent: &[Vec<u8>]) -> Failure {
+    let place = if parent.is_empty() { String::new() } else { format!(" in {:?}", shown(parent)) };
+    Failure::Problem(format!("there is no bucket {}{place}: `kv buckets` lists those there are", quoted_or_hex(name)))
 }
 
 /// The bucket at `path`, to change. A path has at least one name.
 pub(crate) fn bucket_mut<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
-    let (first, rest) = path.split_first().ok_or(kv::Error::BucketNameRequired)?;
+    let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
     rest.iter().try_fold(tx.bucket_mut(first)?, BucketMut::into_bucket_mut)
 }
 
 /// The bucket at `path`, created with those around it where they are not there.
 pub(crate) fn create<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
-    let (first, rest) = path.split_first().ok_or(kv::Error::BucketNameRequired)?;
+    let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
     let mut bucket = tx.create_bucket_if_absent(first)?;
     for name in rest {
         bucket.create_bucket_if_absent(name)?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::bucket_path::{BucketFormat, bucket};
 use crate::failure::Result;
-use crate::notation::Format;
+use crate::listing::Listing;
 use crate::open;
 use crate::terminal::Terminal;
 
@@ -20,9 +20,8 @@ pub(crate) struct Buckets {
     #[arg(value_name = "BUCKET")]
     path: Vec<String>,
 
-    /// How names are shown
-    #[arg(short, long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    listing: Listing,
 
     #[command(flatten)]
     names: BucketFormat,
@@ -33,9 +32,7 @@ impl Buckets {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read()?;
-        for found in bucket(&tx, &path)?.buckets() {
-            self.format.writeln(&mut terminal.out, found?.0)?;
-        }
-        Ok(())
+        let mut names = bucket(&tx, &path)?.buckets().map(|found| found.map(|(name, _)| name));
+        self.listing.print(&mut names, &mut terminal.out)
     }
 }

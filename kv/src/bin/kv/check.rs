@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kv::PageId;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::failure::{Failure, Result};
 use crate::terminal::Terminal;
@@ -40,6 +40,18 @@ pub(crate) struct Check {
     json: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct Answer<'p> {
+    ok: bool,
+    problems: Vec<Found<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Found<'p> {
+    page: u64,
+    what: &'p str,
+}
+
 impl Check {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
@@ -51,9 +63,8 @@ impl Check {
         };
         busy.finish_and_clear();
         if self.json {
-            let list: Vec<_> =
-                problems.iter().map(|problem| json!({"page": problem.page.get(), "what": problem.what})).collect();
-            terminal.json(&json!({"ok": list.is_empty(), "problems": list}))?;
+            let list = problems.iter().map(|problem| Found { page: problem.page.get(), what: problem.what });
+            terminal.json(&Answer { ok: problems.is_empty(), problems: list.collect() })?;
         } else {
             problems.iter().try_for_each(|problem| writeln!(terminal.out, "{problem}"))?;
             match problems.len() {

@@ -28,17 +28,18 @@ A bucket inside another is named by its path, outermost first: kv get FILE OUTER
 Commands that only read take a shared lock, so any number of them can run at once.
 
 Exit codes:
-  0  done
-  1  a problem in the data: damage, or what was asked for is not there
-  2  the command line is wrong
-  3  a file could not be opened, read or written: wrong path, no database, locked, disk full";
+  0    done
+  1    a problem in the data: damage, or what was asked for is not there
+  2    the command line is wrong
+  3    a file could not be opened, read or written: wrong path, no database, locked, disk full
+  130  interrupted, by Ctrl-C for example, while a new file was made, which is removed";
 
 /// Create, read, change, check, repair and measure bbolt's and etcd's database files.
 #[derive(Debug, Parser)]
 #[command(name = "kv", version, after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct Cli {
     /// How many seconds to wait while another program holds the file; 0 tries once
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, global = true, display_order = 900, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     lock_timeout: Duration,
 
     #[command(subcommand)]
@@ -150,7 +151,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
+fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use kv::Options;
+use kv::{CompactReport, Options};
+use serde::Serialize;
 
-use crate::failure::{At, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::output::Unfinished;
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
 /// Write a dense copy of the database to a new file
 ///
-/// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The copy has its
-/// name when it is whole and durable, not before.
+/// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The
+/// copy has its name when it is whole and durable, not before; Ctrl-C removes what there is of it. A kill may leave
+/// NAME.PID.new, which may be deleted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -35,20 +37,34 @@ pub(crate) struct Compact {
     /// Sync only once, at the end
     #[arg(long)]
     no_sync: bool,
+
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    buckets: u64,
+    keys: u64,
+    transactions: u64,
+    bytes_before: u64,
+    bytes_after: u64,
 }
 
 impl Compact {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let source = open::to_read(&self.file, terminal)?;
         let unfinished = Unfinished::new(&self.output)?;
+        let failed = |error| Failure::copying(&self.output, error);
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(self.no_sync);
-        let target = Arc::new(options.open(&unfinished.path).at(&self.output)?);
+        let target = Arc::new(options.open(&unfinished.path).map_err(failed)?);
         let growing = progress::growing("compacting", &target);
         let copied = kv::compact(&source, &target, self.tx_max_size);
         growing.finish_and_clear();
-        copied?;
+        let copied = copied.map_err(failed)?;
         if let Some(target) = Arc::into_inner(target) {
-            target.close().at(&self.output)?;
+            target.close().map_err(failed)?;
         }
         // What the file has grown ahead is not needed in a copy.
         let copy = open::raw(&unfinished.path, terminal)?;
@@ -57,6 +73,10 @@ impl Compact {
         drop(copy);
         unfinished.finish(&self.output, len)?;
         let before = source.file_len();
+        if self.json {
+            let CompactReport { buckets, keys, transactions, .. } = copied;
+            return terminal.json(&Figures { buckets, keys, transactions, bytes_before: before, bytes_after: len });
+        }
         // Sizes are far below 2^52 bytes.
         #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
         let gain = before as f64 / len as f64;

@@ -53,9 +53,7 @@ impl Create {
                 create(tx, parent)?.create_bucket(name).map(drop)
             })
             .map_err(|error| match error {
-                kv::Error::BucketExists { .. } => {
-                    Failure::Problem(format!("{}: the bucket is there already", self.file.display()))
-                }
+                kv::Error::BucketExists { .. } => Failure::Problem("the bucket is there already".into()),
                 other => other.into(),
             })?;
         }

@@ -30,7 +30,7 @@ pub(crate) struct Del {
     pub(crate) file: PathBuf,
 
     /// The bucket, from the outermost, then the key
-    #[arg(required = true, value_names = ["BUCKET", "KEY"], num_args = 1..)]
+    #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
     path: Vec<String>,
 
     /// Delete the bucket that the arguments name
@@ -52,7 +52,7 @@ impl Del {
 
     fn delete_key(&self, terminal: &Terminal) -> Result<()> {
         let (path, key) = self.names.names_and_last(&self.path)?;
-        let key = self.parse_format.bytes(key)?;
+        let key = self.parse_format.argument(key)?;
         let db = open::to_write(&self.file, terminal)?;
         db.update(|tx| if bucket_mut(tx, &path)?.delete(&key)? { Ok(()) } else { Err(no_key(&key, &path)) })?;
         Ok(db.close()?)

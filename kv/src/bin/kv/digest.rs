@@ -8,7 +8,7 @@ use clap::Args;
 use kv::digest::Chunk;
 use sha2::{Digest as _, Sha256};
 
-use crate::failure::{At, Failure, Result};
+use crate::failure::{At, Result};
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
@@ -24,7 +24,8 @@ pub(crate) const FIRST_LINE: &str = "kv digest 1 sha256";
 #[command(after_help = "\
 One line for each chunk of at least 64 KiB of a bucket, or what is left of it, in hex:
   kv digest 1 sha256
-  PATH LAST-KEY SHA256     PATH is /NAME/NAME, / for the list of buckets; LAST-KEY is - if the bucket is empty
+  PATH LAST-KEY SHA256     PATH is /NAME/NAME, / for the list of buckets;
+                           LAST-KEY is - if the bucket is empty
   end COUNT SHA256         of the lines before
 The same content has the same digest wherever it lies: in a copy, a compaction, or a file that bbolt wrote.
 
@@ -88,20 +89,18 @@ impl Side {
 /// Reads a side file.
 ///
 /// # Errors
-/// What is wrong with it, and in which line: it is damaged, or none.
-pub(crate) fn parse(text: &str) -> Result<Vec<Chunk>> {
-    let wrong =
-        |what: &str| Failure::Problem(format!("the digest is no whole one: {what}; make a new one of a good copy"));
+/// What is wrong with it, and in which line.
+pub(crate) fn parse(side: &[u8]) -> Result<Vec<Chunk>, String> {
+    let wrong = |what: &str| format!("is damaged: {what}");
+    let text = str::from_utf8(side).ok().filter(|text| text.lines().next() == Some(FIRST_LINE));
+    let text = text.ok_or("is no digest of `kv digest`")?;
     let Some(end) = text.rfind("end ") else { return Err(wrong("its end is missing")) };
     let (body, last) = text.split_at(end);
-    let mut lines = body.lines();
-    if lines.next() != Some(FIRST_LINE) {
-        return Err(wrong(&format!("its first line is not `{FIRST_LINE}`")));
-    }
-    let chunks: Vec<Chunk> = (2..)
-        .zip(lines)
+    let chunks: Vec<Chunk> = (1..)
+        .zip(body.lines())
+        .skip(1)
         .map(|(number, line)| chunk(line).ok_or_else(|| wrong(&format!("line {number} cannot be read"))))
-        .collect::<Result<_>>()?;
+        .collect::<Result<_, _>>()?;
     if last != format!("end {} {}\n", chunks.len(), hex::encode(Sha256::digest(body))) {
         return Err(wrong("its last line does not fit the others"));
     }

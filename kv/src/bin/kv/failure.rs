@@ -1,6 +1,5 @@
 //! Why a command failed: one line for a person, an exit code for a script.
 
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +7,10 @@ use std::process::ExitCode;
 use kv::Error;
 use pagefile_std::{Operation, StoreError};
 
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+use crate::output::not_made;
+use crate::remedy::{describe, explain};
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -34,7 +36,7 @@ impl Failure {
             Self::Reported => return ExitCode::from(1),
             Self::Database { path, error } => {
                 let path = path.as_deref().or(file);
-                (code(&error), with_path(path, &describe(&error)))
+                (code(&error), with_path(path, &describe(&error, path)))
             }
             Self::Problem(message) => (1, with_path(file, &message)),
             Self::Usage(message) => (2, with_path(file, &message)),
@@ -46,8 +48,23 @@ impl Failure {
     }
 
     /// A file that is not a database refused.
-    pub(crate) fn refused(what: &str, path: &Path, error: impl Display) -> Self {
-        Self::Refused(format!("cannot {what} {}: {error}", path.display()))
+    pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Refused(format!("cannot {what} {}: {}", path.display(), explain(error)))
+    }
+
+    /// While everything in the command's own file was copied to a new one: damage is the former's, all else the
+    /// latter's, whose temporary name nobody has to know.
+    pub(crate) fn copying(target: &Path, error: Error) -> Self {
+        match error {
+            Error::Corrupt { .. } | Error::Store(StoreError::Io { operation: Operation::Read, .. }) => error.into(),
+            Error::NotCommitted { cause } | Error::Unknown { cause } => Self::copying(target, *cause),
+            Error::Store(StoreError::Io { ref source, .. })
+                if !matches!(source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
+            {
+                not_made(target, source)
+            }
+            error => Self::Database { path: Some(target.to_owned()), error },
+        }
     }
 }
 
@@ -80,7 +97,7 @@ impl From<io::Error> for Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::OutputClosed;
         }
-        Self::Refused(format!("cannot write the output: {error}"))
+        Self::Refused(format!("cannot write the output: {}", explain(&error)))
     }
 }
 
@@ -107,33 +124,6 @@ fn code(error: &Error) -> u8 {
     }
 }
 
-/// The library's words, except where the remedy is an option of the library and not of the tool.
-fn describe(error: &Error) -> String {
-    match error {
-        Error::Locked { waited } | Error::Store(StoreError::Locked { waited, .. }) => format!(
-            "in use by another program (waited {:.1} s): close that program, or wait longer with --lock-timeout",
-            waited.as_secs_f32()
-        ),
-        Error::Store(StoreError::NotFound { .. }) => {
-            "there is no such file: check the path, or make one with `kv create`".into()
-        }
-        Error::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-            "there is a file of this name already: choose another, or move it away".into()
-        }
-        Error::Store(StoreError::Io { operation: Operation::Create, source, .. })
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            "there is no such directory: check the path, or make it".into()
-        }
-        Error::BucketExists { .. } => format!("{error}").split(": ").next().unwrap_or_default().to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// Messages of the store name the file themselves.
 fn with_path(path: Option<&Path>, message: &str) -> String {
-    match path {
-        Some(path) if !message.contains(&*path.to_string_lossy()) => format!("{}: {message}", path.display()),
-        _ => message.to_owned(),
-    }
+    path.map_or_else(|| message.to_owned(), |path| format!("{}: {message}", path.display()))
 }

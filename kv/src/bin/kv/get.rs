@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::bucket_path::{BucketFormat, bucket, shown};
 use crate::failure::{Failure, Result};
-use crate::notation::{Format, Parse, text_or_hex};
+use crate::notation::{Format, Parse, quoted_or_hex};
 use crate::open;
 use crate::terminal::Terminal;
 
@@ -27,8 +27,8 @@ pub(crate) struct Get {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket, from the outermost, and then the key
-    #[arg(required = true, num_args = 2.., value_names = ["BUCKET", "KEY"])]
+    /// The bucket, from the outermost, then the key
+    #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
     path: Vec<String>,
 
     /// How the key is written on the command line
@@ -46,19 +46,23 @@ pub(crate) struct Get {
 impl Get {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let (path, key) = self.names.names_and_last(&self.path)?;
-        let key = self.parse_format.bytes(key)?;
+        let key = self.parse_format.argument(key)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read()?;
         let bucket = bucket(&tx, &path)?;
         match bucket.get(&key)? {
             Some(value) if self.format == Format::Bytes => Ok(self.format.write(&mut terminal.out, value)?),
             Some(value) => Ok(self.format.writeln(&mut terminal.out, value)?),
-            None if bucket.contains(&key)? => Err(kv::Error::IncompatibleValue { key, is_bucket: true }.into()),
+            None if bucket.contains(&key)? => Err(Failure::Problem(format!(
+                "{} is a bucket, not a key: `kv keys` lists what is in it",
+                quoted_or_hex(&key)
+            ))),
             None => Err(no_key(&key, &path)),
         }
     }
 }
 
 pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>]) -> Failure {
-    Failure::Problem(format!("there is no key {:?} in bucket {:?}", text_or_hex(key), shown(path)))
+    let (key, bucket) = (quoted_or_hex(key), shown(path));
+    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: `kv keys` lists those there are"))
 }

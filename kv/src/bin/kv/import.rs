@@ -5,28 +5,27 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::{Db, WriteTx};
+use kv::{Error, WriteTx};
 
 use crate::bucket_path::create;
 use crate::failure::{Failure, Result};
-use crate::record::Record;
+use crate::record::{Record, Text};
+use crate::remedy::explain;
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
 /// Read what `kv export` printed into a database, which is made if it is not there
 ///
+/// Each line is a JSON object: `kv export --help` shows them. A name, key or value is a string, {"hex":"..."} or
+/// {"base64":"..."}.
+///
 /// Buckets are made where they are missing; keys that are there already get the new value. The work is done in
 /// transactions of bounded size: after an error those before it stay. With `--tx-max-size 0` it is all or nothing.
 #[derive(Debug, Args)]
-#[command(
-    after_help = r#"Each line is a JSON object: `kv export --help` shows them. A name, key or value is a string, {"hex":"..."} or
-{"base64":"..."}.
-
-Examples:
+#[command(after_help = r#"Examples:
   kv import FILE < FILE.jsonl
   kv export old.db | kv import new.db
-  echo '{"bucket":["users"],"key":"ada","value":"1815"}' | kv import FILE"#
-)]
+  echo '{"bucket":["users"],"key":"ada","value":"1815"}' | kv import FILE"#)]
 pub(crate) struct Import {
     /// The database
     pub(crate) file: PathBuf,
@@ -47,19 +46,29 @@ struct Lines {
     name: String,
 }
 
+/// A line, understood.
+struct Line {
+    number: u64,
+    path: Vec<Vec<u8>>,
+    sequence: Option<u64>,
+    item: Option<(Vec<u8>, Vec<u8>)>,
+}
+
 impl Import {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let mut lines = self.lines()?;
+        // The file is made when there is something to put into it.
+        let mut batch = lines.batch(self.tx_max_size)?;
         let db = open::one_transaction(terminal).freelist_sync(kv::FreelistSync::OnClose).open(&self.file)?;
         let count = progress::count("lines imported");
         let mut total = 0;
-        loop {
-            let done = self.transaction(&db, &mut lines)?;
-            total += done.records;
-            count.set_position(total);
-            if done.ended {
-                break;
-            }
+        while !batch.is_empty() {
+            db.update(|tx| {
+                batch.iter().try_for_each(|line| line.apply(tx).map_err(|error| lines.refused(line, error)))
+            })?;
+            total += batch.len();
+            count.set_position(total as u64);
+            batch = lines.batch(self.tx_max_size)?;
         }
         count.finish_and_clear();
         db.close()?;
@@ -69,78 +78,79 @@ impl Import {
     fn lines(&self) -> Result<Lines> {
         let (input, name): (Box<dyn BufRead>, _) = match &self.input {
             Some(path) => {
-                let file = File::open(path).map_err(|error| Failure::refused("open", path, error))?;
+                let file = File::open(path).map_err(|error| Failure::refused("read", path, &error))?;
                 (Box::new(BufReader::new(file)), path.display().to_string())
             }
             None => (Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned()),
         };
         Ok(Lines { input, number: 0, line: Vec::new(), name })
     }
-
-    /// Imports as many lines as one transaction takes.
-    fn transaction(&self, db: &Db, lines: &mut Lines) -> Result<Done> {
-        let mut done = Done { records: 0, ended: false };
-        let mut bytes = 0;
-        db.update(|tx| {
-            while self.tx_max_size == 0 || bytes < self.tx_max_size {
-                let Some(record) = lines.next()? else {
-                    done.ended = true;
-                    break;
-                };
-                bytes += lines.line.len() as u64;
-                apply(tx, &record).map_err(|failure| lines.located(failure))?;
-                done.records += 1;
-            }
-            Ok::<_, Failure>(())
-        })?;
-        Ok(done)
-    }
-}
-
-struct Done {
-    records: u64,
-    ended: bool,
 }
 
 impl Lines {
-    fn next(&mut self) -> Result<Option<Record>> {
+    /// What one transaction takes; nothing at the end.
+    fn batch(&mut self, max_bytes: u64) -> Result<Vec<Line>> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while max_bytes == 0 || bytes < max_bytes {
+            let Some(line) = self.next()? else { break };
+            bytes += self.line.len() as u64;
+            batch.push(line);
+        }
+        Ok(batch)
+    }
+
+    fn next(&mut self) -> Result<Option<Line>> {
         loop {
             self.line.clear();
             self.number += 1;
             let read = self.input.by_ref().read_until(b'\n', &mut self.line);
-            if read.map_err(|error| Failure::Refused(format!("cannot read {}: {error}", self.name)))? == 0 {
+            if read.map_err(|error| Failure::Refused(format!("cannot read {}: {}", self.name, explain(&error))))? == 0 {
                 return Ok(None);
             }
             if !self.line.trim_ascii().is_empty() {
                 break;
             }
         }
-        serde_json::from_slice(&self.line).map(Some).map_err(|error| self.problem(&error.to_string()))
+        let record = serde_json::from_slice(&self.line).map_err(|error| error.to_string());
+        record.and_then(|record| Line::new(self.number, &record)).map(Some).map_err(|what| {
+            Failure::Problem(format!("line {} of {} is not what `kv export` prints: {what}", self.number, self.name))
+        })
     }
 
-    fn problem(&self, what: &str) -> Failure {
-        Failure::Problem(format!("line {} of {} is not what `kv export` prints: {what}", self.number, self.name))
-    }
-
-    /// Puts the line's number to what is wrong with it.
-    fn located(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Usage(what) => self.problem(&what),
-            Failure::Database { path: None, error } => self.problem(&error.to_string()),
-            other => other,
+    /// For a line that the database does not take; an error of the database itself has nothing to do with the line.
+    fn refused(&self, line: &Line, error: Error) -> Failure {
+        match error {
+            Error::IncompatibleValue { .. }
+            | Error::KeyRequired
+            | Error::BucketNameRequired
+            | Error::KeyTooLarge { .. }
+            | Error::ValueTooLarge { .. } => {
+                Failure::Problem(format!("line {} of {} does not fit: {error}", line.number, self.name))
+            }
+            other => other.into(),
         }
     }
 }
 
-fn apply(tx: &mut WriteTx<'_>, record: &Record) -> Result<()> {
-    let path = record.bucket.iter().map(crate::record::Text::bytes).collect::<Result<Vec<_>>>()?;
-    let mut bucket = create(tx, &path)?;
-    if let Some(sequence) = record.sequence {
-        bucket.set_sequence(sequence)?;
+impl Line {
+    fn new(number: u64, record: &Record) -> Result<Self, String> {
+        let path = record.bucket.iter().map(Text::bytes).collect::<Result<Vec<_>, _>>()?;
+        let item = match (&record.key, &record.value) {
+            (Some(key), Some(value)) => Some((key.bytes()?, value.bytes()?)),
+            (None, None) => None,
+            _ => return Err("a key needs a value, and a value a key".into()),
+        };
+        if path.is_empty() {
+            return Err("the bucket has no name".into());
+        }
+        Ok(Self { number, path, sequence: record.sequence, item })
     }
-    match (&record.key, &record.value) {
-        (Some(key), Some(value)) => Ok(bucket.put(key.bytes()?, value.bytes()?)?),
-        (None, None) => Ok(()),
-        _ => Err(Failure::Usage("a key needs a value, and a value a key".into())),
+
+    fn apply(&self, tx: &mut WriteTx<'_>) -> kv::Result<()> {
+        let mut bucket = create(tx, &self.path)?;
+        if let Some(sequence) = self.sequence {
+            bucket.set_sequence(sequence)?;
+        }
+        self.item.as_ref().map_or(Ok(()), |(key, value)| bucket.put(key, value))
     }
 }

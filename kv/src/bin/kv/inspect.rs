@@ -9,13 +9,13 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use std::io::Write;
 
 use crate::failure::Result;
-use crate::notation::text_or_hex;
+use crate::record::{Encoding, Text};
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
 /// Print the tree of buckets and how many keys each has, as JSON
 ///
-/// Names that cannot be printed are in hex.
+/// Names are strings; those that are no text are {"base64":"..."}.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The database
@@ -25,7 +25,7 @@ pub(crate) struct Inspect {
 /// As bbolt prints it.
 #[derive(Debug, Serialize)]
 struct Node {
-    name: String,
+    name: Text,
     #[serde(rename = "keyN")]
     keys: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -35,7 +35,7 @@ struct Node {
 impl From<&BucketStructure> for Node {
     fn from(bucket: &BucketStructure) -> Self {
         let buckets = bucket.children.iter().map(Self::from).collect();
-        Self { name: text_or_hex(&bucket.name), keys: bucket.keys, buckets }
+        Self { name: Encoding::Text.text(&bucket.name), keys: bucket.keys, buckets }
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::bucket_path::{BucketFormat, bucket};
 use crate::failure::Result;
-use crate::notation::Format;
+use crate::listing::Listing;
 use crate::open;
 use crate::terminal::Terminal;
 
@@ -25,9 +25,8 @@ pub(crate) struct Keys {
     #[arg(required = true, value_name = "BUCKET")]
     path: Vec<String>,
 
-    /// How keys are shown
-    #[arg(short, long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    listing: Listing,
 
     #[command(flatten)]
     names: BucketFormat,
@@ -38,9 +37,7 @@ impl Keys {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read()?;
-        for item in bucket(&tx, &path)? {
-            self.format.writeln(&mut terminal.out, item?.0)?;
-        }
-        Ok(())
+        let mut names = bucket(&tx, &path)?.iter().map(|item| item.map(|(key, _)| key));
+        self.listing.print(&mut names, &mut terminal.out)
     }
 }

@@ -61,14 +61,19 @@ pub(crate) enum Parse {
 }
 
 impl Parse {
-    pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>, String> {
         match self {
             Self::Text => Ok(text.as_bytes().to_vec()),
-            Self::Hex => hex::decode(text).map_err(|error| Failure::Usage(format!("{text:?} is no hex: {error}"))),
-            Self::Base64 => {
-                STANDARD.decode(text).map_err(|error| Failure::Usage(format!("{text:?} is no base64: {error}")))
-            }
+            Self::Hex => hex::decode(text).map_err(|error| format!("{text:?} is no hex: {error}")),
+            Self::Base64 => STANDARD.decode(text).map_err(|error| format!("{text:?} is no base64: {error}")),
         }
+    }
+
+    /// The bytes of an argument.
+    pub(crate) fn argument(self, text: &str) -> Result<Vec<u8>> {
+        self.bytes(text).map_err(Failure::Usage)
     }
 }
 

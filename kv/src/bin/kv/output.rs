@@ -1,11 +1,14 @@
 //! A new file that has its name only when it is whole.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::remedy::explain;
 
-/// A file under a temporary name in the directory of the one it is to become. Dropped, it is gone.
+/// A file under a temporary name in the directory of the one it is to become. Dropped, or interrupted, it is gone.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub(crate) path: PathBuf,
@@ -19,47 +22,72 @@ impl Unfinished {
         name.push(format!(".{}.new", std::process::id()));
         let path = target.with_file_name(name);
         refuse_existing(&path)?;
+        interrupt::remove(&path);
         Ok(Self { path })
+    }
+
+    /// The file itself, to write into.
+    pub(crate) fn create(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(&self.path)
     }
 
     /// Cuts the file to `len` bytes, makes it durable, and gives it its name.
     pub(crate) fn finish(self, target: &Path, len: u64) -> Result<()> {
-        let failed = |error| Failure::refused("finish", target, error);
-        let file = fs::OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
+        let failed = |error| not_made(target, &error);
+        let file = OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
         file.set_len(len).map_err(failed)?;
         file.sync_all().map_err(failed)?;
-        refuse_existing(target)?;
-        fs::rename(&self.path, target).map_err(failed)?;
+        // A link never takes the name from a file that was made meanwhile.
+        match fs::hard_link(&self.path, target) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(target)),
+            Err(_) => {
+                // No hard links here.
+                refuse_existing(target)?;
+                fs::rename(&self.path, target).map_err(failed)?;
+            }
+            Ok(()) => {}
+        }
+        drop(self);
         sync_directory(target).map_err(failed)
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After `finish` there is none.
+        // After a rename there is none.
         let _ = fs::remove_file(&self.path);
+        interrupt::forget();
     }
+}
+
+/// For a new file that could not be written.
+pub(crate) fn not_made(target: &Path, error: &io::Error) -> Failure {
+    Failure::Refused(format!("{} was not made: {}", target.display(), explain(error)))
 }
 
 pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
     match path.try_exists() {
         Ok(false) => Ok(()),
-        Ok(true) => Err(Failure::Refused(format!(
-            "{}: there is a file of this name already: choose another, or move it away",
-            path.display()
-        ))),
-        Err(error) => Err(Failure::refused("look for", path, error)),
+        Ok(true) => Err(exists(path)),
+        Err(error) => Err(Failure::refused("make", path, &error)),
     }
 }
 
+fn exists(path: &Path) -> Failure {
+    Failure::Refused(format!(
+        "{}: there is a file of this name already: choose another, or move it away",
+        path.display()
+    ))
+}
+
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> std::io::Result<()> {
+fn sync_directory(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(parent)?.sync_all()
+    File::open(parent)?.sync_all()
 }
 
 /// A directory cannot be opened to be synced here.
 #[cfg(not(unix))]
-fn sync_directory(_: &Path) -> std::io::Result<()> {
+fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

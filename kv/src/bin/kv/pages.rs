@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::PageKind;
-use serde_json::json;
+use kv::{PageInfo, PageKind};
+use serde::Serialize;
 
 use crate::failure::Result;
 use crate::terminal::Terminal;
@@ -25,6 +25,20 @@ pub(crate) struct Pages {
     json: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct Row {
+    id: u64,
+    r#type: String,
+    items: u64,
+    overflow: u64,
+}
+
+impl From<&PageInfo> for Row {
+    fn from(page: &PageInfo) -> Self {
+        Self { id: page.id.get(), r#type: page.kind.to_string(), items: page.count, overflow: page.overflow }
+    }
+}
+
 impl Pages {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
@@ -32,18 +46,7 @@ impl Pages {
         let map = db.begin_read()?.page_map()?;
         busy.finish_and_clear();
         if self.json {
-            let rows: Vec<_> = map
-                .iter()
-                .map(|page| {
-                    json!({
-                        "id": page.id.get(),
-                        "type": page.kind.to_string(),
-                        "items": page.count,
-                        "overflow": page.overflow,
-                    })
-                })
-                .collect();
-            return terminal.json(&rows);
+            return terminal.json(&map.iter().map(Row::from).collect::<Vec<_>>());
         }
         let out = &mut terminal.out;
         writeln!(out, "ID       TYPE       ITEMS  OVRFLW")?;

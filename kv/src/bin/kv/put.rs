@@ -21,6 +21,8 @@ The bucket must be there: `kv create FILE BUCKET` makes it. A value that the key
 
 Examples:
   kv put FILE users ada 1815
+  kv put FILE outer inner key value           nested buckets, outermost first
+  kv put FILE notes today -- '- buy milk'     after --, nothing is an option
   kv put --value-format hex FILE flags bits 00ff
   kv put --value-from logo.png FILE images logo.png
   date | kv put --value-from - FILE log today"
@@ -30,7 +32,7 @@ pub(crate) struct Put {
     pub(crate) file: PathBuf,
 
     /// The bucket, from the outermost, then the key, then the value unless --value-from is given
-    #[arg(required = true, num_args = 2.., value_names = ["BUCKET", "KEY", "VALUE"])]
+    #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
     path: Vec<String>,
 
     /// How the key is written on the command line
@@ -53,14 +55,14 @@ impl Put {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let (value, rest) = match (&self.value_from, self.path.split_last()) {
             (Some(source), _) => (read(source)?, &self.path[..]),
-            (None, Some((value, rest))) => (self.value_format.bytes(value)?, rest),
+            (None, Some((value, rest))) => (self.value_format.argument(value)?, rest),
             (None, None) => (Vec::new(), &[][..]),
         };
         if rest.len() < 2 {
             return Err(Failure::Usage("a bucket, a key and a value are needed: FILE BUCKET... KEY VALUE".into()));
         }
         let (path, key) = self.names.names_and_last(rest)?;
-        let key = self.parse_format.bytes(key)?;
+        let key = self.parse_format.argument(key)?;
         let db = open::to_write(&self.file, terminal)?;
         db.update(|tx| bucket_mut(tx, &path)?.put(&key, &value))?;
         Ok(db.close()?)
@@ -73,5 +75,5 @@ fn read(source: &Path) -> Result<Vec<u8>> {
         let read = std::io::stdin().lock().read_to_end(&mut value);
         return read.map(|_| value).map_err(|error| Failure::Refused(format!("cannot read standard input: {error}")));
     }
-    std::fs::read(source).map_err(|error| Failure::refused("read", source, error))
+    std::fs::read(source).map_err(|error| Failure::refused("read", source, &error))
 }

@@ -53,7 +53,9 @@ impl Encoding {
 }
 
 impl Text {
-    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Plain(text) => Parse::Text.bytes(text),
             Self::Hex { hex } => Parse::Hex.bytes(hex),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kv::BucketStats;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::failure::Result;
 use crate::terminal::Terminal;
@@ -25,6 +25,45 @@ pub(crate) struct Stats {
     json: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct Figures {
+    top_level_buckets: u64,
+    branch_pages: u64,
+    branch_overflow_pages: u64,
+    leaf_pages: u64,
+    leaf_overflow_pages: u64,
+    keys: u64,
+    depth: u64,
+    branch_bytes: u64,
+    branch_bytes_used: u64,
+    leaf_bytes: u64,
+    leaf_bytes_used: u64,
+    buckets: u64,
+    inline_buckets: u64,
+    inline_bytes_used: u64,
+}
+
+impl Figures {
+    fn new(stats: &BucketStats, top_level_buckets: u64) -> Self {
+        Self {
+            top_level_buckets,
+            branch_pages: stats.branch_pages,
+            branch_overflow_pages: stats.branch_overflow_pages,
+            leaf_pages: stats.leaf_pages,
+            leaf_overflow_pages: stats.leaf_overflow_pages,
+            keys: stats.keys,
+            depth: stats.depth,
+            branch_bytes: stats.branch_bytes,
+            branch_bytes_used: stats.branch_bytes_used,
+            leaf_bytes: stats.leaf_bytes,
+            leaf_bytes_used: stats.leaf_bytes_used,
+            buckets: stats.buckets,
+            inline_buckets: stats.inline_buckets,
+            inline_bytes_used: stats.inline_bytes_used,
+        }
+    }
+}
+
 impl Stats {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
@@ -40,7 +79,11 @@ impl Stats {
             }
         }
         busy.finish_and_clear();
-        if self.json { terminal.json(&as_json(&stats, buckets)) } else { print(&stats, buckets, &mut terminal.out) }
+        if self.json {
+            terminal.json(&Figures::new(&stats, buckets))
+        } else {
+            print(&stats, buckets, &mut terminal.out)
+        }
     }
 }
 
@@ -69,25 +112,6 @@ fn print(stats: &BucketStats, buckets: u64, out: &mut impl Write) -> Result<()> 
     let share = percent(s.inline_bytes_used, s.leaf_bytes_used);
     writeln!(out, "\tBytes used for inlined buckets: {} ({share}%)", s.inline_bytes_used)?;
     Ok(())
-}
-
-fn as_json(stats: &BucketStats, buckets: u64) -> serde_json::Value {
-    json!({
-        "top_level_buckets": buckets,
-        "branch_pages": stats.branch_pages,
-        "branch_overflow_pages": stats.branch_overflow_pages,
-        "leaf_pages": stats.leaf_pages,
-        "leaf_overflow_pages": stats.leaf_overflow_pages,
-        "keys": stats.keys,
-        "depth": stats.depth,
-        "branch_bytes": stats.branch_bytes,
-        "branch_bytes_used": stats.branch_bytes_used,
-        "leaf_bytes": stats.leaf_bytes,
-        "leaf_bytes_used": stats.leaf_bytes_used,
-        "buckets": stats.buckets,
-        "inline_buckets": stats.inline_buckets,
-        "inline_bytes_used": stats.inline_bytes_used,
-    })
 }
 
 fn percent(part: u64, whole: u64) -> u64 {

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use kv::{Db, Options};
 
 use crate::failure::{At, Failure, Result};
+use crate::interrupt;
 use crate::output::refuse_existing;
 use crate::terminal::Terminal;
 
@@ -20,8 +21,8 @@ const BUCKET: &str = "bench";
 
 /// Measure writing and reading in a database made for it
 ///
-/// Each batch is a transaction. Reading goes on for a second at least. The file is deleted at the end unless --work
-/// is given.
+/// Each batch is a transaction. Reading goes on for a second at least. The file is deleted at the end, or on Ctrl-C,
+/// unless --work is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +55,7 @@ pub(crate) struct Bench {
     value_size: u32,
 
     /// How full to leave pages that are split, 0.1 to 1.0; as the keys come, if not given
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
     fill_percent: Option<f64>,
 
     /// Never sync
@@ -123,7 +124,7 @@ impl Bench {
             .clone()
             .unwrap_or_else(|| std::env::temp_dir().join(format!("kv-bench-{}.db", std::process::id())));
         refuse_existing(&path)?;
-        let _file = Work { path: &path, keep: self.work };
+        let _file = Work::new(&path, self.work);
         let mut options = Options::new().page_size(self.page_size).no_sync(self.no_sync);
         if self.initial_mmap_size > 0 {
             options = options.reserve(self.initial_mmap_size);
@@ -166,6 +167,13 @@ fn print(name: &str, measured: Measured, out: &mut impl Write) -> Result<()> {
     Ok(writeln!(out, "# {name}\t{operations}(ops)\t{elapsed:?}\t({each:?}/op)\t({rate} op/sec)")?)
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.1..=1.0).contains(share))
+        .ok_or_else(|| "not a share from 0.1 to 1.0".to_owned())
+}
+
 /// Standard error may be closed; then nobody wants to know.
 fn eprint(line: std::fmt::Arguments<'_>) {
     let _ = std::io::stderr().write_fmt(format_args!("{line}\n"));
@@ -177,11 +185,21 @@ struct Work<'p> {
     keep: bool,
 }
 
+impl<'p> Work<'p> {
+    fn new(path: &'p Path, keep: bool) -> Self {
+        if !keep {
+            interrupt::remove(path);
+        }
+        Self { path, keep }
+    }
+}
+
 impl Drop for Work<'_> {
     fn drop(&mut self) {
         if !self.keep {
             // There may be none, if it could not be made.
             let _ = std::fs::remove_file(self.path);
+            interrupt::forget();
         }
     }
 }

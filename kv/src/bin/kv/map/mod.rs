@@ -4,16 +4,17 @@ mod survey;
 mod svg;
 mod text;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::failure::{Failure, Result};
+use crate::failure::{At, Result};
 use crate::output::refuse_existing;
 use crate::progress;
 use crate::terminal::Terminal;
-use survey::{FreeSpace, Survey, Use};
+use survey::{FreeSpace, LengthClass, Survey, Use};
 
 /// Draw which pages of the file are used for what, and how fragmented the free ones are
 #[derive(Debug, Args)]
@@ -53,34 +54,48 @@ impl Map {
         if let Some(path) = &self.svg {
             let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
             let drawn = svg::draw(&survey, &name);
-            return std::fs::write(path, drawn).map_err(|error| Failure::refused("write", path, error));
+            return pagefile_std::create_whole(path, &mut |file| file.write_all(drawn.as_bytes())).at(path);
         }
         if self.json {
-            return terminal.json(&figures(&survey));
+            return terminal.json(&Figures::of(&survey));
         }
         text::draw(&survey, self.width.into(), Terminal::colours(), &mut terminal.out)
     }
 }
 
-fn figures(survey: &Survey) -> serde_json::Value {
-    let free = FreeSpace::of(&survey.pages);
-    let count = |used| survey.pages.iter().filter(|&&page| page == used).count();
-    json!({
-        "page_size": survey.page_size,
-        "transaction": survey.tx,
-        "pages": survey.pages.len(),
-        "meta": count(Use::Meta),
-        "freelist": count(Use::Freelist),
-        "branch": count(Use::Branch),
-        "leaf": count(Use::Leaf),
-        "pending": count(Use::Pending),
-        "free": count(Use::Free),
-        "free_runs": free.runs,
-        "longest_free_run": free.longest,
-        "free_runs_by_length": free
-            .by_length
-            .iter()
-            .map(|class| json!({"from": class.from, "to": class.to, "runs": class.runs, "pages": class.pages}))
-            .collect::<Vec<_>>(),
-    })
+#[derive(Debug, Serialize)]
+struct Figures {
+    page_size: u32,
+    transaction: u64,
+    pages: usize,
+    meta: usize,
+    freelist: usize,
+    branch: usize,
+    leaf: usize,
+    pending: usize,
+    free: usize,
+    free_runs: usize,
+    longest_free_run: usize,
+    free_runs_by_length: Vec<LengthClass>,
+}
+
+impl Figures {
+    fn of(survey: &Survey) -> Self {
+        let free = FreeSpace::of(&survey.pages);
+        let count = |used| survey.pages.iter().filter(|&&page| page == used).count();
+        Self {
+            page_size: survey.page_size,
+            transaction: survey.tx,
+            pages: survey.pages.len(),
+            meta: count(Use::Meta),
+            freelist: count(Use::Freelist),
+            branch: count(Use::Branch),
+            leaf: count(Use::Leaf),
+            pending: count(Use::Pending),
+            free: count(Use::Free),
+            free_runs: free.runs,
+            longest_free_run: free.longest,
+            free_runs_by_length: free.by_length,
+        }
+    }
 }

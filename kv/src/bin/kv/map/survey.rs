@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kv::surgery::{RawFile, RawMeta};
 use kv::{Options, PageInfo, PageKind};
 use pagefile_std::{PageFile, PageStore, StoreError, View};
+use serde::Serialize;
 
 use crate::failure::{At, Result};
 use crate::open;
@@ -119,7 +120,7 @@ impl PageStore for BeforeLast {
         self.store.view_owned()
     }
 
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::result::Result<(), StoreError> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
         match self.older.get(..buf.len()) {
             Some(older) if offset == self.hidden => {
                 buf.copy_from_slice(older);
@@ -129,15 +130,15 @@ impl PageStore for BeforeLast {
         }
     }
 
-    fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> std::result::Result<(), StoreError> {
+    fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
         self.store.write_at(offset, bufs)
     }
 
-    fn grow(&self, min_len: u64) -> std::result::Result<(), StoreError> {
+    fn grow(&self, min_len: u64) -> Result<(), StoreError> {
         self.store.grow(min_len)
     }
 
-    fn sync(&self) -> std::result::Result<(), StoreError> {
+    fn sync(&self) -> Result<(), StoreError> {
         self.store.sync()
     }
 
@@ -156,7 +157,7 @@ pub(super) struct FreeSpace {
 }
 
 /// Runs of similar length.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct LengthClass {
     pub(super) from: usize,
     pub(super) to: usize,

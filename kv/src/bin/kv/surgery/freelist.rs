@@ -9,8 +9,9 @@ use kv::surgery::NO_FREELIST;
 use kv::{FreelistSync, Options};
 
 use super::Files;
-use crate::failure::{At, Failure, Result};
-use crate::output::Unfinished;
+use crate::failure::{Failure, Result};
+use crate::output::{Unfinished, not_made};
+use crate::progress;
 use crate::terminal::Terminal;
 
 /// Forget the stored list of free pages, or store one
@@ -62,11 +63,14 @@ fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
         ));
     }
     let unfinished = Unfinished::new(&files.output)?;
-    file.write_copy(&unfinished.path, &[], |_| ()).at(&files.output)?;
+    files.copy(&file, &[], &unfinished.path)?;
+    let busy = progress::busy("finding free pages");
     // Closing the database stores the list that it has not.
-    let db = Options::new().freelist_sync(FreelistSync::OnClose).create(false).open(&unfinished.path).at(&files.file)?;
-    db.close().at(&files.output)?;
-    let len = fs::metadata(&unfinished.path).map_err(|error| Failure::refused("read", &files.output, error))?.len();
+    let options = Options::new().freelist_sync(FreelistSync::OnClose).create(false);
+    let stored = options.open(&unfinished.path).and_then(kv::Db::close);
+    busy.finish_and_clear();
+    stored.map_err(|error| Failure::copying(&files.output, error))?;
+    let len = fs::metadata(&unfinished.path).map_err(|error| not_made(&files.output, &error))?.len();
     unfinished.finish(&files.output, len)?;
     Ok(writeln!(terminal.out, "The freelist was successfully rebuilt.")?)
 }

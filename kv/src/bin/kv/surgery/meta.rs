@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use kv::surgery::RawMeta;
+use serde::Serialize;
 
 use super::Files;
 use crate::failure::{Failure, Result};
@@ -40,8 +41,25 @@ struct Validate {
     /// The database
     file: PathBuf,
 
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     raw: RawOptions,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    ok: bool,
+    metas: Vec<Judged>,
+}
+
+#[derive(Debug, Serialize)]
+struct Judged {
+    page: usize,
+    valid: bool,
+    what: Option<String>,
 }
 
 /// Change fields of a meta page, and make it valid
@@ -76,7 +94,7 @@ enum Field {
 impl FromStr for Field {
     type Err = String;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once(':').ok_or("a field and its value are written FIELD:VALUE")?;
         let number: u64 = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
         match name {
@@ -116,17 +134,23 @@ impl Meta {
 impl Validate {
     fn run(&self, terminal: &mut Terminal) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
-        let mut valid = true;
-        for slot in 0..2 {
-            match file.meta(slot) {
-                Ok(_) => writeln!(terminal.out, "The meta page {slot} is valid!")?,
-                Err(fault) => {
-                    valid = false;
-                    writeln!(terminal.out, "WARNING: The meta page {slot} isn't valid: {fault}!")?;
+        let judged = |page| {
+            let what = file.meta(page).err().map(|fault| fault.to_string());
+            Judged { page, valid: what.is_none(), what }
+        };
+        let metas: Vec<Judged> = (0..2).map(judged).collect();
+        let ok = metas.iter().all(|meta| meta.valid);
+        if self.json {
+            terminal.json(&Answer { ok, metas })?;
+        } else {
+            for Judged { page, what, .. } in metas {
+                match what {
+                    None => writeln!(terminal.out, "The meta page {page} is valid!")?,
+                    Some(fault) => writeln!(terminal.out, "WARNING: The meta page {page} isn't valid: {fault}!")?,
                 }
             }
         }
-        if valid { Ok(()) } else { Err(Failure::Reported) }
+        if ok { Ok(()) } else { Err(Failure::Reported) }
     }
 }
 

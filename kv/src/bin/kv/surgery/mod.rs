@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use kv::surgery::{Edit, RawFile};
 
-use crate::failure::{At, Result};
+use crate::failure::{Failure, Result};
 use crate::open::RawOptions;
 use crate::progress;
 use crate::terminal::Terminal;
 
 /// Repair a damaged database by hand, in a copy
 ///
-/// Every command that changes something writes a new file, --output, and never touches its source.
+/// Every command that changes something writes a new file, --output, and never touches its source. Interrupted, it may
+/// leave a file .pagefile-*.new beside the output, which may be deleted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A way to proceed:
@@ -64,10 +65,15 @@ impl Files {
 
     /// Writes the copy with its repairs.
     fn write(&self, source: &RawFile, edits: &[Edit]) -> Result<()> {
+        self.copy(source, edits, &self.output)
+    }
+
+    /// The same under the name `path`, which becomes the output later.
+    fn copy(&self, source: &RawFile, edits: &[Edit], path: &Path) -> Result<()> {
         let bar = progress::bytes("copying", source.file_len());
-        let written = source.write_copy(&self.output, edits, |copied| bar.set_position(copied));
+        let written = source.write_copy(path, edits, |copied| bar.set_position(copied));
         bar.finish_and_clear();
-        written.at(&self.output)
+        written.map_err(|error| Failure::copying(&self.output, error))
     }
 }
 
