@@ -7,6 +7,7 @@ use std::time::Instant;
 pub(crate) struct Budget {
     name: &'static str,
     pub(crate) kills: u64,
+    /// Flipped bits of each file.
     pub(crate) flips: u64,
     /// Commits of the stress test.
     pub(crate) commits: u64,
@@ -15,9 +16,9 @@ pub(crate) struct Budget {
 }
 
 const BUDGETS: [Budget; 4] = [
-    Budget { name: "short", kills: 25, flips: 4_000, commits: 300, every_fault: false },
-    Budget { name: "push", kills: 200, flips: 40_000, commits: 2_000, every_fault: true },
-    // Every bit of the fixture.
+    Budget { name: "short", kills: 25, flips: 1_000, commits: 300, every_fault: false },
+    Budget { name: "push", kills: 200, flips: 10_000, commits: 2_000, every_fault: true },
+    // Every bit of the files.
     Budget { name: "nightly", kills: 10_000, flips: u64::MAX, commits: 100_000, every_fault: true },
     Budget { name: "release", kills: 100_000, flips: u64::MAX, commits: 1_000_000, every_fault: true },
 ];

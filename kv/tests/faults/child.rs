@@ -26,6 +26,41 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     }
 }
 
+/// What one case may take of a processor. The files have a few hundred KiB, and most cases take a millisecond.
+const CASE_MAX_MS: u64 = 1000;
+
+/// Memory that no damage may make the library take beyond what it takes for a sound file.
+const MEMORY_MAX_KIB: u64 = 16 * 1024;
+
+/// The cases of a child, one after the other: none may take long, and none much memory.
+pub(crate) struct Watched {
+    spent_ms: u64,
+    sound_kib: u64,
+}
+
+impl Watched {
+    /// After something sound of the same kind has been done, whose memory counts as given.
+    pub(crate) fn after_something_sound() -> Watched {
+        Watched { spent_ms: processor_ms(), sound_kib: peak_memory_kib() }
+    }
+
+    /// Begins a case: the one to blame for what comes.
+    pub(crate) fn case(&mut self, what: impl std::fmt::Display) {
+        self.end_of_case();
+        say(format!("case {what}"));
+    }
+
+    /// # Panics
+    /// If the case before took too much.
+    pub(crate) fn end_of_case(&mut self) {
+        let (spent, peak) = (processor_ms(), peak_memory_kib());
+        assert!(spent - self.spent_ms <= CASE_MAX_MS, "it took {} ms", spent - self.spent_ms);
+        let sound = self.sound_kib;
+        assert!(peak <= sound + MEMORY_MAX_KIB, "{sound} KiB were enough, and then it was {peak}");
+        self.spent_ms = spent;
+    }
+}
+
 /// Whether tests that watch or limit system calls are left out.
 pub(crate) fn kernel_is_left_out() -> bool {
     let skip = env::var_os("PAGEFILE_KERNEL").is_some_and(|value| value == "skip");
@@ -118,14 +153,30 @@ pub(crate) fn cases(test: &str, work: &OsStr) -> Vec<String> {
 
 /// The most main memory that this process has used, in KiB.
 #[cfg(target_os = "linux")]
-pub(crate) fn peak_memory_kib() -> u64 {
+fn peak_memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux says");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux says");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
+/// Milliseconds of a processor that this process has used, to the hundredth of a second.
+#[cfg(target_os = "linux")]
+fn processor_ms() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/stat").expect("Linux says");
+    // Behind the name, which is in brackets and may have spaces: user and system time are the 12th and 13th word.
+    let (_, words) = status.rsplit_once(')').expect("Linux says");
+    let ticks = words.split_whitespace().skip(11).take(2).map(|word| word.parse::<u64>().expect("a number"));
+    ticks.sum::<u64>() * 10
+}
+
 /// Other systems do not say.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn peak_memory_kib() -> u64 {
+fn peak_memory_kib() -> u64 {
+    0
+}
+
+/// Other systems do not say.
+#[cfg(not(target_os = "linux"))]
+fn processor_ms() -> u64 {
     0
 }

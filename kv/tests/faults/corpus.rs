@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::bodies::{any_bytes, crash_plan, operations, tool};
 use crate::budget::tell;
-use crate::child::{cases, say, work};
+use crate::child::{Watched, cases, work};
+use crate::flips::everything;
 
 fn inputs(target: &str) -> Vec<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -19,11 +20,13 @@ fn inputs(target: &str) -> Vec<PathBuf> {
 fn replay(target: &str, test: &str, body: impl Fn(&[u8])) {
     let inputs = inputs(target);
     if work().is_some() {
+        any_bytes::run(&everything());
+        let mut watched = Watched::after_something_sound();
         for path in inputs {
-            say(format!("case {}", path.display()));
+            watched.case(path.display());
             body(&fs::read(path).unwrap());
         }
-        return;
+        return watched.end_of_case();
     }
     let began = Instant::now();
     assert!(!inputs.is_empty(), "{target} has kept something");

@@ -2,14 +2,19 @@
 //! still is.
 #![cfg(target_os = "linux")]
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use kv::{Error, Options};
 
-use crate::budget::seed;
+use crate::budget::{seed, tell};
 use crate::child::{command, kernel_is_left_out, say, start, work};
 use crate::workload::{Expected, assert_whole};
+
+/// How often a disk is filled, each time by a new handle.
+const FILLS: u64 = 3;
 
 fn options() -> Options {
     Options::new().page_size(1024)
@@ -24,34 +29,37 @@ const SMALL_DISK: [&str; 6] =
 
 #[test]
 fn a_file_that_may_not_grow() {
-    run("full::a_file_that_may_not_grow", &SHORT_FILES);
+    run("full::a_file_that_may_not_grow", "a limit on the file", &SHORT_FILES);
 }
 
 #[test]
 fn a_full_disk() {
     let mounts = Command::new("unshare").args(["--mount", "true"]).status();
     if work().is_none() && !mounts.is_ok_and(|status| status.success()) {
+        assert!(env::var_os("KV_BUDGET").is_none(), "a budget asks for a full disk, and this user may not mount one");
         return say("no disk was filled: this user may not mount one");
     }
-    run("full::a_full_disk", &SMALL_DISK);
+    run("full::a_full_disk", "a file system of 200 KiB", &SMALL_DISK);
 }
 
-fn run(test: &str, limited: &[&str]) {
+fn run(test: &str, what: &str, limited: &[&str]) {
     if let Some(dir) = work() {
         return fill(&PathBuf::from(dir).join("db"));
     }
     if kernel_is_left_out() {
         return;
     }
+    let began = Instant::now();
     let dir = tempfile::tempdir().unwrap();
     let (said, status) = start(command(limited, test, dir.path().as_os_str())).end();
     assert!(status.success() && said.iter().any(|line| line == "full"), "{status}: {}", said.join("\n"));
+    tell("times full", FILLS, &format!(" with {what}"), began);
 }
 
 /// Commits until there is no room, more than once, for a new handle may write what fits.
 fn fill(path: &Path) {
     let mut expected = Expected::nothing(seed(), 5000);
-    for _ in 0..3 {
+    for _ in 0..FILLS {
         let db = options().open(path).expect("it opens, full as the disk is");
         expected.assert_shown(&db.begin_read().unwrap());
         let error = (0..1000).find_map(|_| expected.commit_next(&db).err()).expect("the disk fills up");

@@ -6,8 +6,8 @@ use pagefile_std::MemStore;
 use std::sync::Arc;
 
 use crate::bodies::any_bytes::{Outcome, run, with_valid_metas};
-use crate::child::{cases, say, work};
-use crate::flips::fixture;
+use crate::child::{Watched, cases, work};
+use crate::flips::everything;
 
 const PAGE_SIZE: usize = 1024;
 
@@ -179,13 +179,16 @@ fn leaf_with(file: &File, branch: u64, root: u64) -> u64 {
 #[test]
 fn the_check_finds_each_and_everything_ends() {
     if work().is_some() {
+        let sound = everything();
+        run(&sound);
+        let mut watched = Watched::after_something_sound();
         for (what, lie) in LIES {
-            let mut file = File { bytes: fixture() };
+            let mut file = File { bytes: sound.clone() };
             lie(&mut file);
-            say(format!("case {what}"));
+            watched.case(what);
             assert_ne!(run(&file.bytes), Outcome::Sound, "{what}");
         }
-        return;
+        return watched.end_of_case();
     }
     cases("lies::the_check_finds_each_and_everything_ends", "lies".as_ref());
 }
@@ -224,12 +227,14 @@ fn doubled(levels: usize) -> Vec<u8> {
 #[test]
 fn shared_buckets_are_not_counted_without_end() {
     if work().is_some() {
+        run(&everything());
+        let mut watched = Watched::after_something_sound();
         for levels in [1, 3, 40] {
             let bytes = doubled(levels);
-            say(format!("case {levels} levels"));
+            watched.case(format_args!("{levels} levels"));
             assert_ne!(run(&bytes), Outcome::Sound);
         }
-        return;
+        return watched.end_of_case();
     }
     cases("lies::shared_buckets_are_not_counted_without_end", "shared".as_ref());
 }
