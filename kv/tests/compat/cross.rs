@@ -100,7 +100,7 @@ fn run_cases(fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
     match std::env::var(variable) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
         Err(_) => default,

@@ -21,6 +21,7 @@ mod model;
 mod model_text;
 mod parse;
 mod peer;
+mod power_cut;
 mod program;
 mod rng;
 mod self_test;

@@ -1,0 +1,97 @@
+//! bbolt opens what power cuts leave of files that kv was writing to: the state before or the one after, and its own
+//! check finds nothing.
+
+use std::fs;
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use kv::Db;
+use pagefile_std::MemStore;
+use pagefile_std::sim::{Epoch, SimDisk, Strategy};
+
+use crate::cross::number;
+use crate::engine;
+use crate::generate::{Turn, case};
+use crate::model::Model;
+use crate::peer::Peer;
+use crate::rng::Rng;
+
+/// Images that bbolt opens, without `KV_CROSS_IMAGES`.
+const IMAGES: u64 = 1000;
+
+/// Of the outcomes of one power cut, which are many and alike.
+const OF_EACH_CUT: usize = 3;
+
+#[test]
+fn bbolt_opens_what_a_power_cut_leaves() {
+    let Some(mut peer) = Peer::start() else { return };
+    let (wanted, first) = (number("KV_CROSS_IMAGES", IMAGES), number("KV_CROSS_SEED", 1));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("image.db");
+    let (mut opened, mut seed) = (0, first);
+    while opened < wanted {
+        opened += power_cuts(seed, &path, &mut peer).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        seed += 1;
+    }
+    let _ = writeln!(std::io::stderr(), "{opened} images opened by bbolt, seeds from {first} to {}", seed - 1);
+}
+
+/// Cuts the power all through the program of a seed, and shows bbolt what that leaves; the number of images.
+fn power_cuts(seed: u64, path: &Path, peer: &mut Peer) -> Result<u64, String> {
+    let case = case(seed, None, true);
+    let (turn, mut rng) = (&case.turns[0], Rng::new(seed));
+    let disk = Arc::new(SimDisk::with_bytes(&empty(turn)));
+    let mut model = Model::default();
+    let mut opened = 0;
+    let db = options(turn).open_store(Box::new(Arc::clone(&disk))).map_err(|error| error.to_string())?;
+    for step in turn.program.chunks(1) {
+        let before = model.dump();
+        model.run(step);
+        engine::run_open(&db, step).map_err(|error| error.to_string())?;
+        let allowed = [before, model.dump()];
+        for epoch in disk.take_epochs() {
+            for image in some(&epoch, &mut rng) {
+                fs::write(path, image).expect("there is room");
+                peer.check(path).map_err(|problems| format!("bbolt's check: {problems}"))?;
+                let shown = peer.dump(path)?;
+                if !allowed.contains(&shown) {
+                    return Err(format!("bbolt shows\n{shown}\nwhich is neither\n{}", allowed.join("\nnor\n")));
+                }
+                opened += 1;
+            }
+        }
+    }
+    Ok(opened)
+}
+
+/// Pages have bbolt's usual size: with another one bbolt itself does not find the second meta when the first is torn.
+const PAGE_SIZE: u32 = 4096;
+
+fn options(turn: &Turn) -> kv::Options {
+    engine::options(turn.settings).page_size(PAGE_SIZE).no_sync(false)
+}
+
+/// The bytes of a database with nothing in it.
+fn empty(turn: &Turn) -> Vec<u8> {
+    let store = Arc::new(MemStore::new());
+    options(turn).open_store(Box::new(Arc::clone(&store))).and_then(Db::close).expect("nothing fails in memory");
+    store.snapshot()
+}
+
+/// Some of what a power cut at the end of `epoch` may leave.
+fn some(epoch: &Epoch, rng: &mut Rng) -> Vec<Vec<u8>> {
+    let strategy = Strategy {
+        exhaustive_max: 4,
+        random: 20,
+        seed: rng.next(),
+        ..Strategy::for_pages(PAGE_SIZE as usize)
+    };
+    let mut cuts = Vec::new();
+    let _ = epoch.each_power_cut(&strategy, |cut| {
+        cuts.push(cut.clone());
+        ControlFlow::<()>::Continue(())
+    });
+    (0..OF_EACH_CUT.min(cuts.len())).map(|_| epoch.image(&cuts[rng.below(cuts.len())])).collect()
+}
