@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use crate::dump::dump_file;
 use crate::engine;
@@ -75,6 +76,7 @@ fn run_cases(fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
     let first = number("KV_CROSS_SEED", 1);
     // Past the harness's capture: the seeds are of use when all is well, too.
     let _ = writeln!(std::io::stderr(), "{count} programs, seeds from {first} on");
+    let began = Instant::now();
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
     let work = |mut peer: Peer| {
@@ -98,6 +100,15 @@ fn run_cases(fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
     });
     let failures = failures.into_inner().expect("the threads have ended");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    tell("programs run beside bbolt", count, first, began);
+}
+
+/// Prints a figure, as the documents quote it.
+pub(crate) fn tell(what: &str, count: u64, seed: u64, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "a rate")]
+    let rate = count as f64 / seconds;
+    println!("\n{what}: {count}, 0 wrong, {rate:.0}/s, seed {seed}, {seconds:.1} seconds, budget of its own");
 }
 
 pub(crate) fn number(variable: &str, default: u64) -> u64 {

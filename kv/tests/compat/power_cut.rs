@@ -2,16 +2,16 @@
 //! check finds nothing.
 
 use std::fs;
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use kv::Db;
 use pagefile_std::MemStore;
 use pagefile_std::sim::{Epoch, SimDisk, Strategy};
 
-use crate::cross::number;
+use crate::cross::{number, tell};
 use crate::engine;
 use crate::generate::{Turn, case};
 use crate::model::Model;
@@ -28,6 +28,7 @@ const OF_EACH_CUT: usize = 3;
 fn bbolt_opens_what_a_power_cut_leaves() {
     let Some(mut peer) = Peer::start() else { return };
     let (wanted, first) = (number("KV_CROSS_IMAGES", IMAGES), number("KV_CROSS_SEED", 1));
+    let began = Instant::now();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("image.db");
     let (mut opened, mut seed) = (0, first);
@@ -35,7 +36,7 @@ fn bbolt_opens_what_a_power_cut_leaves() {
         opened += power_cuts(seed, &path, &mut peer).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         seed += 1;
     }
-    let _ = writeln!(std::io::stderr(), "{opened} images opened by bbolt, seeds from {first} to {}", seed - 1);
+    tell("power cuts opened by bbolt", opened, first, began);
 }
 
 /// Cuts the power all through the program of a seed, and shows bbolt what that leaves; the number of images.
@@ -82,12 +83,8 @@ fn empty(turn: &Turn) -> Vec<u8> {
 
 /// Some of what a power cut at the end of `epoch` may leave.
 fn some(epoch: &Epoch, rng: &mut Rng) -> Vec<Vec<u8>> {
-    let strategy = Strategy {
-        exhaustive_max: 4,
-        random: 20,
-        seed: rng.next(),
-        ..Strategy::for_pages(PAGE_SIZE as usize)
-    };
+    let strategy =
+        Strategy { exhaustive_max: 4, random: 20, seed: rng.next(), ..Strategy::for_pages(PAGE_SIZE as usize) };
     let mut cuts = Vec::new();
     let _ = epoch.each_power_cut(&strategy, |cut| {
         cuts.push(cut.clone());
