@@ -38,6 +38,8 @@ pub(crate) struct Freemaps {
 #[derive(Debug)]
 struct ShortMap {
     spans: u64,
+    /// None of them begins at a lower page.
+    lowest: u64,
     /// The blocks that they begin in.
     numbers: NumberSet,
 }
@@ -45,7 +47,11 @@ struct ShortMap {
 impl Freemaps {
     pub(crate) fn new(recency: Option<Recency>) -> Self {
         Self {
-            short: array::from_fn(|index| ShortMap { spans: 0, numbers: NumberSet::new(index as u64) }),
+            short: array::from_fn(|index| ShortMap {
+                spans: 0,
+                lowest: u64::MAX,
+                numbers: NumberSet::new(index as u64),
+            }),
             short_blocks: Blocks::default(),
             by_len: PageMap::default(),
             lengths: NumberSet::new(LENGTHS),
@@ -70,6 +76,7 @@ impl Freemaps {
                 short.numbers.insert(&mut self.short_blocks, locate(start).0)?;
             }
             short.spans += 1;
+            short.lowest = short.lowest.min(start);
         } else if let Some(starts) = self.by_len.get_mut(&len) {
             starts.insert(&mut self.blocks, start)?;
         } else {
@@ -94,6 +101,9 @@ impl Freemaps {
         }
         if let Some(short) = short(&mut self.short, len) {
             short.spans -= 1;
+            if start == short.lowest {
+                short.lowest += 1; // no overflow: a span ends behind it
+            }
             if alike == 0 {
                 short.numbers.remove(&mut self.short_blocks, locate(start).0);
             }
@@ -111,7 +121,7 @@ impl Freemaps {
         let len = self.next_len(pages)?;
         let start = match &self.recency {
             Some(recency) => recency.latest(len)?,
-            None => self.next_start(edges, len, 0)?,
+            None => self.first_start(edges, len)?,
         };
         Span::new(PageId::new(start), len).ok()
     }
@@ -154,6 +164,14 @@ impl Freemaps {
             Some((index, _)) => Some(index as u64 + 1),
             None => self.lengths.next(&self.blocks, pages),
         }
+    }
+
+    /// The lowest start of a span of this length.
+    fn first_start(&self, edges: &Edges, len: u64) -> Option<u64> {
+        let Some(short) = self.short.get(index_of(len)) else {
+            return self.by_len.get(&len)?.first();
+        };
+        edges.next_of_len(len, number_at(short.numbers.first()?, 0).max(short.lowest))
     }
 
     /// The first start from `page` on of a span of this length.

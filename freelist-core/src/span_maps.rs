@@ -121,6 +121,10 @@ impl SpanMaps {
 
     /// The free span to cut for `request`, and the part to take.
     fn choose(&self, request: Request) -> Option<(Span, Span)> {
+        if request.is_plain() {
+            let whole = self.freemaps.best_fit(&self.edges, request.pages())?;
+            return Some((whole, whole.prefix(request.pages())?));
+        }
         let fitted = |whole| Some((whole, request.fit(whole)?));
         if let Some(window) = request.window() {
             return Spans::within(self, window).find_map(|part| {
@@ -144,8 +148,12 @@ impl SpanMaps {
     #[inline]
     fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
         self.edges.focus(whole.start().get());
-        let (front, behind) = whole.around(taken);
-        self.replace([Some(whole), None], [front, behind])?;
+        if whole == taken {
+            self.leave(whole, [None, None]);
+        } else {
+            let (front, behind) = whole.around(taken);
+            self.replace([Some(whole), None], [front, behind])?;
+        }
         self.free_pages -= taken.len();
         Ok(())
     }
