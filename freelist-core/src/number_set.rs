@@ -67,17 +67,16 @@ pub(crate) struct NumberSet {
     /// The name of the set among the blocks.
     set: u64,
     count: u64,
-    /// The lowest member while there are blocks.
-    lowest: u64,
     /// Levels of blocks; 0 while the members stand in `few`.
     height: u32,
+    /// The members in order. Once there are blocks, the first alone.
     few: [u64; FEW],
 }
 
 impl NumberSet {
     /// An empty set named `set`, unlike any other in the same [`Blocks`].
     pub(crate) const fn new(set: u64) -> Self {
-        Self { set, count: 0, lowest: 0, height: 0, few: [0; FEW] }
+        Self { set, count: 0, height: 0, few: [0; FEW] }
     }
 
     pub(crate) const fn len(&self) -> u64 {
@@ -104,7 +103,7 @@ impl NumberSet {
             self.insert_path(blocks, number);
         }
         self.count += 1;
-        self.lowest = self.lowest.min(number);
+        self.few[0] = self.few[0].min(number);
         Ok(())
     }
 
@@ -119,8 +118,8 @@ impl NumberSet {
         self.count -= 1;
         if self.count <= FEW as u64 / 2 {
             self.gather(blocks);
-        } else if number == self.lowest {
-            self.lowest = self.next(blocks, number).unwrap_or(u64::MAX);
+        } else if number == self.few[0] {
+            self.few[0] = self.next(blocks, number).unwrap_or(u64::MAX);
         }
     }
 
@@ -134,7 +133,7 @@ impl NumberSet {
 
     /// The lowest member, at hand.
     pub(crate) fn first(&self) -> Option<u64> {
-        if self.height == 0 { self.few().first().copied() } else { Some(self.lowest) }
+        (self.count > 0).then_some(self.few[0])
     }
 
     pub(crate) fn last(&self, blocks: &Blocks) -> Option<u64> {
@@ -149,7 +148,7 @@ impl NumberSet {
         if height_of(number) > self.height {
             return None;
         }
-        let mut index = number.max(self.lowest);
+        let mut index = number.max(self.few[0]);
         for level in 0..self.height {
             let (block, bit) = locate(index);
             let bits = blocks.0.get(&self.key(level, block));
@@ -203,7 +202,6 @@ impl NumberSet {
         for member in self.few {
             self.insert_path(blocks, member);
         }
-        self.lowest = self.few[0];
         Ok(())
     }
 
@@ -215,7 +213,6 @@ impl NumberSet {
             self.remove_path(blocks, member);
         }
         self.height = 0;
-        self.lowest = 0;
     }
 
     /// Adds levels above the root. Room is reserved.
