@@ -1,6 +1,7 @@
 //! Where free lists put pages: how far a file grows beyond what lives in it.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::free_layouts::Dice;
 use crate::free_pages::FreePages;
@@ -8,38 +9,22 @@ use crate::free_pages::FreePages;
 /// A kind of store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Load {
-    /// On 50,000 pages: each transaction appends a page and rewrites three; one in 500 writes a large value of 16 to
-    /// 256 pages; every 1,000 transactions the oldest nine tenths of what was appended are dropped,
-    /// in a hundred transactions.
+    /// 20,000 keys, and 1,000 pages of the tree above them. Each transaction appends a new value of a random key (a
+    /// page; one in 500 is large, 16 to 128 pages) and rewrites three tree pages. Every 500 transactions the values
+    /// that are no longer current are compacted away, 100 in a transaction.
     EtcdLike,
-    /// Each transaction replaces four objects of 1 to 16 pages, out of 10,000.
+    /// Each transaction replaces one of 2,000 objects by one of 1 to 16 pages.
     Uniform,
 }
 
 /// How full the file is.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Fullness {
-    /// Pages in the file, averaged over the second half of the run.
-    pub file_pages: f64,
-    /// Pages in use, averaged likewise.
-    pub live_pages: f64,
-    /// The most pages ever in use, or freed by the transaction before: no free list can have a
-    /// smaller file.
-    pub peak_pages: f64,
-}
-
-impl Fullness {
-    /// Pages in the file for each that is in use.
-    #[must_use]
-    pub fn ratio(&self) -> f64 {
-        self.file_pages / self.live_pages
-    }
-
-    /// The ratio of a free list that wastes nothing.
-    #[must_use]
-    pub fn floor(&self) -> f64 {
-        self.peak_pages / self.live_pages
-    }
+    /// Pages in the file for each that is in use, over the second half of the run.
+    pub ratio: f64,
+    /// The same for a free list that wastes nothing: its file is as large as the most pages that were ever in use, or
+    /// freed by the transaction before.
+    pub floor: f64,
 }
 
 /// A file with a free list. What a transaction frees can be used again from the next one on.
@@ -72,24 +57,43 @@ impl<P: FreePages> Store<P> {
     }
 }
 
-/// Runs `transactions` transactions on the free list `P`.
+/// Who lives in the file.
+struct Tenants {
+    tree: Vec<(u64, u64)>,
+    values: Vec<(u64, u64)>,
+    /// Values that are no longer current and wait for compaction.
+    old: VecDeque<(u64, u64)>,
+    /// How many of them the compaction under way has still to drop.
+    compacting: usize,
+}
+
+/// The mean of runs of `transactions` transactions on the free list `P`, one for each seed.
+///
+/// Single runs differ by 1 %: when the large values come matters.
 #[must_use]
-pub fn simulate<P: FreePages>(load: Load, transactions: u32) -> Fullness {
+pub fn simulate<P: FreePages>(load: Load, transactions: u32, seeds: u32) -> Fullness {
+    let runs = (1..=seeds).map(|seed| run::<P>(load, transactions, u64::from(seed)));
+    let sum = runs.fold((0.0, 0.0), |sum, run| (sum.0 + run.ratio, sum.1 + run.floor));
+    Fullness { ratio: sum.0 / f64::from(seeds), floor: sum.1 / f64::from(seeds) }
+}
+
+fn run<P: FreePages>(load: Load, transactions: u32, seed: u64) -> Fullness {
     let mut store = Store { free: P::load(&[]), end: 2, live: 0, freed: Vec::new() };
-    let mut dice = Dice::new(42);
-    let mut objects: Vec<(u64, u64)> = Vec::new();
-    let mut log: VecDeque<(u64, u64)> = VecDeque::new();
-    let (count, longest) = if load == Load::Uniform { (10_000, 16) } else { (50_000, 1) };
-    for _ in 0..count {
-        let pages = 1 + dice.below(longest);
-        objects.push(store.allocate(pages));
-    }
-    let (mut file, mut live, mut peak, mut dropping) = (0.0, 0.0, 0, 0);
+    let mut dice = Dice::new(seed);
+    let (keys, tree) = if load == Load::EtcdLike { (20_000, 1000) } else { (2000, 0) };
+    let mut tenants = Tenants { tree: Vec::new(), values: Vec::new(), old: VecDeque::new(), compacting: 0 };
+    tenants.values.extend((0..keys).map(|_| store.allocate(pages_of(load, &mut dice))));
+    tenants.tree.extend((0..tree).map(|_| store.allocate(1)));
+    let (mut file, mut live, mut peak) = (0.0, 0.0, 0);
     for tx in 0..transactions {
         store.begin();
         match load {
-            Load::EtcdLike => etcd_like(&mut store, &mut dice, &mut objects, &mut log, tx, &mut dropping),
-            Load::Uniform => (0..4).for_each(|_| replace(&mut store, &mut dice, &mut objects, 16)),
+            Load::EtcdLike => etcd_like(&mut store, &mut dice, &mut tenants, tx),
+            Load::Uniform => {
+                let pages = pages_of(load, &mut dice);
+                let old = replace(&mut store, &mut dice, &mut tenants.values, pages);
+                store.free(old);
+            }
         }
         let freed: u64 = store.freed.iter().map(|(_, pages)| pages).sum();
         peak = peak.max(store.live + freed);
@@ -99,42 +103,41 @@ pub fn simulate<P: FreePages>(load: Load, transactions: u32) -> Fullness {
         }
     }
     let half = f64::from(transactions - transactions / 2);
-    Fullness { file_pages: file / half, live_pages: live / half, peak_pages: float(peak) }
+    Fullness { ratio: file / live, floor: float(peak) * half / live }
+}
+
+fn pages_of(load: Load, dice: &mut Dice) -> u64 {
+    match load {
+        Load::EtcdLike if dice.below(500) == 0 => 16 + dice.below(113),
+        Load::EtcdLike => 1,
+        Load::Uniform => 1 + dice.below(16),
+    }
 }
 
 fn float(pages: u64) -> f64 {
     f64::from(u32::try_from(pages).unwrap_or(u32::MAX))
 }
 
-fn etcd_like<P: FreePages>(
-    store: &mut Store<P>,
-    dice: &mut Dice,
-    objects: &mut [(u64, u64)],
-    log: &mut VecDeque<(u64, u64)>,
-    tx: u32,
-    dropping: &mut usize,
-) {
+fn etcd_like<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, tenants: &mut Tenants, tx: u32) {
     for _ in 0..3 {
-        replace(store, dice, objects, 1);
+        let old = replace(store, dice, &mut tenants.tree, 1);
+        store.free(old);
     }
-    let pages = if dice.below(500) == 0 { 16 + dice.below(241) } else { 1 };
-    log.push_back(store.allocate(pages));
-    if tx % 1000 == 999 {
-        *dropping = log.len() * 9 / 10 / 100 + 1;
+    let pages = pages_of(Load::EtcdLike, dice);
+    tenants.old.push_back(replace(store, dice, &mut tenants.values, pages));
+    if tx % 500 == 499 {
+        tenants.compacting = tenants.old.len();
     }
-    if tx % 1000 == 99 {
-        *dropping = 0;
-    }
-    for _ in 0..*dropping {
-        if let Some(old) = log.pop_front() {
-            store.free(old);
-        }
+    let now = tenants.compacting.min(100);
+    tenants.compacting -= now;
+    for old in tenants.old.drain(..now) {
+        store.free(old);
     }
 }
 
-/// A copy-on-write change: the new version is written before the old one is freed.
-fn replace<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, objects: &mut [(u64, u64)], longest: u64) {
+/// Writes a new version of a random object; returns the old one, which is still in the file.
+fn replace<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, objects: &mut [(u64, u64)], pages: u64) -> (u64, u64) {
     let at = usize::try_from(dice.below(objects.len() as u64)).unwrap_or(0);
-    let new = store.allocate(1 + dice.below(longest));
-    store.free(std::mem::replace(&mut objects[at], new));
+    let new = store.allocate(pages);
+    mem::replace(&mut objects[at], new)
 }
