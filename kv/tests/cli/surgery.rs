@@ -172,3 +172,32 @@ fn a_file_whose_meta_pages_are_lost_can_still_be_looked_at() {
     bench.kv(&["dump", "--page-size", "4096", "db", "0"]).ok();
     bench.kv(&["dump", "--page-size", "1000", "db", "0"]).failed(2);
 }
+
+/// A page of nothing but rubbish, such as zeros where a disk lost it: the rest is rescued.
+#[test]
+fn a_page_whose_header_is_lost_is_cleared_and_the_rest_rescued() {
+    for rubbish in [0x00, 0xEE] {
+        let bench = Bench::with("etcd34-small-array");
+        let all = bench.kv(&["export", "db"]).ok().lines().count();
+        let branch = bench.kv(&["page", "db", "5"]).ok();
+        let leaf: usize = branch.split("<pgid=").nth(2).unwrap().split('>').next().unwrap().parse().unwrap();
+        let mut bytes = bench.read("db");
+        bytes[leaf * 4096..(leaf + 1) * 4096].fill(rubbish);
+        std::fs::write(bench.path("db"), bytes).unwrap();
+        bench.kv(&["export", "db"]).failed(1);
+        let page = bench.kv(&["page", "db", &leaf.to_string()]);
+        let said = String::from_utf8(page.out).unwrap();
+        assert!(page.code == 1 && said.contains("`kv dump` shows its bytes. Continuing..."), "{said}");
+        operate(&bench, &["clear-page", "--pageId", &leaf.to_string()]);
+        bench.kv(&["compact", "-o", "rescued", "out"]).ok();
+        assert_eq!(bench.kv(&["check", "rescued"]).ok(), "OK\n");
+        let left = bench.kv(&["export", "rescued"]).ok().lines().count();
+        assert!(left < all && left + 40 > all, "{left} of {all}");
+    }
+    // The way that the message about a file that is cut off shows.
+    let bench = Bench::with("etcd34-small-array");
+    std::fs::write(bench.path("db"), &bench.read("db")[..50 * 4096]).unwrap();
+    assert!(bench.kv(&["check", "db"]).failed(1).contains("lengthen a copy (truncate -s 212992 COPY)"));
+    std::fs::File::options().write(true).open(bench.path("db")).unwrap().set_len(212_992).unwrap();
+    assert_ne!(bench.kv(&["check", "db"]).code, 3);
+}

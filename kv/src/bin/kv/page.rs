@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kv::surgery::{MetaFault, RawFile, RawItem, RawPage};
-use kv::{PageId, PageKind};
+use kv::{Error, PageId, PageKind};
 
 use crate::failure::{Failure, Result};
 use crate::notation::{Format, quoted_or_hex};
@@ -64,8 +64,11 @@ impl Page {
             }
             match self.print(&file, id, &mut terminal.out) {
                 Ok(end) => covered = end,
-                Err(Failure::Database { error, .. }) => {
-                    writeln!(terminal.out, "Printing page {id} failed: {error}. Continuing...")?;
+                Err(Failure::Database { error: Error::Corrupt { what, .. }, .. }) => {
+                    writeln!(
+                        terminal.out,
+                        "Printing page {id} failed: {what}; `kv dump` shows its bytes. Continuing..."
+                    )?;
                     failed = true;
                 }
                 Err(other) => return Err(other),
@@ -90,7 +93,7 @@ impl Page {
     fn print(&self, file: &RawFile, id: u64, out: &mut impl Write) -> Result<u64> {
         let page = file.page(PageId::new(id))?;
         if page.id().get() != id {
-            return Err(kv::Error::Corrupt { page: PageId::new(id), what: "page says it is another page" }.into());
+            return Err(Error::Corrupt { page: PageId::new(id), what: "page says it is another page" }.into());
         }
         writeln!(out, "Page ID:    {id}")?;
         writeln!(out, "Page Type:  {}", page.kind())?;
@@ -131,7 +134,7 @@ impl Page {
 fn print_meta(file: &RawFile, id: u64, out: &mut impl Write) -> Result<()> {
     let slot = usize::try_from(id).unwrap_or(usize::MAX);
     let Some((meta, checksum)) = file.meta_as_it_is(slot) else {
-        return Err(kv::Error::Corrupt { page: PageId::new(id), what: "meta page is cut off" }.into());
+        return Err(Error::Corrupt { page: PageId::new(id), what: "meta page is cut off" }.into());
     };
     let version = if let Err(MetaFault::Version { found }) = file.meta(slot) { found } else { 2 };
     writeln!(out, "Version:    {version}")?;

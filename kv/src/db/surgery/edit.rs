@@ -79,13 +79,17 @@ impl RawFile {
     }
 
     /// Page `id`, a branch or leaf, without its elements `from` up to, not including, `to` (none: the last). Only those
-    /// that stay need to be sound. The page keeps its overflow pages. A branch that loses all becomes an empty leaf.
+    /// that stay need to be sound. The page keeps its overflow pages. A branch that loses all becomes an empty leaf, and
+    /// so, if all are to go, does a page whose header says nothing; how many its overflow pages were is then forgotten.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if the range is empty or not of this page; [`Error::Corrupt`] if the page, or an element
-    /// that stays, is damaged.
+    /// [`Error::InvalidOption`] if the range is empty or not of this page; [`Error::Corrupt`] if the page is of another
+    /// kind, lies beyond the end of the file, or has damage in its header or an element that stays.
     pub fn clear_elements(&self, id: PageId, from: usize, to: Option<usize>) -> Result<Cleared> {
-        let page = self.page(id)?;
+        let page = match self.page(id) {
+            Err(Error::Corrupt { .. }) if from == 0 && to.is_none() => return self.emptied(id),
+            page => page?,
+        };
         let Header { kind, count, .. } = page.header;
         if !matches!(kind, Kind::Branch | Kind::Leaf) {
             return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear" });
@@ -102,6 +106,14 @@ impl RawFile {
         let bytes = without(&page, from, end, self.page_size)?;
         let edit = Edit { offset: self.offset(id, page.overflow() + 1)?, bytes };
         Ok(Cleared { edit, elements: end - from, leaves_orphans })
+    }
+
+    /// Page `id` as an empty leaf, whatever it was.
+    fn emptied(&self, id: PageId) -> Result<Cleared> {
+        let header = Header { id: id.get(), kind: Kind::Leaf, count: 0, overflow: 0 };
+        let blank = RawPage { at: id, header, bytes: self.bytes(id)? };
+        let edit = Edit { offset: self.offset(id, 1)?, bytes: without(&blank, 0, 0, self.page_size)? };
+        Ok(Cleared { edit, elements: 0, leaves_orphans: true })
     }
 
     /// Writes a copy of the file with these edits to a new file at `path`, durably and whole; `progress` hears how many
@@ -147,7 +159,8 @@ fn has_pages(page: &RawPage, index: usize) -> bool {
 
 /// The bytes of the page without the elements `from..to`, packed.
 fn without(page: &RawPage, from: usize, to: usize, page_size: u32) -> Result<Vec<u8>> {
-    let Header { id, kind, count, overflow } = page.header;
+    let Header { kind, count, overflow, .. } = page.header;
+    let id = page.at.get();
     let kept = usize::from(count) - (to - from);
     let kind = if kept == 0 { Kind::Leaf } else { kind };
     let mut image = Image::empty(if kind == Kind::Branch { ImageKind::Branch } else { ImageKind::Leaf }, Vec::new());

@@ -28,7 +28,8 @@ A way to proceed:
   kv page FILE N                            what is in a damaged page
   kv surgery clear-page --pageId N --output B FILE
   kv surgery freelist abandon --output C B  let the free pages be found again
-  kv check C && kv export C > rescued.jsonl")]
+  kv compact -o RESCUED C                   what can be read, in a file that is sound
+  kv check RESCUED")]
 pub(crate) struct Surgery {
     #[command(subcommand)]
     operation: Operation,

@@ -29,7 +29,7 @@ pub(super) struct CopyPage {
 
 /// Drop all elements of a branch or leaf page
 ///
-/// The page becomes an empty leaf; its elements need not be readable.
+/// The page becomes an empty leaf; neither its header nor its elements need to be readable.
 #[derive(Debug, Args)]
 pub(super) struct ClearPage {
     #[command(flatten)]
