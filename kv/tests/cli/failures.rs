@@ -109,6 +109,7 @@ fn what_is_not_there_is_named() {
     ] {
         assert!(bench.kv(args).failed(2).contains("kv: db: "), "{args:?}");
     }
+    assert!(bench.kv(&["del", "db", "b"]).failed(2).contains("--bucket deletes a bucket"));
     for args in [&["get", "db"][..], &["nonsense"], &["page", "db"], &["page", "--all", "db", "3"], &[]] {
         assert_eq!(bench.kv(args).code, 2, "{args:?}");
     }

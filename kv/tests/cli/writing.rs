@@ -106,6 +106,24 @@ fn a_backup_opens_and_is_equal() {
     }
 }
 
+/// What was kept from others in a database stays so in its copies.
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let bench = Bench::with("bbolt-inline-hashmap");
+    bench.kv(&["create", "created", "b"]).ok();
+    bench.kv(&["backup", "-o", "backup", "db"]).ok();
+    bench.kv(&["compact", "-o", "compacted", "db"]).ok();
+    bench.kv(&["surgery", "freelist", "abandon", "--output", "abandoned", "db"]).ok();
+    bench.kv(&["surgery", "freelist", "rebuild", "--output", "rebuilt", "abandoned"]).ok();
+    for name in ["created", "backup", "compacted", "abandoned", "rebuilt"] {
+        let mode = std::fs::metadata(bench.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
 #[test]
 fn nothing_overwrites_a_file_that_is_there() {
     let bench = Bench::with("bbolt-inline-hashmap");

@@ -43,7 +43,7 @@ impl Create {
         if path.is_empty() {
             refuse_existing(&self.file)?;
         }
-        let db = open::one_transaction(terminal).page_size(self.page_size).open(&self.file)?;
+        let db = open::or_create(&self.file, &open::one_transaction(terminal).page_size(self.page_size))?;
         if !path.is_empty() {
             db.update(|tx| {
                 let (name, parent) = path.split_last().ok_or(kv::Error::BucketNameRequired)?;

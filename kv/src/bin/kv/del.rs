@@ -51,6 +51,11 @@ impl Del {
     }
 
     fn delete_key(&self, terminal: &Terminal) -> Result<()> {
+        if self.path.len() < 2 {
+            return Err(Failure::Usage(
+                "a bucket and a key are needed: FILE BUCKET... KEY; --bucket deletes a bucket".into(),
+            ));
+        }
         let (path, key) = self.names.names_and_last(&self.path)?;
         let key = self.parse_format.argument(key)?;
         let db = open::to_write(&self.file, terminal)?;

@@ -59,7 +59,8 @@ impl Import {
         let mut lines = self.lines()?;
         // The file is made when there is something to put into it.
         let mut batch = lines.batch(self.tx_max_size)?;
-        let db = open::one_transaction(terminal).freelist_sync(kv::FreelistSync::OnClose).open(&self.file)?;
+        let options = open::one_transaction(terminal).freelist_sync(kv::FreelistSync::OnClose);
+        let db = open::or_create(&self.file, &options)?;
         let count = progress::count("lines imported");
         let mut total = 0;
         while !batch.is_empty() {

@@ -8,16 +8,30 @@ use kv::{Db, FreelistSync, Options, PageId};
 use pagefile_std::{FileOptions, PageFile};
 
 use crate::failure::{At, Failure, Result};
+use crate::progress;
 use crate::terminal::Terminal;
 
 /// To read, under a shared lock.
 pub(crate) fn to_read(path: &Path, terminal: &Terminal) -> Result<Db> {
-    Options::new().read_only(true).lock_timeout(terminal.lock_timeout).open(path).at(path)
+    patiently(|| Options::new().read_only(true).lock_timeout(terminal.lock_timeout).open(path)).at(path)
 }
 
 /// To change a file that is there. The freelist goes with each commit, so that a command is one transaction.
 pub(crate) fn to_write(path: &Path, terminal: &Terminal) -> Result<Db> {
-    one_transaction(terminal).create(false).open(path).at(path)
+    patiently(|| one_transaction(terminal).create(false).open(path)).at(path)
+}
+
+/// To change a file, which is made if it is not there.
+pub(crate) fn or_create(path: &Path, options: &Options) -> Result<Db> {
+    patiently(|| options.open(path)).at(path)
+}
+
+/// Opening may have to wait for a lock, and walk the whole file to find its free pages: a person sees that it does.
+fn patiently<T>(open: impl FnOnce() -> T) -> T {
+    let busy = progress::busy("opening, or waiting while another program holds the file");
+    let opened = open();
+    busy.finish_and_clear();
+    opened
 }
 
 /// Options for a file that may be made by opening it.
@@ -54,5 +68,6 @@ pub(crate) fn raw(path: &Path, terminal: &Terminal) -> Result<RawFile> {
 
 pub(crate) fn page_file(path: &Path, terminal: &Terminal) -> Result<PageFile> {
     let lock_timeout = Some(terminal.lock_timeout);
-    PageFile::open(path, &FileOptions { read_only: true, lock_timeout, ..FileOptions::default() }).at(path)
+    patiently(|| PageFile::open(path, &FileOptions { read_only: true, lock_timeout, ..FileOptions::default() }))
+        .at(path)
 }

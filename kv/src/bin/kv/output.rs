@@ -28,7 +28,12 @@ impl Unfinished {
 
     /// The file itself, to write into.
     pub(crate) fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(&self.path)
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // What is in a database is its owner's until he says otherwise.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&self.path)
     }
 
     /// Cuts the file to `len` bytes, makes it durable, and gives it its name.
