@@ -107,11 +107,18 @@ pub enum Error {
     #[error("a bucket needs a name of at least one byte")]
     BucketNameRequired,
 
+    /// The name of a new bucket is longer than 32,768 bytes.
+    #[error("a bucket name of {len} bytes is too long: at most {} are allowed", crate::MAX_KEY_SIZE)]
+    BucketNameTooLarge {
+        /// Its length in bytes.
+        len: usize,
+    },
+
     /// A key must have at least one byte.
     #[error("a key needs at least one byte")]
     KeyRequired,
 
-    /// The key, or bucket name, is longer than 32,768 bytes.
+    /// The key is longer than 32,768 bytes.
     #[error("a key of {len} bytes is too long: at most {} are allowed", crate::MAX_KEY_SIZE)]
     KeyTooLarge {
         /// Its length in bytes.

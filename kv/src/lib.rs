@@ -50,7 +50,7 @@ pub use error::{Error, Result};
 pub use freelist_core::{PageId, TxId};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
 
-/// The longest key or bucket name in bytes.
+/// The longest key, or name of a new bucket, in bytes.
 pub const MAX_KEY_SIZE: usize = 32_768;
 
 /// The longest value in bytes.

@@ -3,7 +3,7 @@
 use super::bucket_roots::BucketRoots;
 use super::handle::Db;
 use crate::error::Result;
-use crate::tx::{Bucket, BucketMut, Iter, WriteTx};
+use crate::tx::{Bucket, BucketIndex, BucketMut, Cursor, WriteTx};
 
 /// What a compaction did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,64 +40,80 @@ pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactRep
     let state = source.begin_read()?;
     let limit = if tx_max_bytes == 0 { u64::MAX } else { tx_max_bytes };
     let mut report = CompactReport::default();
-    let mut waiting = vec![Part::new(Vec::new(), state.root())];
+    let mut way = vec![Part::new(&[], state.root())];
     let mut roots = BucketRoots::new(&state.root());
-    while !waiting.is_empty() {
-        target.update(|tx| fill(tx, &mut waiting, &mut roots, limit, &mut report))?;
+    while !way.is_empty() {
+        target.update(|tx| fill(tx, &mut way, &mut roots, limit, &mut report))?;
         report.transactions += 1;
     }
     Ok(report)
 }
 
-/// A bucket of which something is still to be copied.
+/// A bucket of which something may still be to be copied, inside the one before it on the way.
 struct Part<'s> {
-    /// The names that lead to it.
-    path: Vec<&'s [u8]>,
+    name: &'s [u8],
     bucket: Bucket<'s>,
-    items: Iter<'s>,
+    items: Cursor<'s>,
 }
 
 impl<'s> Part<'s> {
-    fn new(path: Vec<&'s [u8]>, bucket: Bucket<'s>) -> Self {
-        Self { path, bucket, items: bucket.iter() }
+    fn new(name: &'s [u8], bucket: Bucket<'s>) -> Self {
+        Self { name, bucket, items: bucket.cursor() }
     }
 }
 
 /// Copies until the transaction is full or nothing is left.
-fn fill(
+///
+/// Everything comes in the order of a walk that enters each bucket where its name stands. So the target's leaves, with
+/// the small buckets inside them, have their final form behind the place where the walk is, and only there do they grow
+/// in the next transaction.
+fn fill<'s>(
     tx: &mut WriteTx<'_>,
-    waiting: &mut Vec<Part<'_>>,
+    way: &mut Vec<Part<'s>>,
     roots: &mut BucketRoots,
     limit: u64,
     report: &mut CompactReport,
 ) -> Result<()> {
+    // The buckets on the way, as this transaction numbers them.
+    let mut opened: Vec<BucketIndex> = Vec::with_capacity(way.len());
+    for part in &*way {
+        let target = match opened.last() {
+            None => tx.root_mut(),
+            Some(&around) => tx.opened_mut(around).into_bucket_mut(part.name)?,
+        };
+        opened.push(densely(target));
+    }
     let mut copied = 0;
-    while let Some(mut part) = waiting.pop() {
-        let mut target = part.path.iter().try_fold(tx.root_mut(), BucketMut::into_bucket_mut)?;
-        // Inline buckets grow in their parent's leaves after their names came in order: these too shall end up full.
-        target.set_fill_percent(1.0);
-        let mut nested = Vec::new();
-        while let Some(item) = part.items.next() {
-            let (key, value) = item?;
-            if let Some(value) = value {
-                target.put(key, value)?;
-                report.keys += 1;
-                report.bytes += (key.len() + value.len()) as u64;
-            } else {
-                let bucket = part.bucket.bucket(key)?;
-                roots.enter(&bucket)?;
-                target.create_bucket_if_absent(key)?.set_sequence(bucket.sequence())?;
-                report.buckets += 1;
-                nested.push(Part::new(part.path.iter().copied().chain([key]).collect(), bucket));
-            }
-            copied += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
-            if copied >= limit {
-                waiting.push(part);
-                waiting.append(&mut nested);
-                return Ok(());
-            }
+    while let (Some(part), Some(&at)) = (way.last_mut(), opened.last()) {
+        if copied >= limit {
+            return Ok(());
         }
-        waiting.append(&mut nested);
+        let Some((key, value)) = part.items.next()? else {
+            way.pop();
+            opened.pop();
+            continue;
+        };
+        let mut target = tx.opened_mut(at);
+        copied += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
+        if let Some(value) = value {
+            target.put(key, value)?;
+            report.keys += 1;
+            report.bytes += (key.len() + value.len()) as u64;
+            continue;
+        }
+        let bucket = part.bucket.bucket(key)?;
+        roots.enter(&bucket)?;
+        let mut nested = target.import_bucket(key)?;
+        nested.set_sequence(bucket.sequence())?;
+        report.buckets += 1;
+        opened.push(densely(nested));
+        way.push(Part::new(key, bucket));
     }
     Ok(())
+}
+
+/// Has the pages of `bucket` filled, for inline buckets grow in their parent's leaves when the transaction ends.
+fn densely(mut bucket: BucketMut<'_>) -> BucketIndex {
+    bucket.set_fill_percent(1.0);
+    bucket.index()
 }

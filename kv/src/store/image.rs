@@ -31,6 +31,8 @@ pub(crate) struct Image {
     branch: bool,
     /// Lost an element since it was read: a candidate for merging.
     pub(crate) shrunk: bool,
+    /// Was cut off the node before it by this transaction.
+    pub(crate) cut: bool,
     /// Where the next insertion would be if insertions come in key order, and how many in a row have.
     next_in_order: usize,
     in_order: usize,
@@ -224,6 +226,7 @@ impl Image {
             upper.in_order = self.in_order;
             self.next_in_order = NO_ORDER;
         }
+        upper.cut = true;
         upper
     }
 
@@ -234,24 +237,41 @@ impl Image {
         self.next_in_order = NO_ORDER;
     }
 
-    /// Where this overfull node should be cut: the index of the first element of the part that leaves.
+    /// Where this overfull node should be cut by how it grew: the index of the first element of the part that leaves.
     ///
-    /// `fill` is the share of a page that the lower part may take; none means to decide by how the node grew. Where
-    /// elements came in key order the lower part stays full and the order goes on in a fresh node (`last` says that
-    /// this is the last node of its tree, so that one insertion at its end is order enough); otherwise half and half.
+    /// Where elements came in key order the lower part stays full, or at the share of a page that `fill` allows, and the
+    /// order goes on in a fresh node (`last` says that this is the last node of its tree, so that one insertion at its
+    /// end is order enough). Otherwise it is half and half, whatever `fill` says: a node is cut while it grows, so to cut
+    /// it at a share each time would throw off a sliver each time. What that leaves is packed before the commit.
     pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
-        let fewest = if self.branch { 2 } else { 1 };
-        let most = self.count - fewest;
-        let at_end = self.next_in_order == self.count;
-        let cut = match fill {
-            #[allow(clippy::cast_sign_loss, reason = "a share of a page size")]
-            #[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
-            Some(share) => self.fitting((page_size as f64 * share) as usize),
-            None if at_end && (last || self.in_order >= RUN) => self.count - 1,
-            None if self.next_in_order < self.count && self.in_order >= RUN => self.next_in_order,
-            None => self.nearest(self.size() / 2),
-        };
-        cut.clamp(fewest, most)
+        let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
+        match fill {
+            Some(share) if at_end => self.share_point(page_size, share),
+            None if at_end => self.between(self.count - 1),
+            _ if self.next_in_order < self.count && self.in_order >= RUN => self.between(self.next_in_order),
+            _ => self.between(self.nearest(self.size() / 2)),
+        }
+    }
+
+    /// Where this overfull node should be cut for the lower part to take `share` of a page.
+    pub(crate) fn share_point(&self, page_size: usize, share: f64) -> usize {
+        self.between(self.fitting(share_of(page_size, share)).min(ELEMENTS_MAX))
+    }
+
+    /// Leaves enough elements on either side of a cut.
+    fn between(&self, cut: usize) -> usize {
+        let fewest = self.fewest();
+        cut.clamp(fewest, self.count - fewest)
+    }
+
+    /// Elements that a part of this node must have.
+    pub(crate) const fn fewest(&self) -> usize {
+        if self.branch { 2 } else { 1 }
+    }
+
+    /// Bytes that element `index` takes in its node.
+    pub(crate) fn element_size(&self, index: usize) -> usize {
+        ELEMENT + self.data_end(index) - self.data_start(index)
     }
 
     /// How many elements fit into `limit` bytes.
@@ -274,8 +294,7 @@ impl Image {
 
     /// Whether this node must be split: larger than a page, or more elements than a page may count.
     pub(crate) fn is_overfull(&self, page_size: usize) -> bool {
-        let least = if self.branch { 4 } else { 2 };
-        self.count >= least && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
+        self.count >= 2 * self.fewest() && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
     }
 
     /// Makes the bytes the page `id`, padded with zeros to whole pages.
@@ -381,6 +400,13 @@ impl Image {
         // A node may hold more for a moment, until it is split; `seal` writes the count that counts.
         set_count(&mut self.bytes, u16::try_from(count).unwrap_or(u16::MAX));
     }
+}
+
+/// The bytes that `share` of a page is.
+#[allow(clippy::cast_sign_loss, reason = "a share of a page size")]
+#[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
+pub(crate) fn share_of(page_size: usize, share: f64) -> usize {
+    (page_size as f64 * share) as usize
 }
 
 /// How far it is from one place to another, backwards too: modulo 2^32.

@@ -9,7 +9,7 @@ mod pages;
 mod run;
 
 pub(crate) use draft::{Draft, page_span};
-pub(crate) use image::{Image, ImageKind, NODE_BYTES_MAX};
+pub(crate) use image::{Image, ImageKind, NODE_BYTES_MAX, share_of};
 pub(crate) use link::{Link, Slot};
 pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;

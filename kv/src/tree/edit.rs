@@ -1,7 +1,7 @@
 //! Put and delete.
 
 use super::path::Path;
-use super::split::{split_child, split_root};
+use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, ELEMENT};
@@ -12,7 +12,7 @@ use crate::store::{Draft, Link, NODE_BYTES_MAX};
 pub(crate) struct Tree<'a> {
     pub(crate) draft: &'a mut Draft,
     pub(crate) root: &'a mut Link,
-    /// The share of a page that a split leaves in the lower part; none decides by how the node grew.
+    /// The share of a page that a node that grows at its end keeps; none keeps it full.
     pub(crate) fill: Option<f64>,
 }
 
@@ -66,6 +66,7 @@ impl Tree<'_> {
     /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
     fn split_overfull(&mut self, path: &Path) {
         let page_size = self.draft.page_size();
+        let cut = Cut::Growth { fill: self.fill, last: path.last };
         for depth in (0..path.len()).rev() {
             let (slot, _) = path.step(depth);
             if !self.draft.image(slot).is_overfull(page_size) {
@@ -73,10 +74,10 @@ impl Tree<'_> {
                 continue;
             }
             if depth == 0 {
-                split_root(self.draft, slot, self.fill, path.last);
+                split_root(self.draft, slot, cut);
             } else {
                 let (parent, index) = path.step(depth - 1);
-                split_child(self.draft, parent, index, self.fill, path.last);
+                split_child(self.draft, parent, index, cut);
             }
         }
     }

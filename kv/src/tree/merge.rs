@@ -1,7 +1,7 @@
 //! After deletions, before the commit gives nodes their pages: nodes that are nearly empty are joined, and parents are
 //! told the first keys of their children.
 
-use super::split::{split_child, split_root};
+use super::split::{Cut, split_child, split_root};
 use crate::error::Result;
 use crate::format::PAGE_HEADER;
 use crate::store::{Draft, ImageKind, Link, Slot};
@@ -18,13 +18,14 @@ use crate::store::{Draft, ImageKind, Link, Slot};
 pub(crate) fn tidy_after_deletes(draft: &mut Draft, root: Slot, fill: Option<f64>) -> Result<()> {
     merge_below(draft, root)?;
     collapse_root(draft, root)?;
-    settle_keys(draft, root, fill);
-    split_root(draft, root, fill, false);
+    let cut = Cut::Growth { fill, last: false };
+    settle_keys(draft, root, cut);
+    split_root(draft, root, cut);
     Ok(())
 }
 
 /// First keys of children into their parents, from the leaves up. A longer key may make a branch too large.
-fn settle_keys(draft: &mut Draft, parent: Slot, fill: Option<f64>) {
+fn settle_keys(draft: &mut Draft, parent: Slot, cut: Cut) {
     if !draft.image(parent).is_branch() {
         return;
     }
@@ -34,12 +35,12 @@ fn settle_keys(draft: &mut Draft, parent: Slot, fill: Option<f64>) {
             index += 1;
             continue;
         };
-        settle_keys(draft, slot, fill);
+        settle_keys(draft, slot, cut);
         if draft.image(slot).key(0) != draft.image(parent).key(index) {
             let key = draft.image(slot).key(0).to_vec();
             draft.image_mut(parent).replace_key(index, &key);
         }
-        index += split_child(draft, parent, index, fill, false);
+        index += split_child(draft, parent, index, cut);
     }
 }
 
@@ -146,6 +147,6 @@ fn collapse_root(draft: &mut Draft, root: Slot) -> Result<()> {
     Ok(())
 }
 
-fn child(draft: &Draft, parent: Slot, index: usize) -> Link {
+pub(super) fn child(draft: &Draft, parent: Slot, index: usize) -> Link {
     Link::from_raw(draft.image(parent).child(index))
 }

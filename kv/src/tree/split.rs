@@ -2,9 +2,18 @@
 
 use crate::store::{Draft, Link, Slot};
 
+/// Where overfull nodes are cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cut {
+    /// As [`split_point`](crate::store::Image::split_point) finds from how they grew.
+    Growth { fill: Option<f64>, last: bool },
+    /// At this share of a page.
+    Share(f64),
+}
+
 /// Splits child `index` of `parent`, a node in memory, until no part is larger than a page that can be smaller. Returns
-/// how many parts there are now. `fill` and `last` are those of [`split_point`](crate::store::Image::split_point).
-pub(super) fn split_child(draft: &mut Draft, parent: Slot, index: usize, fill: Option<f64>, last: bool) -> usize {
+/// how many parts there are now.
+pub(super) fn split_child(draft: &mut Draft, parent: Slot, index: usize, cut: Cut) -> usize {
     let page_size = draft.page_size();
     let (mut next, mut end) = (index, index + 1);
     while next < end {
@@ -14,8 +23,11 @@ pub(super) fn split_child(draft: &mut Draft, parent: Slot, index: usize, fill: O
             next += 1;
             continue;
         }
-        let cut = image.split_point(page_size, fill, last && next + 1 == end);
-        let upper = draft.split(child, cut);
+        let at = match cut {
+            Cut::Growth { fill, last } => image.split_point(page_size, fill, last && next + 1 == end),
+            Cut::Share(share) => image.share_point(page_size, share),
+        };
+        let upper = draft.split(child, at);
         let key = draft.image(upper).key(0).to_vec();
         draft.image_mut(parent).insert_branch(next + 1, &key, Link::to_slot(upper).raw());
         end += 1;
@@ -24,12 +36,14 @@ pub(super) fn split_child(draft: &mut Draft, parent: Slot, index: usize, fill: O
 }
 
 /// Splits a root. It keeps its slot, so whoever holds the tree by it need not know, and gets a level below it.
-pub(super) fn split_root(draft: &mut Draft, root: Slot, fill: Option<f64>, mut last: bool) {
+pub(super) fn split_root(draft: &mut Draft, root: Slot, mut cut: Cut) {
     while draft.image(root).is_overfull(draft.page_size()) {
         let below = draft.push_down(root);
         let key = draft.image(below).key(0).to_vec();
         draft.image_mut(root).insert_branch(0, &key, Link::to_slot(below).raw());
-        split_child(draft, root, 0, fill, last);
-        last = false;
+        split_child(draft, root, 0, cut);
+        if let Cut::Growth { last, .. } = &mut cut {
+            *last = false;
+        }
     }
 }

@@ -53,6 +53,11 @@ impl<'t> BucketMut<'t> {
         Self { draft, buckets, at }
     }
 
+    /// Its number in this transaction.
+    pub(crate) const fn index(&self) -> BucketIndex {
+        self.at
+    }
+
     /// The nested bucket `name`, in place of this one: for following a path.
     ///
     /// # Errors
@@ -152,14 +157,28 @@ impl<'t> BucketMut<'t> {
     /// Creates the nested bucket `name`. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::KeyTooLarge`]; [`Error::IncompatibleValue`] if
-    /// `name` is a key.
+    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`];
+    /// [`Error::IncompatibleValue`] if `name` is a key.
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create(self.draft, self.buckets, self.at, name.as_ref())
+        create(self.draft, self.buckets, self.at, named(name.as_ref())?)
     }
 
     /// The nested bucket `name`, created if it is not there. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create_if_absent(self.draft, self.buckets, self.at, named(name.as_ref())?)
+    }
+
+    /// The nested bucket `name`, created if it is not there, however long the name is.
+    ///
+    /// The format sets no limit to names, and bbolt takes what is longer than [`MAX_KEY_SIZE`]: this is for whoever
+    /// copies such a database, as [`compact`](crate::compact()) does.
+    ///
+    /// # Errors
+    /// [`Error::BucketNameRequired`]; [`Error::IncompatibleValue`] if `name` is a key.
+    pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(self.draft, self.buckets, self.at, name.as_ref())
     }
 
@@ -199,11 +218,16 @@ impl<'t> BucketMut<'t> {
         self.as_bucket().range(bounds)
     }
 
-    /// How full a page is left when it is split, as a share from 0.1 to 1.0 (what is outside is brought to the nearest).
-    /// It holds for this bucket until the transaction ends, and is not stored.
+    /// How full the pages of this bucket are left where nodes are split, as a share from 0.1 to 1.0 (what is outside is
+    /// brought to the nearest). It holds for this bucket until the transaction ends, and is not stored.
     ///
-    /// Left alone, a node that grew in key order stays full and any other is halved, which suits most loads. 1.0 suits
-    /// a load in key order into a bucket that is then only read.
+    /// - In key order at the end of the bucket: each page is filled to the share, and the last has the rest.
+    /// - Out of order: what one page has grown into within this transaction is packed to the share at the commit, where
+    ///   that makes it fewer pages (or more, for a small share). Where one page has become two that stay two, each keeps
+    ///   half: bbolt would leave a full page and a sliver.
+    ///
+    /// Pages that were not split stay as they are. Left alone, a node that grew in key order stays full and any other is
+    /// halved, which comes to two thirds and suits most loads. 1.0 suits a load into a bucket that is then only read.
     pub fn set_fill_percent(&mut self, fill: f64) {
         let fill = if fill.is_nan() { 0.5 } else { fill.clamp(0.1, 1.0) };
         self.buckets.get_mut(self.at).fill = Some(fill);
@@ -223,6 +247,11 @@ impl<'b> IntoIterator for &'b BucketMut<'_> {
     }
 }
 
+/// A name that is as long as this library lets new names be.
+pub(super) fn named(name: &[u8]) -> Result<&[u8]> {
+    if name.len() > MAX_KEY_SIZE { Err(Error::BucketNameTooLarge { len: name.len() }) } else { Ok(name) }
+}
+
 /// Creates the bucket `name` inside `parent`.
 pub(super) fn create<'t>(
     draft: &'t mut Draft,
@@ -230,10 +259,8 @@ pub(super) fn create<'t>(
     parent: BucketIndex,
     name: &[u8],
 ) -> Result<BucketMut<'t>> {
-    match name.len() {
-        0 => return Err(Error::BucketNameRequired),
-        len if len > MAX_KEY_SIZE => return Err(Error::KeyTooLarge { len }),
-        _ => {}
+    if name.is_empty() {
+        return Err(Error::BucketNameRequired);
     }
     if let Some((_, entry)) = find(&draft.pages(), Root::Link(buckets.get(parent).root), name)? {
         return Err(taken(name, &entry));

@@ -33,6 +33,7 @@ pub(crate) use counters::Counters;
 pub use counters::TxStats;
 pub use cursor::{Cursor, Item};
 pub use cursor_mut::CursorMut;
+pub(crate) use open_buckets::BucketIndex;
 pub(crate) use published::Snapshot;
 pub use read::ReadTx;
 pub(crate) use seat::Writer;

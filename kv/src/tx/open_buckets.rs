@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Draft, ImageKind, Link, PageRef, Slot, bucket_root, corrupt};
-use crate::tree::{Root, Tree, Walk, find, tidy_after_deletes};
+use crate::tree::{Root, Tree, Walk, find, pack, tidy_after_deletes};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -118,7 +118,8 @@ impl OpenBuckets {
     }
 
     /// Writes the headers of all changed buckets into their parents' leaves, deepest first, after merging what
-    /// deletions have left nearly empty. Buckets small enough become inline. Whether anything changed.
+    /// deletions have left nearly empty, and packing where a share of a page was asked for. Buckets small enough become
+    /// inline. Whether anything changed.
     ///
     /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
     pub(crate) fn fold(&mut self, draft: &mut Draft) -> Result<bool> {
@@ -129,11 +130,13 @@ impl OpenBuckets {
                     self.tree(draft, at).put_bucket(&name, &header)?;
                 }
             }
-            if self.0[at].changed
-                && draft.any_shrunk
-                && let Some(root) = self.0[at].root.slot()
-            {
-                tidy_after_deletes(draft, root, self.0[at].fill)?;
+            let OpenBucket { root, changed, fill, .. } = self.0[at];
+            let Some(root) = root.slot().filter(|_| changed) else { continue };
+            if let Some(share) = fill.filter(|_| draft.splits > 0) {
+                pack(draft, root, share);
+            }
+            if draft.any_shrunk {
+                tidy_after_deletes(draft, root, fill)?;
             }
         }
         Ok(self.0[ROOT].changed)

@@ -13,9 +13,9 @@ use std::fmt;
 
 use freelist_core::{PageId, TxId};
 
-use super::bucket_mut::{create, create_if_absent};
+use super::bucket_mut::{create, create_if_absent, named};
 use super::core::{Core, Handle};
-use super::open_buckets::{OpenBuckets, ROOT};
+use super::open_buckets::{BucketIndex, OpenBuckets, ROOT};
 use super::seat::Writer;
 use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
@@ -104,7 +104,12 @@ impl<'db> WriteTx<'db> {
 
     /// The bucket that holds all others, to change. Only buckets belong into it.
     pub(crate) fn root_mut(&mut self) -> BucketMut<'_> {
-        BucketMut::opened(&mut self.draft, &mut self.buckets, ROOT)
+        self.opened_mut(ROOT)
+    }
+
+    /// The bucket that this transaction has opened as number `at`.
+    pub(crate) fn opened_mut(&mut self, at: BucketIndex) -> BucketMut<'_> {
+        BucketMut::opened(&mut self.draft, &mut self.buckets, at)
     }
 
     /// The top-level bucket `name`, to read. O(log n).
@@ -142,13 +147,25 @@ impl<'db> WriteTx<'db> {
     /// Creates the top-level bucket `name`. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::KeyTooLarge`].
+    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+        create(&mut self.draft, &mut self.buckets, ROOT, named(name.as_ref())?)
     }
 
     /// The top-level bucket `name`, created if it is not there. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
+        create_if_absent(&mut self.draft, &mut self.buckets, ROOT, named(name.as_ref())?)
+    }
+
+    /// The top-level bucket `name`, created if it is not there, however long the name is: for whoever copies what
+    /// another engine wrote. See [`BucketMut::import_bucket`].
+    ///
+    /// # Errors
+    /// [`Error::BucketNameRequired`].
+    pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
     }
 

@@ -35,11 +35,11 @@ fn a_name_has_1_to_32768_bytes() {
     db.update(|tx| {
         assert!(matches!(tx.create_bucket(""), Err(Error::BucketNameRequired)));
         assert!(matches!(tx.create_bucket_if_absent(""), Err(Error::BucketNameRequired)));
-        assert!(matches!(tx.create_bucket(vec![0; 32_769]), Err(Error::KeyTooLarge { len: 32_769 })));
+        assert!(matches!(tx.create_bucket(vec![0; 32_769]), Err(Error::BucketNameTooLarge { len: 32_769 })));
         tx.create_bucket("n")?;
         let mut top = tx.create_bucket(&longest)?;
         assert!(matches!(top.create_bucket(""), Err(Error::BucketNameRequired)));
-        assert!(matches!(top.create_bucket_if_absent(vec![0; 32_769]), Err(Error::KeyTooLarge { len: 32_769 })));
+        assert!(matches!(top.create_bucket_if_absent(vec![0; 32_769]), Err(Error::BucketNameTooLarge { len: 32_769 })));
         top.create_bucket(&longest)?.put("k", "v")
     })
     .unwrap();

@@ -118,6 +118,7 @@ fn code(error: &Error) -> u8 {
         Error::InvalidOption { .. }
         | Error::KeyRequired
         | Error::BucketNameRequired
+        | Error::BucketNameTooLarge { .. }
         | Error::KeyTooLarge { .. }
         | Error::ValueTooLarge { .. } => 2,
         _ => 3,

@@ -5,9 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::{Error, WriteTx};
+use kv::{BucketMut, Error, WriteTx};
 
-use crate::bucket_path::create;
 use crate::failure::{Failure, Result};
 use crate::record::{Record, Text};
 use crate::remedy::explain;
@@ -148,10 +147,22 @@ impl Line {
     }
 
     fn apply(&self, tx: &mut WriteTx<'_>) -> kv::Result<()> {
-        let mut bucket = create(tx, &self.path)?;
+        let mut bucket = imported(tx, &self.path)?;
         if let Some(sequence) = self.sequence {
             bucket.set_sequence(sequence)?;
         }
         self.item.as_ref().map_or(Ok(()), |(key, value)| bucket.put(key, value))
     }
+}
+
+/// The bucket at `path`, made with those around it where they are not there, however long another engine let their
+/// names be.
+fn imported<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
+    let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
+    let mut bucket = tx.import_bucket(first)?;
+    for name in rest {
+        bucket.import_bucket(name)?;
+        bucket = bucket.into_bucket_mut(name)?;
+    }
+    Ok(bucket)
 }

@@ -1,0 +1,106 @@
+//! Before the commit, where a bucket was given a share of its pages to fill: what was split is packed to that share.
+//!
+//! Nodes are halved while they grow out of key order, and end up two thirds full. bbolt keeps a node whole until the
+//! commit and then cuts all of it at once, at the share: to the same end, what one node was cut into is joined and cut
+//! again here, as a stream from left to right that never holds more than two pages.
+
+use super::merge::child;
+use super::split::{Cut, split_child, split_root};
+use crate::format::PAGE_HEADER;
+use crate::store::{Draft, Slot, share_of};
+
+/// Packs the nodes below `root` that this transaction cut out of one another to `share` of a page. The tree may need
+/// [tidying](super::tidy_after_deletes) then, as after deletions. O(bytes of the changed nodes).
+///
+/// Recursion goes down changed nodes, whose depth the descents that changed them have bounded.
+pub(crate) fn pack(draft: &mut Draft, root: Slot, share: f64) {
+    pack_below(draft, root, share);
+    split_root(draft, root, Cut::Share(share));
+}
+
+fn pack_below(draft: &mut Draft, parent: Slot, share: f64) {
+    if !draft.image(parent).is_branch() {
+        return;
+    }
+    let mut index = 0;
+    while index < draft.image(parent).count() {
+        if let Some(slot) = child(draft, parent, index).slot() {
+            pack_below(draft, slot, share);
+        }
+        // A small share makes more children, which may be too many for one branch.
+        index += split_child(draft, parent, index, Cut::Share(share));
+    }
+    index = 0;
+    while index < draft.image(parent).count() {
+        index += pack_family(draft, parent, index, share);
+    }
+}
+
+/// Packs child `index` of `parent` and what was cut off it; returns how many children they are now.
+fn pack_family(draft: &mut Draft, parent: Slot, index: usize, share: f64) -> usize {
+    let family = family(draft, parent, index);
+    // As many nodes as before would be no gain, and the last of them a sliver.
+    if family.len() < 2 || parts(draft, &family, share) == family.len() {
+        return family.len().max(1);
+    }
+    let mut at = index;
+    for &right in &family[1..] {
+        let Some(left) = child(draft, parent, at).slot() else { break };
+        if is_packed(draft, left, right, share) {
+            at += 1;
+            continue;
+        }
+        draft.merge(left, right);
+        draft.image_mut(parent).remove(at + 1);
+        draft.any_shrunk = true;
+        at += split_child(draft, parent, at, Cut::Share(share)) - 1;
+    }
+    at + 1 - index
+}
+
+/// Child `index` of `parent`, if it is in memory, and those behind it that were cut off it.
+fn family(draft: &Draft, parent: Slot, index: usize) -> Vec<Slot> {
+    let slots = (index..draft.image(parent).count()).map_while(|index| child(draft, parent, index).slot());
+    let mut family: Vec<Slot> = Vec::new();
+    for slot in slots {
+        let alike = family.last().is_none_or(|&last| {
+            draft.image(slot).cut && draft.image(slot).is_branch() == draft.image(last).is_branch()
+        });
+        if !alike {
+            break;
+        }
+        family.push(slot);
+    }
+    family
+}
+
+/// How many nodes the elements of `family` make at this share: each takes as many as fit in it, and what fits into a
+/// page in the end is not cut.
+fn parts(draft: &Draft, family: &[Slot], share: f64) -> usize {
+    let (page_size, limit) = (draft.page_size(), share_of(draft.page_size(), share));
+    let images = family.iter().map(|&slot| draft.image(slot));
+    let mut rest = images.clone().map(|image| image.size() - PAGE_HEADER).sum::<usize>() + PAGE_HEADER;
+    let (mut parts, mut used, mut count) = (1, PAGE_HEADER, 0);
+    for image in images {
+        for size in (0..image.count()).map(|index| image.element_size(index)) {
+            if rest + used <= page_size + PAGE_HEADER {
+                return parts;
+            }
+            if count >= image.fewest() && used + size > limit {
+                parts += 1;
+                (used, count) = (PAGE_HEADER, 0);
+            }
+            rest -= size;
+            used += size;
+            count += 1;
+        }
+    }
+    parts
+}
+
+/// Whether `left` is as full as the share lets it be with the first element of `right` behind it.
+fn is_packed(draft: &Draft, left: Slot, right: Slot, share: f64) -> bool {
+    let (left, right) = (draft.image(left), draft.image(right));
+    let limit = share_of(draft.page_size(), share);
+    left.size() <= limit && right.count() > 0 && left.size() + right.element_size(0) > limit
+}
