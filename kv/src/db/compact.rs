@@ -67,9 +67,9 @@ impl<'s> Part<'s> {
 /// Everything comes in the order of a walk that enters each bucket where its name stands. So the target's leaves, with
 /// the small buckets inside them, have their final form behind the place where the walk is, and only there do they grow
 /// in the next transaction.
-fn fill<'s>(
+fn fill(
     tx: &mut WriteTx<'_>,
-    way: &mut Vec<Part<'s>>,
+    way: &mut Vec<Part<'_>>,
     roots: &mut BucketRoots,
     limit: u64,
     report: &mut CompactReport,

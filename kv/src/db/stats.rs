@@ -43,6 +43,28 @@ impl Stats {
     }
 }
 
+impl Stats {
+    /// What was done since `earlier` was taken: counts of what is now stay as they are, counts that only grow become the
+    /// difference, 0 where `earlier` is the later one.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = kv::Db::open(dir.path().join("since.db"))?;
+    /// let before = db.stats();
+    /// db.update(|tx| tx.create_bucket("b").map(|_| ()))?;
+    /// assert_eq!(db.stats().since(&before).tx.commits, 1);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            read_tx_begun: self.read_tx_begun.saturating_sub(earlier.read_tx_begun),
+            tx: self.tx.since(&earlier.tx),
+            ..*self
+        }
+    }
+}
+
 /// Figures about a bucket and all buckets inside it, as bbolt's `BucketStats`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -57,7 +79,8 @@ pub struct BucketStats {
     pub leaf_overflow_pages: u64,
     /// Keys, nested buckets among them.
     pub keys: u64,
-    /// Levels of the deepest tree.
+    /// Levels from the root to the deepest leaf, through the trees of the buckets inside: those of its own tree and of
+    /// the deepest bucket in it.
     pub depth: u64,
     /// Bytes allocated for branches.
     pub branch_bytes: u64,
@@ -76,7 +99,7 @@ pub struct BucketStats {
 }
 
 impl BucketStats {
-    /// Adds the figures of another bucket.
+    /// Adds the figures of another bucket. The depth is then that of the deeper of the two.
     pub fn add(&mut self, other: &Self) {
         self.branch_pages += other.branch_pages;
         self.branch_overflow_pages += other.branch_overflow_pages;
@@ -98,11 +121,16 @@ impl Bucket<'_> {
     /// Figures about this bucket and all inside it. O(pages of the bucket).
     pub fn stats(&self) -> Result<BucketStats> {
         let mut stats = BucketStats::default();
-        let mut buckets = vec![*self];
+        // With the levels of all trees above each.
+        let mut buckets = vec![(*self, 0)];
         let mut roots = BucketRoots::new(self);
-        while let Some(bucket) = buckets.pop() {
+        while let Some((bucket, above)) = buckets.pop() {
             roots.enter(&bucket)?;
-            stats.add(&own_stats(&bucket, &mut buckets)?);
+            let mut nested = Vec::new();
+            let mut own = own_stats(&bucket, &mut nested)?;
+            own.depth += above;
+            buckets.extend(nested.into_iter().map(|bucket| (bucket, own.depth)));
+            stats.add(&own);
         }
         Ok(stats)
     }

@@ -14,33 +14,36 @@ use crate::store::{Draft, Slot, share_of};
 ///
 /// Recursion goes down changed nodes, whose depth the descents that changed them have bounded.
 pub(crate) fn pack(draft: &mut Draft, root: Slot, share: f64) {
-    pack_below(draft, root, share);
+    pack_below(draft, root, share, true);
     split_root(draft, root, Cut::Share(share));
 }
 
-fn pack_below(draft: &mut Draft, parent: Slot, share: f64) {
+/// `last` says that nothing of the tree is behind `parent`.
+fn pack_below(draft: &mut Draft, parent: Slot, share: f64, last: bool) {
     if !draft.image(parent).is_branch() {
         return;
     }
     let mut index = 0;
     while index < draft.image(parent).count() {
         if let Some(slot) = child(draft, parent, index).slot() {
-            pack_below(draft, slot, share);
+            pack_below(draft, slot, share, last && index + 1 == draft.image(parent).count());
         }
         // A small share makes more children, which may be too many for one branch.
         index += split_child(draft, parent, index, Cut::Share(share));
     }
     index = 0;
     while index < draft.image(parent).count() {
-        index += pack_family(draft, parent, index, share);
+        index += pack_family(draft, parent, index, share, last);
     }
 }
 
 /// Packs child `index` of `parent` and what was cut off it; returns how many children they are now.
-fn pack_family(draft: &mut Draft, parent: Slot, index: usize, share: f64) -> usize {
+fn pack_family(draft: &mut Draft, parent: Slot, index: usize, share: f64, last: bool) -> usize {
     let family = family(draft, parent, index);
-    // As many nodes as before would be no gain, and the last of them a sliver.
-    if family.len() < 2 || parts(draft, &family, share) == family.len() {
+    let last = last && index + family.len() == draft.image(parent).count();
+    // As many nodes as before would be no gain, and the last of them a sliver; which is right at the end of the tree,
+    // where it grows on.
+    if family.len() < 2 || (!last && parts(draft, &family, share) == family.len()) {
         return family.len().max(1);
     }
     let mut at = index;

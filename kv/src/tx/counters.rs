@@ -32,18 +32,18 @@ pub struct TxStats {
 }
 
 impl TxStats {
-    /// What was done since `earlier` was taken.
+    /// What was done since `earlier` was taken; nothing where that is the later one.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
-            commits: self.commits - earlier.commits,
-            nodes: self.nodes - earlier.nodes,
-            pages: self.pages - earlier.pages,
-            pages_freed: self.pages_freed - earlier.pages_freed,
-            splits: self.splits - earlier.splits,
-            merges: self.merges - earlier.merges,
-            writes: self.writes - earlier.writes,
-            bytes: self.bytes - earlier.bytes,
+            commits: self.commits.saturating_sub(earlier.commits),
+            nodes: self.nodes.saturating_sub(earlier.nodes),
+            pages: self.pages.saturating_sub(earlier.pages),
+            pages_freed: self.pages_freed.saturating_sub(earlier.pages_freed),
+            splits: self.splits.saturating_sub(earlier.splits),
+            merges: self.merges.saturating_sub(earlier.merges),
+            writes: self.writes.saturating_sub(earlier.writes),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
             spill_time: self.spill_time.saturating_sub(earlier.spill_time),
             write_time: self.write_time.saturating_sub(earlier.write_time),
         }

@@ -8,6 +8,7 @@
 
 mod backup;
 mod cross;
+mod density;
 mod dump;
 mod engine;
 mod etcd;

@@ -75,6 +75,21 @@ impl Peer {
         self.request(&format!("copy\t{}\t{}\n", text(path), text(target))).map(drop)
     }
 
+    /// bbolt's figures of each top-level bucket: name in hex, then numbers in the order of its `BucketStats`.
+    pub(crate) fn stats(&mut self, path: &Path) -> Result<String, String> {
+        self.request(&format!("stats\t{}\n", text(path)))
+    }
+
+    /// A compacted copy by bbolt.
+    pub(crate) fn compact(&mut self, path: &Path, target: &Path, tx_max_bytes: u64) -> Result<(), String> {
+        self.request(&format!("compact\t{}\t{}\t{tx_max_bytes}\n", text(path), text(target))).map(drop)
+    }
+
+    /// Has bbolt load a bucket, as `peers/density.go` says.
+    pub(crate) fn load(&mut self, path: &Path, share: f64, [step, count, each]: [u64; 3]) -> Result<(), String> {
+        self.request(&format!("load\t{}\t{share}\t{step}\t{count}\t{each}\n", text(path))).map(drop)
+    }
+
     /// Has another bbolt process keep the file open for writing.
     pub(crate) fn hold(path: &Path) -> Holder {
         let mut command = Command::new(program());

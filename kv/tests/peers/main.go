@@ -4,6 +4,10 @@
 //	peer dump FILE              the logical content, one line an item
 //	peer check FILE             bbolt's own check and this package's; exit 1 on a problem
 //	peer copy FILE OUT          a hot backup through Tx.WriteTo
+//	peer stats FILE             the figures of each top-level bucket, one line a bucket
+//	peer compact FILE OUT BYTES bbolt's compaction, with so many bytes in a transaction
+//	peer load FILE SHARE STEP COUNT EACH
+//	                            a bucket of keys put with a fill percent
 //	peer run [FLAGS] FILE       execute the program on standard input
 //	peer hold FILE              keep the file open for writing until standard input ends
 //	peer serve                  all but hold, as requests on standard input, many files a process
@@ -23,7 +27,7 @@ func main() {
 	in := bufio.NewReaderSize(os.Stdin, 1<<16)
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|run|hold|serve [FLAGS] [FILE] [OUT]")
+		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|stats|compact|load|run|hold|serve [FLAGS] [FILE] [OUT]")
 		os.Exit(2)
 	}
 	var err error
@@ -44,9 +48,9 @@ func main() {
 // perform executes one subcommand. An error is a failed check or a mistake of
 // the caller; what bbolt answers to a program's commands is output, not an error.
 func perform(command string, args []string, in *bufio.Reader, out io.Writer) error {
-	paths := map[string]int{"dump": 1, "check": 1, "copy": 2, "hold": 1}
-	if n, ok := paths[command]; ok && len(args) != n {
-		return fmt.Errorf("%s takes %d path(s), not %d", command, n, len(args))
+	arguments := map[string]int{"dump": 1, "check": 1, "copy": 2, "hold": 1, "stats": 1, "compact": 3, "load": 5}
+	if n, ok := arguments[command]; ok && len(args) != n {
+		return fmt.Errorf("%s takes %d argument(s), not %d", command, n, len(args))
 	}
 	switch command {
 	case "dump":
@@ -55,6 +59,12 @@ func perform(command string, args []string, in *bufio.Reader, out io.Writer) err
 		return check(args[0], out)
 	case "copy":
 		return copyFile(args[0], args[1])
+	case "stats":
+		return stats(args[0], out)
+	case "compact":
+		return compactFile(args[0], args[1], args[2])
+	case "load":
+		return load(args[0], args[1:])
 	case "hold":
 		return hold(args[0], in)
 	case "run":

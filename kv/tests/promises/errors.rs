@@ -30,6 +30,10 @@ fn of_names_and_keys() {
     assert!(matches!(says(bucket.put("", ""), "at least one byte", "needs"), Error::KeyRequired));
     assert!(matches!(says(bucket.put(vec![0; 40_000], ""), "40000 bytes", "at most 32768"), Error::KeyTooLarge { .. }));
     assert!(matches!(
+        says(bucket.create_bucket(vec![0; 40_000]), "a bucket name of 40000 bytes", "at most 32768"),
+        Error::BucketNameTooLarge { .. }
+    ));
+    assert!(matches!(
         says(bucket.put("nested", "v"), "\"nested\" is a bucket", "another name"),
         Error::IncompatibleValue { is_bucket: true, .. }
     ));

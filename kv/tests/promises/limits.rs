@@ -2,7 +2,7 @@
 
 use kv::{Error, MAX_KEY_SIZE, Options};
 
-use crate::stores::{dump_of_bytes, file, in_memory, with_bytes};
+use crate::stores::{dump_of, dump_of_bytes, file, in_memory, with_bytes};
 
 #[test]
 fn a_key_has_1_to_32768_bytes() {
@@ -46,6 +46,24 @@ fn a_name_has_1_to_32768_bytes() {
     let tx = db.begin_read().unwrap();
     assert_eq!(tx.buckets().count(), 2);
     assert_eq!(tx.bucket(&longest).unwrap().bucket(&longest).unwrap().get("k").unwrap(), Some(&b"v"[..]));
+}
+
+#[test]
+fn a_longer_name_that_a_file_has_already_is_copied() {
+    let bytes = file(&Options::new().strict(true), |db| {
+        db.update(|tx| {
+            assert!(matches!(tx.import_bucket(""), Err(Error::BucketNameRequired)));
+            tx.import_bucket(vec![b'n'; 40_000])?.import_bucket(vec![b'm'; 70_000])?.put("k", "v")?;
+            // What is there can be opened and deleted by its name.
+            assert_eq!(tx.import_bucket(vec![b'n'; 40_000])?.iter().count(), 1);
+            tx.import_bucket(vec![b'o'; 40_000])?;
+            tx.delete_bucket(vec![b'o'; 40_000])
+        })
+        .unwrap();
+    });
+    let (source, (target, _)) = (with_bytes(&bytes, &Options::new()).unwrap(), in_memory(&Options::new()));
+    kv::compact(&source, &target, 1).unwrap();
+    assert_eq!(dump_of(&target), dump_of_bytes(&bytes));
 }
 
 #[test]

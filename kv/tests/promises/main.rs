@@ -5,6 +5,7 @@
 mod batch;
 mod bbolt_defects;
 mod copies;
+mod density;
 mod errors;
 mod figures;
 mod freelist;
