@@ -85,14 +85,11 @@ fn exists(path: &Path) -> Failure {
     ))
 }
 
-#[cfg(unix)]
+/// Makes the names in the file's directory durable, where a directory can be opened for that.
 fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
-}
-
-/// A directory cannot be opened to be synced here.
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }
