@@ -40,9 +40,7 @@ impl<'a> Appender<'a> {
             }
             return Err(error);
         }
-        if let Some(count) = self.block.count_mut(span.len()) {
-            *count += 1;
-        }
+        self.block.add_one(span.len());
         self.block.mark(start, Edge::Start);
         if last != first {
             self.turn_to(last)?;

@@ -79,9 +79,7 @@ impl Edges {
         if own.start {
             block.mark(start, Edge::Start);
         }
-        if let Some(count) = block.count_mut(span.len()) {
-            *count += 1;
-        }
+        block.add_one(span.len());
         if !own.end {
             return;
         }
@@ -98,10 +96,7 @@ impl Edges {
         let (last, end) = locate(span.end().get());
         let mut left = 0;
         if let Some(block) = self.blocks.get_mut(first) {
-            if let Some(count) = block.count_mut(span.len()) {
-                *count -= 1;
-                left = *count;
-            }
+            left = block.sub_one(span.len());
             if own.start {
                 block.unmark(start, Edge::Start);
             }
@@ -125,6 +120,17 @@ impl Edges {
     /// The next calls will mostly concern the pages around `page`.
     pub(crate) fn focus(&mut self, page: u64) {
         self.blocks.focus(locate(page).0);
+    }
+
+    /// The block that `span` and the page behind it lie in, and their bits there; `None` if they lie in
+    /// two, or if there is none.
+    pub(crate) fn block_of(&mut self, span: Span) -> Option<(&mut PageBlock, usize, usize)> {
+        let (number, start) = locate(span.start().get());
+        let (last, end) = locate(span.end().get());
+        if last != number {
+            return None;
+        }
+        Some((self.blocks.get_mut(number)?, start, end))
     }
 
     /// The edges, for questions that mostly concern the pages around `page`.

@@ -91,9 +91,18 @@ impl PageBlock {
         self.edges == 0
     }
 
-    /// How many spans of this length, which is short, begin here.
-    pub(crate) fn count_mut(&mut self, len: u64) -> Option<&mut u16> {
-        self.counts.get_mut(index_of(len))
+    /// One more span of this length begins here. Only short ones are counted.
+    pub(crate) fn add_one(&mut self, len: u64) {
+        if let Some(count) = self.counts.get_mut(index_of(len)) {
+            *count += 1;
+        }
+    }
+
+    /// One span less of this length begins here. Returns how many do then.
+    pub(crate) fn sub_one(&mut self, len: u64) -> u16 {
+        let Some(count) = self.counts.get_mut(index_of(len)) else { return 0 };
+        *count -= 1;
+        *count
     }
 
     /// How many spans of this length begin here; 0 for a long one.
@@ -125,6 +134,23 @@ impl PageBlock {
             wanted = u64::MAX;
         }
         None
+    }
+
+    /// Where the free span begins and ends that the bits from `start` up to `end` become when they are
+    /// freed. `None` when they may not be, or when more than this block must be asked.
+    pub(crate) fn merged(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let left = match (self.has(start, Edge::Start), self.has(start, Edge::End)) {
+            (true, _) => return None,
+            (_, true) => self.prev(start.checked_sub(1)?)?.0,
+            _ => start,
+        };
+        let right = match self.next(start + 1)? {
+            (_, Edge::End) => return None,
+            (begin, _) if begin < end => return None,
+            (begin, _) if begin == end => self.next(end + 1)?.0,
+            _ => end,
+        };
+        Some((left, right))
     }
 
     /// The first start, from `bit` on, of a span of this length, which is short, that also ends here.

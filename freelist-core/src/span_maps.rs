@@ -1,6 +1,7 @@
 //! The span maps: free spans by length and by either end.
 
 use crate::append::Appender;
+use crate::bits::number_at;
 use crate::edges::{Edges, OwnEdges};
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
@@ -158,6 +159,40 @@ impl SpanMaps {
         Ok(())
     }
 
+    /// Releases a span whose neighbours are in its own block, as most are: the same as
+    /// [`replace`](Self::replace), with the block at hand. `None` when it is not so simple; nothing has
+    /// changed then.
+    fn release_in_block(&mut self, span: Span) -> Option<Result<(), FreelistError>> {
+        let (block, start, end) = self.edges.block_of(span)?;
+        let (left, right) = block.merged(start, end)?;
+        let page = |bit| PageId::new(number_at(block.number(), bit));
+        let before = Span::between(page(left), span.start());
+        let behind = Span::between(span.end(), page(right));
+        let merged = Span::between(page(left), page(right))?;
+
+        // Only this can fail.
+        if let Err(error) = self.freemaps.insert(merged, block.count(merged.len())) {
+            return Some(Err(error));
+        }
+        block.add_one(merged.len());
+        match before {
+            Some(before) => {
+                block.unmark(start, Edge::End);
+                self.freemaps.remove(before, block.sub_one(before.len()));
+            }
+            None => block.mark(start, Edge::Start),
+        }
+        match behind {
+            Some(behind) => {
+                block.unmark(end, Edge::Start);
+                self.freemaps.remove(behind, block.sub_one(behind.len()));
+            }
+            None => block.mark(end, Edge::End),
+        }
+        self.free_spans = self.free_spans + 1 - u64::from(before.is_some()) - u64::from(behind.is_some());
+        Some(Ok(()))
+    }
+
     /// The free spans that end at the start of `span` and begin at its end.
     fn neighbours(&self, span: Span) -> Result<[Option<Span>; 2], FreelistError> {
         let (start, end) = (span.start(), span.end());
@@ -270,10 +305,14 @@ impl FreeSpans for SpanMaps {
 
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
         self.edges.focus(span.start().get());
-        let neighbours = self.neighbours(span)?;
-        let start = neighbours[0].map_or(span.start(), Span::start);
-        let end = neighbours[1].map_or(span.end(), Span::end);
-        self.replace(neighbours, [Span::between(start, end), None])?;
+        if let Some(done) = self.release_in_block(span) {
+            done?;
+        } else {
+            let neighbours = self.neighbours(span)?;
+            let start = neighbours[0].map_or(span.start(), Span::start);
+            let end = neighbours[1].map_or(span.end(), Span::end);
+            self.replace(neighbours, [Span::between(start, end), None])?;
+        }
         self.free_pages += span.len();
         Ok(())
     }
