@@ -93,7 +93,7 @@ fn what_is_not_there_is_named() {
         ),
         (&["put", "db", "b", "inner", "v"], "\"inner\" is a bucket, not a key"),
         (&["create", "db", "b"], "the bucket is there already"),
-        (&["del", "db", "b", "inner"], "\"inner\" is a bucket, not a key"),
+        (&["del", "db", "b", "inner"], "\"inner\" is a bucket, not a key: --bucket deletes it\n"),
     ] {
         let error = bench.kv(args).failed(1);
         assert!(error.contains("kv: db: ") && error.contains(said), "{args:?}: {error}");

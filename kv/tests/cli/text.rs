@@ -77,6 +77,7 @@ fn a_line_that_is_wrong_is_named_and_its_transaction_undone() {
         let lines = format!("{good}\n\n{bad}\n");
         let error = bench.kv_reading(&["import", "db"], lines.as_bytes()).failed(1);
         assert!(error.contains("db: line 3 of standard input"), "{bad}: {error}");
+        assert!(!error.contains("line 1"), "{bad}: the parser's own lines are not the input's: {error}");
         assert_eq!(dump(&bench, "db"), "", "{bad}: nothing was imported");
     }
     // What is wrong with the line is told from what does not fit the database, and from what is wrong with that.

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use kv::ReadTx;
 
 use crate::failure::{Failure, Result};
-use crate::output::{Unfinished, not_made};
+use crate::output::{Unfinished, create_new, not_made};
 use crate::terminal::Terminal;
 use crate::{open, progress};
 
@@ -44,7 +44,7 @@ impl Backup {
 
     fn to_file(&self, tx: &ReadTx<'_>, bar: &ProgressBar) -> Result<()> {
         let unfinished = Unfinished::new(&self.output)?;
-        let file = unfinished.create().map_err(|error| not_made(&self.output, &error))?;
+        let file = create_new(&unfinished.path).map_err(|error| not_made(&self.output, &error))?;
         let mut target = bar.wrap_write(io::BufWriter::new(file));
         let copied = tx.write_to(&mut target).map_err(|error| match error {
             kv::Error::Stream { source, .. } => not_made(&self.output, &source),

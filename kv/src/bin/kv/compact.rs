@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use kv::{CompactReport, Options};
+use pagefile_std::FileOptions;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
@@ -58,7 +59,8 @@ impl Compact {
         let unfinished = Unfinished::new(&self.output)?;
         let failed = |error| Failure::copying(&self.output, error);
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(self.no_sync);
-        let target = Arc::new(options.open(&unfinished.path).map_err(failed)?);
+        let file_options = FileOptions { no_grow_sync: self.no_sync, ..FileOptions::default() };
+        let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
         let growing = progress::growing("compacting", &target);
         let copied = kv::compact(&source, &target, self.tx_max_size);
         growing.finish_and_clear();

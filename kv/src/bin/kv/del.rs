@@ -7,7 +7,7 @@ use clap::Args;
 use crate::bucket_path::{BucketFormat, bucket_mut};
 use crate::failure::{Failure, Result};
 use crate::get::no_key;
-use crate::notation::Parse;
+use crate::notation::{Parse, quoted_or_hex};
 use crate::open;
 use crate::terminal::Terminal;
 
@@ -59,7 +59,14 @@ impl Del {
         let (path, key) = self.names.names_and_last(&self.path)?;
         let key = self.parse_format.argument(key)?;
         let db = open::to_write(&self.file, terminal)?;
-        db.update(|tx| if bucket_mut(tx, &path)?.delete(&key)? { Ok(()) } else { Err(no_key(&key, &path)) })?;
+        db.update(|tx| match bucket_mut(tx, &path)?.delete(&key) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(no_key(&key, &path)),
+            Err(kv::Error::IncompatibleValue { .. }) => {
+                Err(Failure::Problem(format!("{} is a bucket, not a key: --bucket deletes it", quoted_or_hex(&key))))
+            }
+            Err(error) => Err(error.into()),
+        })?;
         Ok(db.close()?)
     }
 

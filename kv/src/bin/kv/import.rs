@@ -111,7 +111,9 @@ impl Lines {
                 break;
             }
         }
-        let record = serde_json::from_slice(&self.line).map_err(|error| error.to_string());
+        // Each line is one of its own to the parser, and its first.
+        let record = serde_json::from_slice(self.line.trim_ascii())
+            .map_err(|error| error.to_string().replace(" at line 1 column ", " at column "));
         record.and_then(|record| Line::new(self.number, &record)).map(Some).map_err(|what| {
             Failure::Problem(format!("line {} of {} is not what `kv export` prints: {what}", self.number, self.name))
         })

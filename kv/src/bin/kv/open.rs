@@ -5,9 +5,10 @@ use std::path::Path;
 use clap::Args;
 use kv::surgery::RawFile;
 use kv::{Db, FreelistSync, Options, PageId};
-use pagefile_std::{FileOptions, PageFile};
+use pagefile_std::{FileOptions, Operation, PageFile, StoreError};
 
 use crate::failure::{At, Failure, Result};
+use crate::output::create_new;
 use crate::progress;
 use crate::terminal::Terminal;
 
@@ -24,6 +25,16 @@ pub(crate) fn to_write(path: &Path, terminal: &Terminal) -> Result<Db> {
 /// To change a file, which is made if it is not there.
 pub(crate) fn or_create(path: &Path, options: &Options) -> Result<Db> {
     patiently(|| options.open(path)).at(path)
+}
+
+/// A new database at `path`, made where it stands: an interrupt has this one file to remove, and no temporary one.
+///
+/// # Errors
+/// [`Error::Store`] if there is a file, or it cannot be written.
+pub(crate) fn in_place(path: &Path, options: &Options, file_options: &FileOptions) -> kv::Result<Db> {
+    let failed = |source| StoreError::Io { operation: Operation::Create, path: path.to_owned(), offset: None, source };
+    create_new(path).map_err(failed)?;
+    options.open_store(Box::new(PageFile::open(path, file_options)?))
 }
 
 /// Opening may have to wait for a lock, and walk the whole file to find its free pages: a person sees that it does.

@@ -26,16 +26,6 @@ impl Unfinished {
         Ok(Self { path })
     }
 
-    /// The file itself, to write into.
-    pub(crate) fn create(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        // What is in a database is its owner's until he says otherwise.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&self.path)
-    }
-
     /// Cuts the file to `len` bytes, makes it durable, and gives it its name.
     pub(crate) fn finish(self, target: &Path, len: u64) -> Result<()> {
         let failed = |error| not_made(target, &error);
@@ -63,6 +53,15 @@ impl Drop for Unfinished {
         let _ = fs::remove_file(&self.path);
         interrupt::forget();
     }
+}
+
+/// A file to write into, which must not exist. What is in a database is its owner's until he says otherwise.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// For a new file that could not be written.

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kv::{Db, Options};
+use pagefile_std::FileOptions;
 
 use crate::failure::{At, Failure, Result};
 use crate::interrupt;
+use crate::open;
 use crate::output::refuse_existing;
 use crate::terminal::Terminal;
 
@@ -125,11 +127,10 @@ impl Bench {
             .unwrap_or_else(|| std::env::temp_dir().join(format!("kv-bench-{}.db", std::process::id())));
         refuse_existing(&path)?;
         let _file = Work::new(&path, self.work);
-        let mut options = Options::new().page_size(self.page_size).no_sync(self.no_sync);
-        if self.initial_mmap_size > 0 {
-            options = options.reserve(self.initial_mmap_size);
-        }
-        let db = options.open(&path).at(&path)?;
+        let options = Options::new().page_size(self.page_size).no_sync(self.no_sync);
+        let reserve = (self.initial_mmap_size > 0).then_some(self.initial_mmap_size);
+        let file_options = FileOptions { no_grow_sync: self.no_sync, reserve, ..FileOptions::default() };
+        let db = open::in_place(&path, &options, &file_options).at(&path)?;
         if self.work {
             eprint(format_args!("work: {}", path.display()));
         }
