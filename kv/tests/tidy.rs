@@ -29,8 +29,11 @@ impl Source {
         words(&self.code, word)
     }
 
-    /// The code before the tests at the file's end.
+    /// The code before the tests at the file's end; none in a file that has nothing else.
     fn product(&self) -> &str {
+        if self.code.contains("\n#![cfg(test)]\n") {
+            return "";
+        }
         self.code.split_once("\nmod tests {").map_or(&self.code, |(product, _)| product)
     }
 }
@@ -407,6 +410,7 @@ fn an_upward_look_is_found() {
     assert_eq!(tree("use crate::MAX_KEY_SIZE;\n"), []);
     assert_eq!(tree("// crate::tx\n/// [`Db`](crate::Db)\nconst A: &str = \"crate::tx\";\n"), []);
     assert_eq!(tree("#[cfg(test)]\nmod tests {\n    use crate::tx::Core;\n}\n"), [], "tests may look around");
+    assert_eq!(tree("//! Models.\n#![cfg(test)]\nuse crate::tx::Core;\n"), [], "and so may files of nothing else");
     assert_eq!(lines(one_way_flow, "kv/src/db/surgery/edit.rs", "use super::super::open::newer;\n"), []);
     assert_eq!(lines(one_way_flow, "kv/src/error.rs", "use crate::format::Meta;\n"), [1]);
     assert_eq!(lines(one_way_flow, "kv/src/db/mod.rs", "use crate::mvcc::Store;\n"), [1]);

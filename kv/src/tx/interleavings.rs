@@ -4,6 +4,7 @@
 //!
 //! What a page holds is an atomic here, read and written without any order of its own, so that only the order which the
 //! code under test makes keeps a reader from seeing the wrong thing.
+#![cfg(test)]
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
