@@ -1,5 +1,6 @@
 //! Every way an operation can fail, with its cause, its place and its remedy.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use freelist_core::{FreelistError, PageId};
@@ -48,9 +49,12 @@ pub enum Error {
 
     /// Another process, or another handle, holds the file.
     #[error(
-        "the file is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; any number may read at once if all open it read-only"
+        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; any number may read at once if all open it read-only",
+        .path.display()
     )]
     Locked {
+        /// The file.
+        path: PathBuf,
         /// How long the lock was waited for.
         waited: Duration,
     },
@@ -80,14 +84,28 @@ pub enum Error {
 
     /// The file is shorter than its meta page says.
     #[error(
-        "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, or try `kv surgery revert-meta-page` on a copy"
+        "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, or {}",
+        if *.older_fits {
+            "go back one transaction with `kv surgery revert-meta-page`, into a copy"
+        } else {
+            "see with `kv page --all` what is left, and open a copy in which `kv surgery meta update --fields pgid:N` has set the high-water mark to the pages that there are"
+        }
     )]
     Truncated {
         /// Bytes up to the high-water mark.
         expected: u64,
         /// Bytes that the file has.
         found: u64,
+        /// Whether the other meta page is valid and tells of no more bytes than there are: the state before the last
+        /// transaction may then be whole.
+        older_fits: bool,
     },
+
+    /// No meta page of a file that is looked at page by page tells how large its pages are.
+    #[error(
+        "this is no bbolt database, or its two meta pages are damaged: neither tells the page size; check the path, or give the size (`--page-size`) to look anyway"
+    )]
+    PageSizeUnknown,
 
     /// No bucket of this name.
     #[error("there is no bucket {}: create it first, or check the name", Name(.name))]
@@ -167,7 +185,7 @@ pub enum Error {
 
     /// A commit in strict mode found the tree inconsistent before its meta page was written.
     #[error(
-        "strict mode found the new state inconsistent: {problem}; this is a defect of this library, please report it"
+        "strict mode found the new state inconsistent: {problem}; if `kv check` finds nothing wrong with the file as it is, its list of free pages included, this is a defect of this library: please report it"
     )]
     Inconsistent {
         /// The first problem found.
@@ -196,7 +214,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Poisoned => Self::Poisoned,
-            StoreError::Locked { waited, .. } => Self::Locked { waited },
+            StoreError::Locked { path, waited } => Self::Locked { path, waited },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
             other => Self::Store(other),
         }

@@ -47,7 +47,8 @@ pub use db::{
     compact, surgery,
 };
 pub use error::{Error, Result};
-pub use freelist_core::{PageId, TxId};
+pub use freelist_core::{FreelistError, PageId, TxId};
+pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
 
 /// The longest key, or name of a new bucket, in bytes.

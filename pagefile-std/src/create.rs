@@ -44,12 +44,12 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
     if path.try_exists().map_err(|source| failed(Operation::Create, path, source))? {
         return Err(exists());
     }
-    let temporary = Temporary::write(path, true, None, fill)?;
+    let temporary = Temporary::write(path, true, &Access::Owner, fill)?;
     match fs::hard_link(&temporary.path, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists()),
         Err(_) => {
             // No hard links here: claim the name, then replace what claims it.
-            create_new(path, None).map_err(|source| failed(Operation::Create, path, source))?;
+            create_new(path, &Access::Owner).map_err(|source| failed(Operation::Create, path, source))?;
             fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))?;
         }
         Ok(()) => {}
@@ -60,11 +60,12 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
 
 /// Gives the name to a new file with these bytes, or leaves it to the file that has it already.
 /// Where there are no hard links, an empty file has the name afterwards.
-pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
-    let temporary = Temporary::write(path, sync, None, &mut |file| file.write_all(bytes))?;
+pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool, mode: Option<u32>) -> Result<(), StoreError> {
+    let access = mode.map_or(Access::Owner, Access::Mode);
+    let temporary = Temporary::write(path, sync, &access, &mut |file| file.write_all(bytes))?;
     let claimed = fs::hard_link(&temporary.path, path).or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Err(error),
-        _ => create_new(path, None).map(drop),
+        _ => create_new(path, &access).map(drop),
     });
     match claimed {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(Operation::Create, path, error)),
@@ -76,7 +77,7 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Store
 /// new one has the empty one's permissions.
 pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
     let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
-    let temporary = Temporary::write(path, sync, Some(&permissions), &mut |file| file.write_all(bytes))?;
+    let temporary = Temporary::write(path, sync, &Access::As(permissions), &mut |file| file.write_all(bytes))?;
     let replaced = fs::rename(&temporary.path, path).or_else(|error| {
         if cfg!(not(windows)) {
             return Err(error);
@@ -97,14 +98,14 @@ impl Temporary {
     fn write(
         target: &Path,
         sync: bool,
-        permissions: Option<&Permissions>,
+        access: &Access,
         content: &mut dyn FnMut(&mut File) -> io::Result<()>,
     ) -> Result<Temporary, StoreError> {
         loop {
             let random = RandomState::new().hash_one(target);
             let name = format!(".pagefile-{}-{random:016x}.new", process::id());
             let path = target.with_file_name(name);
-            let mut file = match create_new(&path, permissions) {
+            let mut file = match create_new(&path, access) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other.map_err(|source| failed(Operation::Create, &path, source))?,
             };
@@ -129,15 +130,25 @@ impl Drop for Temporary {
     }
 }
 
-/// Makes a file that did not exist: for the owner alone unless told otherwise, like bbolt's tools
-/// and etcd do.
-fn create_new(path: &Path, permissions: Option<&Permissions>) -> io::Result<File> {
+/// Who may open a new file.
+enum Access {
+    /// Its owner alone, like bbolt's tools and etcd do it.
+    Owner,
+    /// Whom this mode lets, on Unix, and the process's umask does too.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no modes"))]
+    Mode(u32),
+    /// Who may open another file.
+    As(Permissions),
+}
+
+/// Makes a file that did not exist.
+fn create_new(path: &Path, access: &Access) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if let Access::Mode(mode) = access { *mode } else { 0o600 });
     let file = options.open(path)?;
-    if let Some(permissions) = permissions {
+    if let Access::As(permissions) = access {
         file.set_permissions(permissions.clone())?;
     }
     Ok(file)

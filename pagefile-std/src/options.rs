@@ -36,6 +36,9 @@ pub struct FileOptions {
     /// 64 GiB or eight times the file's length, whichever is more. Zero reserves nothing: each
     /// growth then makes a new map. Only 64-bit Unix can reserve; elsewhere this has no effect.
     pub reserve: Option<u64>,
+    /// Permissions of a new file on Unix, less those that the process's umask takes: by default
+    /// 0o600, its owner alone. A file that is there keeps those it has.
+    pub mode: Option<u32>,
 }
 
 impl FileOptions {

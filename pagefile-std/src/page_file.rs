@@ -104,7 +104,7 @@ impl PageFile {
                     _ => return PageFile::with_file(file, &named, options),
                 },
                 Err(StoreError::NotFound { .. }) => {
-                    create::publish(&named, &first_bytes(), sync)?;
+                    create::publish(&named, &first_bytes(), sync, options.mode)?;
                 }
                 Err(error) => return Err(error),
             }

@@ -1,5 +1,6 @@
 //! Hot copies of a state.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -50,13 +51,14 @@ impl ReadTx<'_> {
     }
 
     /// Writes this state to a new file: after a crash it is there as a whole, or not at all. Returns its length in
-    /// bytes.
+    /// bytes. On Unix the copy has the permissions of the database's file.
     ///
     /// # Errors
     /// [`Error::Store`] if there is a file of this name already, or none can be made.
     pub fn copy_file(&self, path: impl AsRef<Path>) -> Result<u64> {
         let mut copied = Ok(0);
         let made = pagefile_std::create_whole(path.as_ref(), &mut |file| {
+            copy_permissions(self.core().path.as_deref(), file)?;
             let mut file = io::BufWriter::new(file);
             copied = self.write_to(&mut file);
             match &copied {
@@ -76,5 +78,14 @@ impl ReadTx<'_> {
     #[must_use]
     pub fn root_page(&self) -> PageId {
         PageId::new(self.snapshot().root)
+    }
+}
+
+/// Whoever may open the file at `source` may open the copy, and nobody else; on Unix, for elsewhere that is for the
+/// directory to say. If the file has lost its name by now, the copy is its owner's alone.
+fn copy_permissions(source: Option<&Path>, copy: &File) -> io::Result<()> {
+    match source.filter(|_| cfg!(unix)).map(Path::metadata) {
+        Some(Ok(metadata)) => copy.set_permissions(metadata.permissions()),
+        _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The handle: what an application holds of a database.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -24,15 +24,14 @@ use crate::tx::{self, Core, Handle, ReadTx, WriteTx};
 #[derive(Debug)]
 pub struct Db {
     core: Arc<Core>,
-    path: Option<PathBuf>,
     options: Options,
     /// The freelist has been written by `close`, or shall not be.
     closed: bool,
 }
 
 impl Db {
-    pub(super) fn new(core: Core, path: Option<PathBuf>, options: &Options) -> Self {
-        Self { core: Arc::new(core), path, options: options.clone(), closed: false }
+    pub(super) fn new(core: Core, options: &Options) -> Self {
+        Self { core: Arc::new(core), options: options.clone(), closed: false }
     }
 
     /// Opens the database at `path`, or creates it, with default [`Options`].
@@ -168,7 +167,7 @@ impl Db {
     /// The file, unless the database lives in another kind of store.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.core.path.as_deref()
     }
 
     /// The options it was opened with.

@@ -40,7 +40,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         store.sync()?;
     }
     let found = winner(&*store)?;
-    believable(&found.meta, store.len())?;
+    believable(&found, store.len())?;
     if !read_only {
         seal(&*store, &found)?;
         if options.initial_size > store.len() {
@@ -56,8 +56,8 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         strict: options.strict,
         no_sync: options.no_sync,
     };
-    let core = Core::new(store, meta.page_size, settings, Snapshot::from(&meta), writer);
-    Ok(Db::new(core, path, options))
+    let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
+    Ok(Db::new(core, options))
 }
 
 /// The four pages of a new database: two metas, an empty freelist, an empty leaf.
@@ -75,10 +75,11 @@ fn first_pages(page_size: u32) -> Vec<u8> {
     bytes
 }
 
-/// A valid meta, and the page it was found in.
+/// A valid meta, the page it was found in, and the other meta if it is valid too.
 struct Found {
     meta: Meta,
     slot: u64,
+    other: Option<Meta>,
 }
 
 /// Of the two metas, the valid one with the larger transaction id.
@@ -88,19 +89,17 @@ struct Found {
 fn winner(store: &dyn PageStore) -> Result<Found> {
     let first = read_meta(store, 0)?;
     if let Ok(meta) = first {
-        let found = Found { meta, slot: 0 };
-        return Ok(match read_meta(store, meta.page_size.into())? {
-            Ok(second) if second.page_size == meta.page_size && newer(&second, &meta) => {
-                Found { meta: second, slot: 1 }
-            }
-            _ => found,
+        let second = read_meta(store, meta.page_size.into())?.ok().filter(|second| second.page_size == meta.page_size);
+        return Ok(match second {
+            Some(second) if newer(&second, &meta) => Found { meta: second, slot: 1, other: Some(meta) },
+            other => Found { meta, slot: 0, other },
         });
     }
     let mut second = Err(MetaError::NotAMeta);
     for shift in 9..=24u32 {
         let size = 1 << shift;
         match read_meta(store, size)? {
-            Ok(meta) if u64::from(meta.page_size) == size => return Ok(Found { meta, slot: 1 }),
+            Ok(meta) if u64::from(meta.page_size) == size => return Ok(Found { meta, slot: 1, other: None }),
             Err(error) if error != MetaError::NotAMeta => second = Err(error),
             _ => {}
         }
@@ -140,10 +139,15 @@ fn refusal(metas: [Result<Meta, MetaError>; 2]) -> Error {
 }
 
 /// What a meta with the right checksum still may not say.
-fn believable(meta: &Meta, len: u64) -> Result<()> {
+fn believable(found: &Found, len: u64) -> Result<()> {
+    let Found { meta, other, .. } = found;
     let wrong = |what| Err(Error::Corrupt { page: PageId::new(meta.slot()), what });
-    match meta.high_water.checked_mul(meta.page_size.into()) {
-        Some(expected) if expected > len => return Err(Error::Truncated { expected, found: len }),
+    let end = |meta: &Meta| meta.high_water.checked_mul(meta.page_size.into());
+    match end(meta) {
+        Some(expected) if expected > len => {
+            let older_fits = other.as_ref().and_then(end).is_some_and(|end| end <= len);
+            return Err(Error::Truncated { expected, found: len, older_fits });
+        }
         Some(_) => {}
         None => return wrong("high-water mark is beyond what a file can hold"),
     }

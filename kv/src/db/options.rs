@@ -113,6 +113,13 @@ impl Options {
         self
     }
 
+    /// Permissions of a new file on Unix, less those that the process's umask takes; elsewhere this has no effect. A
+    /// file keeps those it has. Default: 0o600, its owner alone.
+    pub const fn mode(mut self, mode: u32) -> Self {
+        self.file.mode = Some(mode);
+        self
+    }
+
     /// Bytes of a page of a new file: a power of two from 1,024 to 65,536. A file keeps the size it was made with.
     /// Default: 4,096.
     pub const fn page_size(mut self, bytes: u32) -> Self {

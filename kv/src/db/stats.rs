@@ -10,7 +10,8 @@ use crate::tx::{Bucket, Core, TxStats};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Pages that the next write transaction can use.
+    /// Pages that the next write transaction can use. This and the next three are 0 in a database that was opened
+    /// read-only without [`Options::preload_freelist`](crate::Options::preload_freelist): it does not know.
     pub free_pages: u64,
     /// Pages that become free when nobody can see them any more.
     pub pending_pages: u64,

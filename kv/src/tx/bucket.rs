@@ -132,7 +132,7 @@ impl<'t> Bucket<'t> {
     /// A cursor over the bucket's items.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'t> {
-        Cursor(tree::Cursor::new(self.pages, self.root))
+        Cursor::new(*self)
     }
 
     /// All items in key order, from either end. A nested bucket has no value.

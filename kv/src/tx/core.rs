@@ -1,6 +1,7 @@
 //! What all transactions of one open database share.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) store: Box<dyn PageStore>,
+    /// The file, unless the store is of another kind.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) page_size: u32,
     pub(crate) settings: Settings,
     /// As in the settings at first; may be changed while the database is open.
@@ -46,6 +49,7 @@ impl Core {
     /// `writer` is none for a database that is read-only.
     pub(crate) fn new(
         store: Box<dyn PageStore>,
+        path: Option<PathBuf>,
         page_size: u32,
         settings: Settings,
         snapshot: Snapshot,
@@ -57,6 +61,7 @@ impl Core {
         }
         Self {
             store,
+            path,
             page_size,
             settings,
             no_sync: AtomicBool::new(settings.no_sync),

@@ -1,5 +1,6 @@
 //! The public cursor of a bucket.
 
+use super::Bucket;
 use crate::error::Result;
 use crate::format::LeafEntry;
 use crate::tree;
@@ -38,34 +39,48 @@ pub(super) fn item<'t>(entry: &LeafEntry<'t>) -> Item<'t> {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Cursor<'t>(pub(super) tree::Cursor<'t>);
+pub struct Cursor<'t> {
+    place: tree::Cursor<'t>,
+    bucket: Bucket<'t>,
+}
 
 impl<'t> Cursor<'t> {
+    pub(super) fn new(bucket: Bucket<'t>) -> Self {
+        let (pages, root) = bucket.tree();
+        Self { place: tree::Cursor::new(pages, root), bucket }
+    }
+
+    /// The bucket whose items these are.
+    #[must_use]
+    pub const fn bucket(&self) -> Bucket<'t> {
+        self.bucket
+    }
+
     /// To the first item. O(log n).
     pub fn first(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.0.first()?.as_ref().map(item))
+        Ok(self.place.first()?.as_ref().map(item))
     }
 
     /// To the last item. O(log n).
     pub fn last(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.0.last()?.as_ref().map(item))
+        Ok(self.place.last()?.as_ref().map(item))
     }
 
     /// To the next item. O(1) amortised.
     #[allow(clippy::should_implement_trait, reason = "it can fail; `Bucket::iter` is the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.0.next()?.as_ref().map(item))
+        Ok(self.place.next()?.as_ref().map(item))
     }
 
     /// To the item before. O(1) amortised.
     #[inline]
     pub fn prev(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.0.prev()?.as_ref().map(item))
+        Ok(self.place.prev()?.as_ref().map(item))
     }
 
     /// To the first item whose key is `key` or greater; past the end, if there is none. O(log n).
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Item<'t>>> {
-        Ok(self.0.seek(key.as_ref())?.as_ref().map(item))
+        Ok(self.place.seek(key.as_ref())?.as_ref().map(item))
     }
 }

@@ -51,6 +51,12 @@ impl<'b> CursorMut<'b> {
         Self { bucket, key: Vec::new(), place: Place::Nowhere }
     }
 
+    /// The bucket whose items these are, as it is now.
+    #[must_use]
+    pub fn bucket(&self) -> Bucket<'_> {
+        self.bucket.as_bucket()
+    }
+
     /// To the first item. O(log n).
     pub fn first(&mut self) -> Result<Option<Item<'_>>> {
         self.go(|bucket, _, _| bucket.cursor().first())

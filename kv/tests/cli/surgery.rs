@@ -171,6 +171,28 @@ fn a_file_whose_meta_pages_are_lost_can_still_be_looked_at() {
     assert_eq!(bench.kv(&["page", "--page-size", "4096", "db", "2"]).ok(), page);
     bench.kv(&["dump", "--page-size", "4096", "db", "0"]).ok();
     bench.kv(&["dump", "--page-size", "1000", "db", "0"]).failed(2);
+    assert!(bench.kv(&["page", "db", "2"]).failed(3).contains("--page-size"));
+
+    // Of another version, or byte order, is not the same as lost. Either way each meta page is judged.
+    let judged = |bytes: &[u8]| {
+        std::fs::write(bench.path("db"), bytes).unwrap();
+        let answer = bench.kv(&["surgery", "meta", "validate", "db"]);
+        assert_eq!((answer.code, answer.err.as_str()), (1, ""));
+        let said = String::from_utf8(answer.out).unwrap();
+        assert!(said.lines().count() == 2 && said.contains("meta page 0") && said.contains("meta page 1"), "{said}");
+        said
+    };
+    assert_eq!(judged(&bytes).matches("it is no meta page").count(), 2);
+    let mut bytes = Bench::with("etcd34-small-array").read("db");
+    (bytes[20], bytes[4096 + 20]) = (3, 3);
+    assert_eq!(judged(&bytes).matches("format version 3").count(), 2);
+    assert!(bench.kv(&["page", "db", "2"]).failed(3).contains("format version 3"));
+    (bytes[20], bytes[4096 + 20]) = (2, 2);
+    for at in [16, 4096 + 16] {
+        bytes[at..at + 64].chunks_exact_mut(4).for_each(<[u8]>::reverse);
+    }
+    assert_eq!(judged(&bytes).matches("other byte order").count(), 2);
+    assert!(bench.kv(&["page", "db", "2"]).failed(3).contains("other byte order"));
 }
 
 /// A page of nothing but rubbish, such as zeros where a disk lost it: the rest is rescued.

@@ -123,6 +123,27 @@ fn a_name_that_is_too_long_for_a_new_bucket_is_compacted_exported_and_imported()
 }
 
 #[test]
+#[cfg(unix)]
+fn copies_have_the_permissions_of_their_source() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with("bbolt-inline-hashmap");
+    for allowed in [0o640, 0o600, 0o644] {
+        std::fs::set_permissions(bench.path("db"), std::fs::Permissions::from_mode(allowed)).unwrap();
+        for command in [
+            &["compact", "-o", "copy", "db"][..],
+            &["backup", "-o", "copy", "db"],
+            &["surgery", "revert-meta-page", "--output", "copy", "db"],
+            &["surgery", "freelist", "abandon", "--output", "copy", "db"],
+        ] {
+            bench.kv(command).ok();
+            let mode = std::fs::metadata(bench.path("copy")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, allowed, "{command:?}");
+            std::fs::remove_file(bench.path("copy")).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_backup_opens_and_is_equal() {
     for name in FIXTURES {
         let bench = Bench::with(name);
@@ -142,6 +163,7 @@ fn a_new_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
 
     let bench = Bench::with("bbolt-inline-hashmap");
+    std::fs::set_permissions(bench.path("db"), std::fs::Permissions::from_mode(0o600)).unwrap();
     bench.kv(&["create", "created", "b"]).ok();
     bench.kv(&["backup", "-o", "backup", "db"]).ok();
     bench.kv(&["compact", "-o", "compacted", "db"]).ok();

@@ -82,6 +82,22 @@ fn live_pages(db: &Db) -> u64 {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_copied_file_has_the_permissions_of_its_source() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source.db");
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let db = Options::new().mode(0o600).open(&source).unwrap();
+    for allowed in [0o640, 0o400, 0o600] {
+        fs::set_permissions(&source, fs::Permissions::from_mode(allowed)).unwrap();
+        let copy = dir.path().join(format!("{allowed:o}"));
+        db.begin_read().unwrap().copy_file(&copy).unwrap();
+        assert_eq!(mode(copy), allowed);
+    }
+}
+
+#[test]
 fn a_compacted_file_has_everything_and_nothing_else() {
     let (db, store) = in_memory(&Options::new().page_size(1024));
     fill(&db);

@@ -82,8 +82,17 @@ fn of_files_that_are_no_databases() {
     assert!(matches!(newer, Error::VersionMismatch { found: 3 }));
     let sum = says(open(|meta| meta[72] ^= 1), "checksum", "restore a backup");
     assert!(matches!(sum, Error::ChecksumMismatch));
-    let cut = says(with_bytes(&bytes[..3 * 4096], &Options::new()), "truncated", "restore a backup");
-    assert!(matches!(cut, Error::Truncated { found: 12288, expected } if expected as usize == bytes.len()));
+    let cut = says(with_bytes(&bytes[..3 * 4096], &Options::new()), "truncated", "meta update --fields pgid:N");
+    assert!(
+        matches!(cut, Error::Truncated { found: 12288, expected, older_fits: false } if expected as usize == bytes.len())
+    );
+    // Where the last transaction has made the file longer, the state before it may be whole.
+    let mut older = bytes[..3 * 4096].to_vec();
+    let newest = newest_meta(&bytes, 4096);
+    set_field(&mut older, 4096 - newest, Field::HighWater, 3);
+    set_field(&mut older, 4096 - newest, Field::Root, 2);
+    let cut = says(with_bytes(&older, &Options::new()), "truncated", "surgery revert-meta-page");
+    assert!(matches!(cut, Error::Truncated { older_fits: true, .. }));
     let root = says(open(|meta| set_field(meta, 0, Field::Root, 1 << 40)), "root page", "restore a backup");
     assert!(matches!(root, Error::Corrupt { page, .. } if page.get() < 2));
 }

@@ -131,4 +131,44 @@ fn transactions_are_counted() {
     assert!(done.nodes >= 2 && done.pages >= 3 && done.writes >= 1 && done.bytes >= 4 * 4096, "{done:?}");
     drop(tx);
     assert_eq!((db.stats().read_tx_begun, db.stats().read_tx_open), (before.read_tx_begun + 1, 0));
+
+    let (now, since) = (db.stats(), db.stats().since(&before));
+    assert_eq!((since.tx, since.read_tx_begun), (now.tx.since(&before.tx), 1));
+    assert_eq!((since.free_pages, since.freelist_bytes), (now.free_pages, now.freelist_bytes));
+    // Swapped, there is nothing.
+    assert_eq!((before.since(&now).tx, before.since(&now).read_tx_begun), (kv::TxStats::default(), 0));
+}
+
+#[test]
+fn levels_are_counted_through_the_buckets() {
+    let (db, _) = crate::stores::in_memory(&Options::new());
+    db.update(|tx| {
+        let mut top = tx.create_bucket("top")?;
+        (0..500u32).try_for_each(|n| top.put(format!("{n:04}"), [0; 20]))?;
+        let mut nested = top.create_bucket("nested")?;
+        (0..500u32).try_for_each(|n| nested.put(format!("{n:04}"), [0; 20]))?;
+        nested.create_bucket("inline")?.put("k", "v")?;
+        tx.create_bucket("flat")?.put("k", "v")
+    })
+    .unwrap();
+    let tx = db.begin_read().unwrap();
+    let depth = |name: &str| tx.bucket(name).unwrap().stats().unwrap().depth;
+    // Two levels, two more in the nested bucket, and the inline one's.
+    assert_eq!((depth("top"), depth("flat")), (5, 1));
+    assert_eq!(tx.root().stats().unwrap().depth, 6);
+}
+
+#[test]
+fn a_cursor_tells_its_bucket() {
+    let (db, _) = crate::stores::in_memory(&Options::new());
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        bucket.set_sequence(7)?;
+        bucket.put("k", "v")?;
+        assert_eq!(bucket.cursor_mut().bucket().sequence(), 7);
+        assert_eq!(bucket.cursor().bucket().get("k")?, Some(&b"v"[..]));
+        assert_eq!(tx.cursor().bucket().iter().count(), 1);
+        Ok::<_, kv::Error>(())
+    })
+    .unwrap();
 }

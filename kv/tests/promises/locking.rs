@@ -21,7 +21,7 @@ fn new(path: &Path) {
 
 fn is_locked(result: Result<Db, Error>) -> bool {
     match result {
-        Err(error @ Error::Locked { waited }) => {
+        Err(error @ Error::Locked { waited, .. }) => {
             let text = error.to_string();
             assert!(text.contains("in use") && text.contains("close the other program"), "{text}");
             waited >= Duration::from_millis(30)

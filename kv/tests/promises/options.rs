@@ -7,6 +7,22 @@ use kv::{Db, Error, Options};
 use crate::stores::{Fragile, dump_of, dump_of_bytes, file, in_memory};
 
 #[test]
+#[cfg(unix)]
+fn a_new_file_has_the_mode_that_was_asked_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let [plain, shared] = ["plain", "shared"].map(|name| dir.path().join(name));
+    drop(Db::open(&plain).unwrap());
+    // A bit that no usual umask takes from the owner, and one that the owner lacks by default.
+    drop(Options::new().mode(0o700).open(&shared).unwrap());
+    assert_eq!((mode(&plain), mode(&shared)), (0o600, 0o700));
+    // A file that is there keeps its own.
+    drop(Options::new().mode(0o644).open(&plain).unwrap());
+    assert_eq!(mode(&plain), 0o600);
+}
+
+#[test]
 fn max_size_stops_a_commit_and_changes_nothing() {
     const LIMIT: u64 = 64 * 1024;
     for strict in [false, true] {

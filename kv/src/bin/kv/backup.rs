@@ -51,7 +51,7 @@ impl Backup {
             error => error.into(),
         })?;
         target.flush().map_err(|error| not_made(&self.output, &error))?;
-        unfinished.finish(&self.output, copied)
+        unfinished.finish(&self.file, &self.output, copied)
     }
 }
 

@@ -73,7 +73,7 @@ impl Compact {
         let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
         let len = meta.high_water * u64::from(meta.page_size);
         drop(copy);
-        unfinished.finish(&self.output, len)?;
+        unfinished.finish(&self.file, &self.output, len)?;
         let before = source.file_len();
         if self.json {
             let CompactReport { buckets, keys, transactions, .. } = copied;

@@ -59,6 +59,11 @@ pub(crate) struct RawOptions {
 }
 
 impl RawOptions {
+    /// Pages of the size that nearly all databases have.
+    pub(crate) const fn usual() -> Self {
+        Self { page_size: Some(4096) }
+    }
+
     pub(crate) fn open(self, path: &Path, terminal: &Terminal) -> Result<RawFile> {
         RawFile::new(page_file(path, terminal)?, self.page_size).at(path)
     }

@@ -26,10 +26,11 @@ impl Unfinished {
         Ok(Self { path })
     }
 
-    /// Cuts the file to `len` bytes, makes it durable, and gives it its name.
-    pub(crate) fn finish(self, target: &Path, len: u64) -> Result<()> {
+    /// Cuts the file to `len` bytes, gives it the permissions of `source`, makes it durable, and gives it its name.
+    pub(crate) fn finish(self, source: &Path, target: &Path, len: u64) -> Result<()> {
         let failed = |error| not_made(target, &error);
         let file = OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
+        copy_permissions(source, &self.path).map_err(failed)?;
         file.set_len(len).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         // A link never takes the name from a file that was made meanwhile.
@@ -55,7 +56,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// A file to write into, which must not exist. What is in a database is its owner's until he says otherwise.
+/// A file to write into, which must not exist. While it is written it is its owner's alone.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -82,6 +83,14 @@ fn exists(path: &Path) -> Failure {
         "{}: there is a file of this name already: choose another, or move it away",
         path.display()
     ))
+}
+
+/// Whoever may open `source` may open `copy`, and nobody else; on Unix, for elsewhere that is for the directory to say.
+pub(crate) fn copy_permissions(source: &Path, copy: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    fs::set_permissions(copy, fs::metadata(source)?.permissions())
 }
 
 /// Makes the names in the file's directory durable, where a directory can be opened for that.

@@ -12,11 +12,11 @@ use crate::notation::quoted_or_hex;
 pub(crate) fn describe(error: &Error, path: Option<&Path>) -> String {
     match error {
         Error::Store(error) => store(error),
-        Error::Locked { waited } => locked(waited.as_secs_f32()),
+        Error::Locked { waited, .. } => locked(waited.as_secs_f32()),
         Error::Corrupt { page, what } => {
             format!("page {page} is damaged: {what}; restore a backup, or see `kv check` and `kv surgery --help`")
         }
-        Error::Truncated { expected, found } => format!(
+        Error::Truncated { expected, found, .. } => format!(
             "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, or \
              lengthen a copy (truncate -s {expected} COPY) and see what `kv check` and `kv surgery` find in it"
         ),

@@ -23,8 +23,9 @@ impl RawFile {
     /// The pages in `store`. Their size is `page_size`, or what a meta page says.
     ///
     /// # Errors
-    /// [`Error::NotADatabase`] if no page size is given and no meta page tells it; [`Error::InvalidOption`] if the one
-    /// given cannot be; [`Error::Store`].
+    /// If no page size is given and no meta page tells it, what is wrong with the meta pages: [`Error::ByteSwapped`],
+    /// [`Error::VersionMismatch`], else [`Error::PageSizeUnknown`]; for a file that has no whole page,
+    /// [`Error::NotADatabase`]. [`Error::InvalidOption`] if the size given cannot be; [`Error::Store`].
     pub fn new(store: impl PageStore + 'static, page_size: Option<u32>) -> Result<Self> {
         let store: Box<dyn PageStore> = Box::new(store);
         let first = read_meta(&*store, 0)?;
@@ -34,7 +35,7 @@ impl RawFile {
                 let expected = "a power of two from 512 to 16777216";
                 return Err(Error::InvalidOption { option: "page_size", value: size.into(), expected });
             }
-            None => find_page_size(&*store, &first)?.ok_or(Error::NotADatabase)?,
+            None => find_page_size(&*store, &first)?,
         };
         let second = read_meta(&*store, page_size.into())?;
         Ok(Self { store, page_size, metas: [first, second] })
@@ -132,8 +133,11 @@ impl RawFile {
     }
 }
 
+/// The least that can be.
+const PAGE_SIZE_MIN: u32 = 512;
+
 fn can_be(page_size: u32) -> bool {
-    page_size.is_power_of_two() && (512..=PAGE_SIZE_MAX).contains(&page_size)
+    page_size.is_power_of_two() && (PAGE_SIZE_MIN..=PAGE_SIZE_MAX).contains(&page_size)
 }
 
 fn read_meta(store: &dyn PageStore, at: u64) -> Result<MetaBytes> {
@@ -147,19 +151,31 @@ fn read_meta(store: &dyn PageStore, at: u64) -> Result<MetaBytes> {
 
 /// The page size that the first meta page says, or a second one at the place where that size puts it; a valid one
 /// before one with a wrong checksum.
-fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<Option<u32>> {
+fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
     if let Ok(meta) = first.judged() {
-        return Ok(Some(meta.page_size));
+        return Ok(meta.page_size);
     }
     let mut suspect = damaged_size(first);
+    let mut fault = telling(first);
     for size in (9..=24).map(|shift| 1u32 << shift) {
         let second = read_meta(store, size.into())?;
         if second.judged().is_ok_and(|meta| meta.page_size == size) {
-            return Ok(Some(size));
+            return Ok(size);
         }
         suspect = suspect.or_else(|| damaged_size(&second).filter(|&found| found == size));
+        fault = fault.or_else(|| telling(&second));
     }
-    Ok(suspect)
+    let unknown = if store.len() < PAGE_SIZE_MIN.into() { Error::NotADatabase } else { Error::PageSizeUnknown };
+    suspect.ok_or(fault.unwrap_or(unknown))
+}
+
+/// The error for a meta page that is one, of a kind that is not read here.
+fn telling(meta: &MetaBytes) -> Option<Error> {
+    match meta.judged() {
+        Err(MetaFault::ByteSwapped) => Some(Error::ByteSwapped),
+        Err(MetaFault::Version { found }) => Some(Error::VersionMismatch { found }),
+        _ => None,
+    }
 }
 
 /// The page size in a meta page whose checksum is wrong, if it can be one.

@@ -71,6 +71,6 @@ fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
     busy.finish_and_clear();
     stored.map_err(|error| Failure::copying(&files.output, error))?;
     let len = fs::metadata(&unfinished.path).map_err(|error| not_made(&files.output, &error))?.len();
-    unfinished.finish(&files.output, len)?;
+    unfinished.finish(&files.file, &files.output, len)?;
     Ok(writeln!(terminal.out, "The freelist was successfully rebuilt.")?)
 }

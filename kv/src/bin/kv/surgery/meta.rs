@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use kv::Error;
 use kv::surgery::RawMeta;
 use serde::Serialize;
 
@@ -133,7 +134,14 @@ impl Meta {
 
 impl Validate {
     fn run(&self, terminal: &mut Terminal) -> Result<()> {
-        let file = self.raw.open(&self.file, terminal)?;
+        let file = match self.raw.open(&self.file, terminal) {
+            // Where neither meta page tells a size, the second is looked for behind a page of the usual one.
+            Err(Failure::Database {
+                error: Error::PageSizeUnknown | Error::ByteSwapped | Error::VersionMismatch { .. },
+                ..
+            }) => RawOptions::usual().open(&self.file, terminal),
+            opened => opened,
+        }?;
         let judged = |page| {
             let what = file.meta(page).err().map(|fault| fault.to_string());
             Judged { page, valid: what.is_none(), what }

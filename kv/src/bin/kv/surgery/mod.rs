@@ -11,6 +11,7 @@ use kv::surgery::{Edit, RawFile};
 
 use crate::failure::{Failure, Result};
 use crate::open::RawOptions;
+use crate::output::{copy_permissions, not_made};
 use crate::progress;
 use crate::terminal::Terminal;
 
@@ -66,7 +67,8 @@ impl Files {
 
     /// Writes the copy with its repairs.
     fn write(&self, source: &RawFile, edits: &[Edit]) -> Result<()> {
-        self.copy(source, edits, &self.output)
+        self.copy(source, edits, &self.output)?;
+        copy_permissions(&self.file, &self.output).map_err(|error| not_made(&self.output, &error))
     }
 
     /// The same under the name `path`, which becomes the output later.
