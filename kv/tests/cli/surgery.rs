@@ -198,19 +198,23 @@ fn a_file_whose_meta_pages_are_lost_can_still_be_looked_at() {
 /// A page of nothing but rubbish, such as zeros where a disk lost it: the rest is rescued.
 #[test]
 fn a_page_whose_header_is_lost_is_cleared_and_the_rest_rescued() {
-    for rubbish in [0x00, 0xEE] {
+    let another: &[u8] = &[99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 5, 0, 3, 0, 0, 0];
+    for rubbish in [&[0x00; 4096], &[0xEE; 4096], another] {
         let bench = Bench::with("etcd34-small-array");
         let all = bench.kv(&["export", "db"]).ok().lines().count();
         let branch = bench.kv(&["page", "db", "5"]).ok();
         let leaf: usize = branch.split("<pgid=").nth(2).unwrap().split('>').next().unwrap().parse().unwrap();
         let mut bytes = bench.read("db");
-        bytes[leaf * 4096..(leaf + 1) * 4096].fill(rubbish);
+        let page = leaf * 4096..(leaf + 1) * 4096;
+        bytes[page.clone()][..rubbish.len()].copy_from_slice(rubbish);
         std::fs::write(bench.path("db"), bytes).unwrap();
         bench.kv(&["export", "db"]).failed(1);
-        let page = bench.kv(&["page", "db", &leaf.to_string()]);
-        let said = String::from_utf8(page.out).unwrap();
-        assert!(page.code == 1 && said.contains("`kv dump` shows its bytes. Continuing..."), "{said}");
+        let shown = bench.kv(&["page", "db", &leaf.to_string()]);
+        let said = String::from_utf8(shown.out).unwrap();
+        assert!(shown.code == 1 && said.contains("`kv dump` shows its bytes. Continuing..."), "{said}");
         operate(&bench, &["clear-page", "--pageId", &leaf.to_string()]);
+        let (before, after) = (bench.read("db"), bench.read("out"));
+        assert!(before[..page.start] == after[..page.start] && before[page.end..] == after[page.end..], "no neighbour");
         bench.kv(&["compact", "-o", "rescued", "out"]).ok();
         assert_eq!(bench.kv(&["check", "rescued"]).ok(), "OK\n");
         let left = bench.kv(&["export", "rescued"]).ok().lines().count();

@@ -80,13 +80,17 @@ impl RawFile {
 
     /// Page `id`, a branch or leaf, without its elements `from` up to, not including, `to` (none: the last). Only those
     /// that stay need to be sound. The page keeps its overflow pages. A branch that loses all becomes an empty leaf, and
-    /// so, if all are to go, does a page whose header says nothing; how many its overflow pages were is then forgotten.
+    /// so, if all are to go, does a page whose header is none or another's; how many its overflow pages were is then forgotten.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if the range is empty or not of this page; [`Error::Corrupt`] if the page is of another
     /// kind, lies beyond the end of the file, or has damage in its header or an element that stays.
     pub fn clear_elements(&self, id: PageId, from: usize, to: Option<usize>) -> Result<Cleared> {
         let page = match self.page(id) {
+            // Nothing else that such a header says is to be believed: which pages are its overflow, for one.
+            Ok(RawPage { header, .. }) if from == 0 && to.is_none() && header.id != id.get() => {
+                return self.emptied(id);
+            }
             Err(Error::Corrupt { .. }) if from == 0 && to.is_none() => return self.emptied(id),
             page => page?,
         };
