@@ -9,6 +9,9 @@ use crate::store::Link;
 use crate::tree::{Root, Walk};
 use crate::tx::{Free, PageSet, Problem, ReadTx, check_state, check_subtree};
 
+/// Beyond it a file has not enough transaction ids left to call it sound. No honest writer gets there.
+const LAST_TX_WITH_A_FUTURE: u64 = u64::MAX - (1 << 32);
+
 /// What a page is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -83,7 +86,8 @@ impl ReadTx<'_> {
         Ok(info.filter(|info| id.get() <= info.id.get() + info.overflow))
     }
 
-    /// Everything that is wrong with this state: pages used twice or not at all, keys out of order, damaged pages. An
+    /// Everything that is wrong with this state: pages used twice or not at all, keys out of order, damaged pages, a
+    /// transaction id that leaves less than 4 billion commits (a [compacted](crate::compact) copy counts anew). An
     /// empty answer means that it is consistent. O(pages).
     pub fn check(&self) -> Result<Vec<Problem>> {
         let snapshot = self.snapshot();
@@ -91,7 +95,11 @@ impl ReadTx<'_> {
             NO_FREELIST => Free::Unsaid,
             page => Free::Stored(PageId::new(page)),
         };
-        Ok(check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free))
+        let mut problems = check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free);
+        if snapshot.tx > LAST_TX_WITH_A_FUTURE {
+            problems.push(Problem { page: PageId::new(snapshot.tx % 2), what: "transaction ids are nearly used up" });
+        }
+        Ok(problems)
     }
 
     /// Everything that is wrong with what hangs below page `root`, a branch or a leaf. O(pages below it).
