@@ -1,4 +1,4 @@
-//! What the commands `check`, `surgery` and `export` do with any bytes.
+//! What the commands `check` and `surgery` do with any bytes.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -46,7 +46,10 @@ pub(super) fn commit(
 
 /// The transaction after the last.
 pub(super) fn next_tx(last: &Meta) -> Result<u64> {
-    let used_up = || Error::Corrupt { page: PageId::new(last.slot()), what: "transaction ids are used up: compact into a new file" };
+    let used_up = || Error::Corrupt {
+        page: PageId::new(last.slot()),
+        what: "transaction ids are used up: compact into a new file",
+    };
     last.tx.checked_add(1).ok_or_else(used_up)
 }
 

@@ -44,6 +44,21 @@ fn survive(bytes: &[u8], what: &str) {
     assert!(bench.path("compacted").exists() == (bench.kv(&["export", "db"]).code == 0), "{what}");
 }
 
+/// The fuzz targets run the library and `export` in one process; this is the tool itself.
+#[test]
+fn what_fuzzers_have_kept() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for target in ["any_bytes", "tool"] {
+        let mut kept: Vec<_> =
+            std::fs::read_dir(corpus.join(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!kept.is_empty(), "{target} has kept something");
+        kept.sort();
+        for path in kept {
+            survive(&std::fs::read(&path).unwrap(), &path.display().to_string());
+        }
+    }
+}
+
 #[test]
 fn random_bytes_in_pages_and_metas() {
     for (name, seed) in FIXTURES.into_iter().zip(1u64..) {

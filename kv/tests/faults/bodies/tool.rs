@@ -1,4 +1,4 @@
-//! What the commands `check`, `surgery` and `export` do with a file, through the library's functions.
+//! What the commands `check` and `surgery` do with a file, through the library's functions.
 
 use std::path::Path;
 
