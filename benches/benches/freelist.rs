@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use benches::bbolt_array::BboltArray;
 use benches::bbolt_hashmap::BboltHashmap;
-use benches::free_layouts::{every_length, isolated, mixed, neighbours};
+use benches::free_layouts::{Dice, every_length, isolated, mixed, neighbours};
 use benches::free_pages::{Bitmap, Buddy, FreePages};
 use cpu_time::ThreadTime;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use freelist_core::{SortedArray, SpanMaps};
+use freelist_core::{FreeSpans, SortedArray, SpanMaps};
 
 const COUNTS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 
@@ -62,6 +62,31 @@ fn time_release<P: FreePages>(set: &mut P, victims: &[u64], mut calls: u64) -> D
         calls -= batch.len() as u64;
     }
     total
+}
+
+/// Times loads of cache lines of `bytes` of memory in random order, each at the address that the one before tells: what
+/// the machine takes for what no cache holds.
+fn wait(group: &mut Group<'_>, bytes: usize, count: u64) {
+    let lines = bytes / size_of::<[u64; 8]>();
+    let mut order: Vec<usize> = (0..lines).collect();
+    let mut dice = Dice::new(count);
+    for last in (1..lines).rev() {
+        order.swap(last, usize::try_from(dice.below(last as u64 + 1)).unwrap_or(0));
+    }
+    let mut memory = vec![[0; 8]; lines];
+    for (index, line) in order.iter().enumerate() {
+        memory[*line][0] = order[(index + 1) % lines];
+    }
+    let mut at = 0;
+    group.bench_function(BenchmarkId::new("one load of a random line of as much memory", count), |bencher| {
+        bencher.iter_custom(|calls| {
+            let begin = ThreadTime::now();
+            for _ in 0..calls {
+                at = black_box(memory[at][0]);
+            }
+            begin.elapsed()
+        });
+    });
 }
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
@@ -154,6 +179,7 @@ fn releases(criterion: &mut Criterion) {
             let spans = if name.ends_with("isolated") { isolated(count) } else { mixed(count, 1) };
             let victims = neighbours(&spans, usize::try_from(count / 10).unwrap_or(BATCH));
             release::<SpanMaps>(&mut group, &spans, &victims);
+            wait(&mut group, <SpanMaps as FreePages>::load(&spans).memory_bytes(), count);
             release::<Bitmap>(&mut group, &spans, &victims);
             if name.ends_with("isolated") || count <= LINEAR_LIMIT {
                 release::<BboltHashmap>(&mut group, &spans, &victims);

@@ -113,7 +113,8 @@ impl PageBlock {
     /// The first edge from `bit` on.
     pub(crate) fn next(&self, bit: usize) -> Option<(usize, Edge)> {
         let mut wanted = from(bit);
-        for (index, word) in self.words.iter().enumerate().skip(bit / 64) {
+        for index in bit / 64..WORDS {
+            let word = self.words[index];
             let found = word.both() & wanted;
             if found != 0 {
                 return Some((index * 64 + lowest(found), word.edge(lowest(found))));
@@ -126,7 +127,8 @@ impl PageBlock {
     /// The last edge up to and with `bit`.
     pub(crate) fn prev(&self, bit: usize) -> Option<(usize, Edge)> {
         let mut wanted = up_to(bit);
-        for (index, word) in self.words.iter().enumerate().take(bit / 64 + 1).rev() {
+        for index in (0..=bit / 64).rev() {
+            let word = self.words[index];
             let found = word.both() & wanted;
             if found != 0 {
                 return Some((index * 64 + highest(found), word.edge(highest(found))));
@@ -138,6 +140,7 @@ impl PageBlock {
 
     /// Where the free span begins and ends that the bits from `start` up to `end` become when they are
     /// freed. `None` when they may not be, or when more than this block must be asked.
+    #[inline]
     pub(crate) fn merged(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let left = match (self.has(start, Edge::Start), self.has(start, Edge::End)) {
             (true, _) => return None,

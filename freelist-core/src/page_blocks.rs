@@ -33,6 +33,7 @@ impl PageBlocks {
     }
 
     /// Remembers where the block is: the next calls will concern it.
+    #[inline]
     pub(crate) fn focus(&mut self, number: u64) {
         self.recent = (number, self.slot(number));
     }
@@ -41,11 +42,13 @@ impl PageBlocks {
         self.blocks.get(self.slot(number) as usize)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut PageBlock> {
         let slot = self.slot(number);
         self.blocks.get_mut(slot as usize)
     }
 
+    #[inline]
     fn slot(&self, number: u64) -> u32 {
         if self.recent.0 == number {
             return self.recent.1;
