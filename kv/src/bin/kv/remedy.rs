@@ -16,10 +16,13 @@ pub(crate) fn describe(error: &Error, path: Option<&Path>) -> String {
         Error::Corrupt { page, what } => {
             format!("page {page} is damaged: {what}; restore a backup, or see `kv check` and `kv surgery --help`")
         }
-        Error::Truncated { expected, found, .. } => format!(
-            "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, or \
-             lengthen a copy (truncate -s {expected} COPY) and see what `kv check` and `kv surgery` find in it"
-        ),
+        Error::Truncated { expected, found, older_fits } => {
+            let back = if *older_fits { "go back one transaction with `kv surgery revert-meta-page`, or " } else { "" };
+            format!(
+                "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, \
+                 or {back}lengthen a copy (truncate -s {expected} COPY) and see what `kv check` and `kv surgery` find"
+            )
+        }
         Error::NotCommitted { cause } => format!("not committed, the state before stands: {}", describe(cause, path)),
         Error::Unknown { cause } => {
             format!("it is unknown whether the change was committed, wholly or not at all: {}", describe(cause, path))
