@@ -104,6 +104,7 @@ fn what_is_not_there_is_named() {
         &["create", "db", ""],
         &["put", "db", "b", "k"],
         &["get", "db", "b"],
+        &["compact", "-o", "-", "db"],
         &["dump", "db", "99999999"],
         &["page", "db", "18446744073709551615"],
     ] {

@@ -55,6 +55,11 @@ struct Figures {
 
 impl Compact {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        if self.output.as_os_str() == "-" {
+            let remedy =
+                "a compaction is not written from its beginning to its end: give a file, ./- for one of this name";
+            return Err(Failure::Usage(remedy.into()));
+        }
         let source = open::to_read(&self.file, terminal)?;
         let unfinished = Unfinished::new(&self.output)?;
         let failed = |error| Failure::copying(&self.output, error);

@@ -66,7 +66,7 @@ impl Export {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read()?;
-        let count = progress::count("items exported");
+        let count = progress::beside_output("items exported");
         let start = path.iter().map(Vec::as_slice).collect();
         let bucket = bucket(&tx, &path)?;
         walk(start, bucket, |step| {

@@ -1,5 +1,6 @@
 //! Progress bars. They show themselves on standard error, and only if that is a terminal.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ pub(crate) fn count(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::no_length().with_style(style("{spinner} {msg} {human_pos} {elapsed}")).with_message(what);
     bar.enable_steady_tick(TICK);
     bar
+}
+
+/// Things that go to standard output meanwhile: if that is the terminal too, they are what is to be seen.
+pub(crate) fn beside_output(what: &'static str) -> ProgressBar {
+    if std::io::stdout().is_terminal() { ProgressBar::hidden() } else { count(what) }
 }
 
 /// Work that does not say how far it is.

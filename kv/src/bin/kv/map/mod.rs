@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use crate::failure::{At, Result};
 use crate::output::refuse_existing;
-use crate::progress;
 use crate::terminal::Terminal;
 use survey::{FreeSpace, LengthClass, Survey, Use};
 
@@ -48,9 +47,7 @@ impl Map {
         if let Some(path) = &self.svg {
             refuse_existing(path)?;
         }
-        let busy = progress::busy("reading pages");
         let survey = Survey::of(&self.file, terminal)?;
-        busy.finish_and_clear();
         if let Some(path) = &self.svg {
             let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
             let drawn = svg::draw(&survey, &name);

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::failure::{At, Result};
 use crate::open;
+use crate::progress;
 use crate::terminal::Terminal;
 
 /// What a page is used for.
@@ -61,6 +62,8 @@ pub(super) struct Survey {
 impl Survey {
     pub(super) fn of(path: &Path, terminal: &Terminal) -> Result<Self> {
         let store = Arc::new(open::page_file(path, terminal)?);
+        // It clears itself in the end.
+        let _busy = progress::busy("reading pages");
         let file = RawFile::new(Arc::clone(&store), None).at(path)?;
         let options = Options::new().read_only(true);
         let db = options.open_store(Box::new(Arc::clone(&store))).at(path)?;
