@@ -118,7 +118,7 @@ impl Writer {
     fn choose(&mut self) -> Call {
         let pages = 1 + self.dice.below(12);
         let request = Request::new(pages).aligned_to(1 << self.dice.below(5));
-        match self.dice.below(if self.tx == 1 { 15 } else { 32 }) {
+        match self.dice.below(if self.tx == 1 { 15 } else { 40 }) {
             0 => Call::Load((0..=self.dice.below(40)).map(|index| span(3 + index * 70, 2 + index % 50)).collect()),
             1 => Call::Reserve(10 + self.dice.below(50), span(0, 4000)),
             2 => Call::AllocateUpTo(pages * 20),
@@ -127,6 +127,7 @@ impl Writer {
                 self.beyond += 40;
                 Call::NoteExtension(span(self.beyond, pages))
             }
+            20..26 => self.give_up_neighbours().unwrap_or(Call::Allocate(pages)),
             7 => Call::AllocateNow(pages * 9),
             8 => Call::AllocateNowWhere(request),
             9 => Call::AllocateFor(pages * 3),
@@ -156,6 +157,17 @@ impl Writer {
             by if by == self.tx && self.dice.below(2) == 0 => Call::GiveBack(piece),
             _ => Call::Free(piece),
         })
+    }
+
+    /// Everything in use around a span goes at once, whoever allocated it.
+    fn give_up_neighbours(&mut self) -> Option<Call> {
+        let index = self.dice.below(self.used.len().max(1) as u64);
+        let (mut all, _) = *self.used.get(usize::try_from(index).unwrap())?;
+        while let Some((more, _)) = self.used.iter().find(|(more, _)| more.start() == all.end()) {
+            all = span(all.start().get(), all.len() + more.len());
+        }
+        self.used.retain(|(part, _)| !all.overlaps(*part));
+        Some(Call::Free(all))
     }
 
     /// Notes what the call did.
