@@ -17,8 +17,8 @@ use crate::{open, progress};
 /// Write a dense copy of the database to a new file
 ///
 /// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The
-/// copy has its name when it is whole and durable, not before; Ctrl-C removes what there is of it. A kill may leave
-/// NAME.PID.new, which may be deleted.
+/// copy is synced once, and has its name when it is whole and durable, not before; Ctrl-C removes what there is of it. A
+/// kill may leave NAME.PID.new, which may be deleted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -35,7 +35,7 @@ pub(crate) struct Compact {
     #[arg(long, value_name = "BYTES", default_value_t = 65536)]
     tx_max_size: u64,
 
-    /// Sync only once, at the end
+    /// Do not sync at the end either: a power cut soon after may leave a damaged copy under the name
     #[arg(long)]
     no_sync: bool,
 
@@ -61,10 +61,12 @@ impl Compact {
             return Err(Failure::Usage(remedy.into()));
         }
         let source = open::to_read(&self.file, terminal)?;
-        let unfinished = Unfinished::new(&self.output)?;
+        let mut unfinished = Unfinished::new(&self.output)?;
+        unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
-        let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(self.no_sync);
-        let file_options = FileOptions { no_grow_sync: self.no_sync, ..FileOptions::default() };
+        // Nobody finds the copy before it is synced as a whole.
+        let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
+        let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
         let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
         let growing = progress::growing("compacting", &target);
         let copied = kv::compact(&source, &target, self.tx_max_size);

@@ -12,6 +12,8 @@ use crate::remedy::explain;
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub(crate) path: PathBuf,
+    /// Whether it is made durable before it gets its name.
+    pub(crate) sync: bool,
 }
 
 impl Unfinished {
@@ -23,7 +25,7 @@ impl Unfinished {
         let path = target.with_file_name(name);
         refuse_existing(&path)?;
         interrupt::remove(&path);
-        Ok(Self { path })
+        Ok(Self { path, sync: true })
     }
 
     /// Cuts the file to `len` bytes, gives it the permissions of `source`, makes it durable, and gives it its name.
@@ -32,7 +34,9 @@ impl Unfinished {
         let file = OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
         copy_permissions(source, &self.path).map_err(failed)?;
         file.set_len(len).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
+        if self.sync {
+            file.sync_all().map_err(failed)?;
+        }
         // A link never takes the name from a file that was made meanwhile.
         match fs::hard_link(&self.path, target) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(target)),
@@ -43,8 +47,9 @@ impl Unfinished {
             }
             Ok(()) => {}
         }
+        let sync = self.sync;
         drop(self);
-        sync_directory(target).map_err(failed)
+        if sync { sync_directory(target).map_err(failed) } else { Ok(()) }
     }
 }
 
