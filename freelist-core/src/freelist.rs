@@ -263,22 +263,28 @@ impl<S: FreeSpans> Freelist<S> {
     /// Visits the maximal spans of free and pending pages together, in page order: what a file's
     /// free list holds, since after a restart there are no readers.
     pub fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
-        let mut at = PageId::new(0);
+        let mut pending = self.pending.next_span(PageId::new(0));
         let mut run: Option<Span> = None;
-        loop {
-            let free = self.free.next_span(at);
-            let pending = self.pending.next_span(at);
-            let Some(next) = free.into_iter().chain(pending).min_by_key(|span| span.start()) else {
-                break;
-            };
-            at = next.end();
+        let mut join = |next: Span| {
             run = match run {
-                Some(before) if before.end() == next.start() => Span::between(before.start(), at),
+                Some(before) if before.end() == next.start() => Span::between(before.start(), next.end()),
                 before => {
                     before.into_iter().for_each(&mut *visit);
                     Some(next)
                 }
             };
+        };
+        // The set walks its spans by itself, which is faster than to ask it for each next one.
+        self.free.for_each_span(&mut |free| {
+            while let Some(span) = pending.filter(|span| span.start() < free.start()) {
+                join(span);
+                pending = self.pending.next_span(span.end());
+            }
+            join(free);
+        });
+        while let Some(span) = pending {
+            join(span);
+            pending = self.pending.next_span(span.end());
         }
         run.into_iter().for_each(visit);
     }

@@ -15,7 +15,7 @@ use super::free_pages;
 use super::handle::Db;
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
-use crate::format::{Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, freelist_image, set_header};
+use crate::format::{FreelistWriter, Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, set_header};
 use crate::store::Pages;
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
@@ -70,7 +70,7 @@ fn first_pages(page_size: u32) -> Vec<u8> {
         meta.write(tx, page);
     }
     let (freelist, leaf) = pages.split_at_mut(size);
-    freelist_image(freelist, 2, 0, 0, std::iter::empty());
+    FreelistWriter::new(freelist, 2, 0, 0).finish();
     set_header(leaf, Header { id: 3, kind: Kind::Leaf, count: 0, overflow: 0 });
     bytes
 }

@@ -2,7 +2,7 @@
 //!
 //! A count of 65,535 in the header means that the first word is the real count.
 
-use super::bytes::{put, u64_at};
+use super::bytes::u64_at;
 use super::{Header, Kind, Malformed, PAGE_HEADER, set_header};
 
 const LONG: u16 = 0xFFFF;
@@ -43,23 +43,43 @@ pub(crate) fn freelist_len(count: u64) -> u64 {
     words.saturating_mul(ID as u64).saturating_add(PAGE_HEADER as u64)
 }
 
-/// The image of freelist page `id` over `pages` pages: exactly `count` ids, the rest zero.
-pub(crate) fn freelist_image(image: &mut [u8], id: u64, overflow: u32, count: u64, ids: impl Iterator<Item = u64>) {
-    let short = u16::try_from(count).ok().filter(|&count| count < LONG);
-    set_header(image, Header { id, kind: Kind::Freelist, count: short.unwrap_or(LONG), overflow });
-    let mut at = PAGE_HEADER;
-    if short.is_none() {
-        put(image, at, &count.to_le_bytes());
-        at = at.saturating_add(ID);
+/// Writes a freelist page's ids one after the other, as a walk over them shows them.
+#[derive(Debug)]
+pub(crate) struct FreelistWriter<'a> {
+    words: std::slice::ChunksExactMut<'a, u8>,
+    /// Ids still to come.
+    left: u64,
+}
+
+impl<'a> FreelistWriter<'a> {
+    /// Page `id` with exactly `count` ids, and `overflow` pages behind it; what is behind the ids stays as it is.
+    pub(crate) fn new(image: &'a mut [u8], id: u64, overflow: u32, count: u64) -> Self {
+        let short = u16::try_from(count).ok().filter(|&count| count < LONG);
+        set_header(image, Header { id, kind: Kind::Freelist, count: short.unwrap_or(LONG), overflow });
+        let words = image.get_mut(PAGE_HEADER..).unwrap_or_default().chunks_exact_mut(ID);
+        let mut writer = Self { words, left: count };
+        if short.is_none() {
+            writer.word(count);
+        }
+        writer
     }
-    let mut written = 0u64;
-    for id in ids {
-        let fits = put(image, at, &id.to_le_bytes());
-        debug_assert!(fits, "the freelist was given enough pages");
-        at = at.saturating_add(ID);
-        written = written.saturating_add(1);
+
+    pub(crate) fn add(&mut self, id: u64) {
+        self.word(id);
+        self.left = self.left.saturating_sub(1);
     }
-    debug_assert_eq!(written, count, "the freelist holds as many ids as it says");
+
+    pub(crate) fn finish(self) {
+        debug_assert_eq!(self.left, 0, "the freelist holds as many ids as it says");
+    }
+
+    fn word(&mut self, word: u64) {
+        let room = self.words.next();
+        debug_assert!(room.is_some(), "the freelist was given enough pages");
+        if let Some(room) = room {
+            room.copy_from_slice(&word.to_le_bytes());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,10 +87,16 @@ pub(crate) fn freelist_image(image: &mut [u8], id: u64, overflow: u32, count: u6
 mod tests {
     use super::*;
 
+    fn write(image: &mut [u8], page: u64, ids: impl Iterator<Item = u64> + Clone) {
+        let mut writer = FreelistWriter::new(image, page, 0, ids.clone().count() as u64);
+        ids.for_each(|id| writer.add(id));
+        writer.finish();
+    }
+
     fn round_trip(count: u64) {
         let len = usize::try_from(freelist_len(count)).unwrap();
         let mut image = vec![0; len];
-        freelist_image(&mut image, 9, 0, count, (0..count).map(|n| n * 3 + 2));
+        write(&mut image, 9, (0..count).map(|n| n * 3 + 2));
         let header = Header::parse(&image).unwrap();
         assert_eq!(header.id, 9);
         let page = FreelistPage::parse(&image, header).unwrap();
@@ -89,10 +115,10 @@ mod tests {
     #[test]
     fn a_count_that_lies_is_refused() {
         let mut image = vec![0; 64];
-        freelist_image(&mut image, 2, 0, 2, [3, 4].into_iter());
+        write(&mut image, 2, [3, 4].into_iter());
         super::super::set_count(&mut image, LONG);
         for lie in [7, u64::MAX, u64::MAX / 8] {
-            put(&mut image, PAGE_HEADER, &lie.to_le_bytes());
+            super::super::bytes::put(&mut image, PAGE_HEADER, &lie.to_le_bytes());
             assert!(FreelistPage::parse(&image, Header::parse(&image).unwrap()).is_err(), "{lie}");
         }
     }

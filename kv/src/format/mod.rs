@@ -24,7 +24,7 @@ mod page;
 pub(crate) use branch::Branch;
 pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
 pub(crate) use element::{ELEMENT, element_at};
-pub(crate) use freelist::{FreelistPage, freelist_image, freelist_len};
+pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};

@@ -16,7 +16,7 @@ use super::published::Snapshot;
 use super::seat::Writer;
 use super::{TxStats, check};
 use crate::error::{Error, Result};
-use crate::format::{Meta, NO_FREELIST, freelist_image, freelist_len};
+use crate::format::{FreelistWriter, Meta, NO_FREELIST, freelist_len};
 use crate::store::{Draft, Link, Pages, Slot, page_span, write_runs};
 /// A commit, ready to be written.
 struct Prepared {
@@ -175,13 +175,13 @@ fn freelist_page(space: &mut Space<'_>, page_size: u32) -> Result<(Span, Vec<u8>
     let pages = freelist_len(known(space)).div_ceil(page_size);
     let id = space.allocate(pages)?;
     let count = known(space);
-    let mut ids = Vec::new();
-    space.freelist().for_each_span(&mut |span| ids.extend(span.pages().map(PageId::get)));
     let too_large = || Error::Corrupt { page: PageId::new(id), what: "freelist does not fit into memory" };
     let len = usize::try_from(pages * page_size).map_err(|_| too_large())?;
     let overflow = u32::try_from(pages - 1).map_err(|_| too_large())?;
     let mut image = vec![0; len];
-    freelist_image(&mut image, id, overflow, count, ids.into_iter());
+    let mut writer = FreelistWriter::new(&mut image, id, overflow, count);
+    space.freelist().for_each_span(&mut |span| span.pages().for_each(|page| writer.add(page.get())));
+    writer.finish();
     Ok((page_span(id, pages)?, image))
 }
 
