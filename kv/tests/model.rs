@@ -208,7 +208,12 @@ fn change(tx: &mut WriteTx<'_>, model: &mut Model, random: &mut Random, page_siz
         51..=53 => sweep(&mut open_path(tx, &path), here, random),
         _ => {
             let value = random.value(page_size);
-            let put = open_path(tx, &path).put(&key, &value);
+            let mut bucket = open_path(tx, &path);
+            let share = random.below(20);
+            if share > 9 {
+                bucket.set_fill_percent([1.0, 0.9, 0.5, 0.1][share % 4]);
+            }
+            let put = bucket.put(&key, &value);
             if taken == Some(true) {
                 assert!(matches!(put, Err(Error::IncompatibleValue { is_bucket: true, .. })));
             } else {

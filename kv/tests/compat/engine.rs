@@ -90,6 +90,9 @@ fn class(error: Error) -> Result<&'static str, Error> {
     }
 }
 
+/// How full kv leaves the pages of a bucket. The file looks otherwise, and what is in it is the same.
+const SHARES: [Option<f64>; 5] = [None, None, Some(1.0), Some(0.5), Some(0.1)];
+
 fn execute(tx: &mut WriteTx<'_>, command: &Command) -> Result<String, Error> {
     match &command.action {
         Action::Create | Action::CreateIfAbsent | Action::DeleteBucket => {
@@ -98,7 +101,11 @@ fn execute(tx: &mut WriteTx<'_>, command: &Command) -> Result<String, Error> {
         Action::Get(_) | Action::Seek(_) | Action::Scan => read(tx, command),
         _ => {
             let (first, rest) = command.path.split_first().expect("a path has a name");
-            within(tx.bucket_mut(first), rest, |bucket| change(bucket, &command.action))
+            let share = SHARES[command.path.concat().len() % SHARES.len()];
+            within(tx.bucket_mut(first), rest, |bucket| {
+                share.into_iter().for_each(|share| bucket.set_fill_percent(share));
+                change(bucket, &command.action)
+            })
         }
     }
 }

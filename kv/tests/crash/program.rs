@@ -97,6 +97,12 @@ impl Op {
         match self {
             Op::Put { at, first, count, len, fill } => {
                 let mut bucket = bucket_at(tx, at)?;
+                // The letter also says how the pages are filled.
+                match fill % 4 {
+                    0 => bucket.set_fill_percent(1.0),
+                    1 => bucket.set_fill_percent(0.4),
+                    _ => {}
+                }
                 (*first..first + count).try_for_each(|number| bucket.put(key(number), vec![*fill; *len]))
             }
             Op::Delete { at, first, count } => {
