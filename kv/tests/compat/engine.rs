@@ -103,7 +103,9 @@ fn execute(tx: &mut WriteTx<'_>, command: &Command) -> Result<String, Error> {
             let (first, rest) = command.path.split_first().expect("a path has a name");
             let share = SHARES[command.path.concat().len() % SHARES.len()];
             within(tx.bucket_mut(first), rest, |bucket| {
-                share.into_iter().for_each(|share| bucket.set_fill_percent(share));
+                if let Some(share) = share {
+                    bucket.set_fill_percent(share);
+                }
                 change(bucket, &command.action)
             })
         }
