@@ -148,11 +148,16 @@ fn the_tool_keeps_a_digest_beside_the_file() {
 
     // A side file may be damaged as well.
     let text = std::fs::read_to_string(&side).unwrap();
-    for damaged in
-        [text.replacen('6', "7", 1), text.replace("end", "and"), text[..text.len() - 2].into(), String::new()]
-    {
+    let (first, rest) = text.split_once('\n').unwrap();
+    for (damaged, told) in [
+        (format!("{first}\n{}", rest.replacen('a', "b", 1)), "does not fit"),
+        (text.replace("end", "and"), "its end is missing"),
+        (text[..text.len() - 2].into(), "does not fit"),
+        (text.replacen("kv", "vk", 1), "is no digest"),
+        (String::new(), "is no digest"),
+    ] {
         std::fs::write(&side, damaged).unwrap();
         let (code, text) = verify();
-        assert!(code == Some(1) && text.contains("the digest is no whole one"), "{text}");
+        assert!(code == Some(1) && text.contains(told), "{told}: {text}");
     }
 }
