@@ -2,8 +2,8 @@
 //! told the first keys of their children.
 
 use super::split::{Cut, split_child, split_root};
-use crate::error::Result;
-use crate::format::PAGE_HEADER;
+use crate::error::{Error, Result};
+use crate::format::{Node, PAGE_HEADER};
 use crate::store::{Draft, ImageKind, Link, Slot};
 
 /// Brings the changed nodes below `root` into the shape that a file may have.
@@ -94,11 +94,12 @@ fn merge_child(draft: &mut Draft, parent: Slot, index: usize, slot: Slot) -> Res
 /// branch having two children.
 fn neighbour(draft: &Draft, parent: Slot, index: usize, slot: Slot) -> Result<Option<usize>> {
     let (size, must) = (draft.image(slot).size(), is_lone(draft, slot));
-    if index > 0 && (must || fits(draft, child(draft, parent, index - 1), size)?) {
+    let branch = draft.image(slot).is_branch();
+    let joins = |link| Ok::<_, Error>(is_branch(draft, link)? == branch && (must || fits(draft, link, size)?));
+    if index > 0 && joins(child(draft, parent, index - 1))? {
         return Ok(Some(index - 1));
     }
-    let behind = index + 1 < draft.image(parent).count();
-    if behind && (must || fits(draft, child(draft, parent, index + 1), size)?) {
+    if index + 1 < draft.image(parent).count() && joins(child(draft, parent, index + 1))? {
         return Ok(Some(index));
     }
     Ok(None)
@@ -113,6 +114,13 @@ fn wants_merge(draft: &Draft, slot: Slot) -> bool {
 fn is_lone(draft: &Draft, slot: Slot) -> bool {
     let image = draft.image(slot);
     image.is_branch() && image.count() == 1
+}
+
+fn is_branch(draft: &Draft, link: Link) -> Result<bool> {
+    match link.slot() {
+        Some(slot) => Ok(draft.image(slot).is_branch()),
+        None => Ok(matches!(draft.pages().node(link)?.node, Node::Branch(_))),
+    }
 }
 
 /// Whether the node behind `link` and another of `size` bytes make one page.

@@ -69,6 +69,15 @@ fn bits_of_everything() {
     flip_bits("flips::bits_of_everything", "1 KiB pages", &everything());
 }
 
+/// Flips that once went wrong: a child of a branch became a branch among leaves, and the two were merged.
+#[test]
+fn bits_that_mattered() {
+    let bytes = everything();
+    for (byte, bit) in [(13_336, 1)] {
+        flipped(&bytes, byte * 8 + bit);
+    }
+}
+
 #[test]
 fn bits_of_4k_pages() {
     flip_bits("flips::bits_of_4k_pages", "4 KiB pages", &fixture("foreign-x86_64-4k.db"));
