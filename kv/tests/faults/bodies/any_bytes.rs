@@ -43,7 +43,8 @@ pub fn run(bytes: &[u8]) -> Outcome {
                     changed.as_ref().err().is_none_or(is_beyond_the_check),
                     "a sound file takes changes: {changed:?}"
                 );
-                assert!(look(&again.expect("a sound file opens again")), "a sound file stays sound");
+                let again = again.expect("a sound file opens again");
+                assert!(look(&again) || only_ids_are_short(&again), "a sound file stays sound");
             }
         }
     }
@@ -105,6 +106,12 @@ fn look(db: &Db) -> bool {
         );
     }
     sound
+}
+
+/// Whether nothing is wrong but that the changes have used up the last transaction ids which the check allows.
+fn only_ids_are_short(db: &Db) -> bool {
+    let problems = db.begin_read().and_then(|tx| tx.check());
+    problems.is_ok_and(|problems| problems.iter().all(|problem| problem.what == "transaction ids are nearly used up"))
 }
 
 /// Into memory, and not without a limit: damage may make more of a file than there is in it.
