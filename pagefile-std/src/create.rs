@@ -44,12 +44,12 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
     if path.try_exists().map_err(|source| failed(Operation::Create, path, source))? {
         return Err(exists());
     }
-    let temporary = Temporary::write(path, true, &Access::Owner, fill)?;
+    let temporary = Temporary::write(path, true, &Access::OWNER, fill)?;
     match fs::hard_link(&temporary.path, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists()),
         Err(_) => {
             // No hard links here: claim the name, then replace what claims it.
-            create_new(path, &Access::Owner).map_err(|source| failed(Operation::Create, path, source))?;
+            create_new(path, &Access::OWNER).map_err(|source| failed(Operation::Create, path, source))?;
             fs::rename(&temporary.path, path).map_err(|source| failed(Operation::Create, path, source))?;
         }
         Ok(()) => {}
@@ -61,7 +61,7 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
 /// Gives the name to a new file with these bytes, or leaves it to the file that has it already.
 /// Where there are no hard links, an empty file has the name afterwards.
 pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool, mode: Option<u32>) -> Result<(), StoreError> {
-    let access = mode.map_or(Access::Owner, Access::Mode);
+    let access = mode.map_or(Access::OWNER, Access::Mode);
     let temporary = Temporary::write(path, sync, &access, &mut |file| file.write_all(bytes))?;
     let claimed = fs::hard_link(&temporary.path, path).or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Err(error),
@@ -132,13 +132,16 @@ impl Drop for Temporary {
 
 /// Who may open a new file.
 enum Access {
-    /// Its owner alone, like bbolt's tools and etcd do it.
-    Owner,
     /// Whom this mode lets, on Unix, and the process's umask does too.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no modes"))]
     Mode(u32),
     /// Who may open another file.
     As(Permissions),
+}
+
+impl Access {
+    /// Its owner alone, like bbolt's tools and etcd do it.
+    const OWNER: Access = Access::Mode(0o600);
 }
 
 /// Makes a file that did not exist.

@@ -42,9 +42,7 @@ impl Stats {
             tx: core.counters.tx_stats(),
         }
     }
-}
 
-impl Stats {
     /// What was done since `earlier` was taken: counts of what is now stay as they are, counts that only grow become the
     /// difference, 0 where `earlier` is the later one.
     ///

@@ -2,7 +2,7 @@
 //! told the first keys of their children.
 
 use super::split::{Cut, split_child, split_root};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::{Node, PAGE_HEADER};
 use crate::store::{Draft, ImageKind, Link, Slot};
 
@@ -91,15 +91,12 @@ fn merge_child(draft: &mut Draft, parent: Slot, index: usize, slot: Slot) -> Res
 /// The left one of the pair to merge: the child `index` and the neighbour before it, else the one behind it.
 ///
 /// A branch with a single child merges whatever the size, and what is too large is split again: bbolt relies on every
-/// branch having two children.
+/// branch having two children. Only damage puts a leaf beside a branch: those stay apart, for the check to find.
 fn neighbour(draft: &Draft, parent: Slot, index: usize, slot: Slot) -> Result<Option<usize>> {
-    let (size, must) = (draft.image(slot).size(), is_lone(draft, slot));
-    let branch = draft.image(slot).is_branch();
-    let joins = |link| Ok::<_, Error>(is_branch(draft, link)? == branch && (must || fits(draft, link, size)?));
-    if index > 0 && joins(child(draft, parent, index - 1))? {
+    if index > 0 && joins(draft, child(draft, parent, index - 1), slot)? {
         return Ok(Some(index - 1));
     }
-    if index + 1 < draft.image(parent).count() && joins(child(draft, parent, index + 1))? {
+    if index + 1 < draft.image(parent).count() && joins(draft, child(draft, parent, index + 1), slot)? {
         return Ok(Some(index));
     }
     Ok(None)
@@ -116,22 +113,19 @@ fn is_lone(draft: &Draft, slot: Slot) -> bool {
     image.is_branch() && image.count() == 1
 }
 
-fn is_branch(draft: &Draft, link: Link) -> Result<bool> {
-    match link.slot() {
-        Some(slot) => Ok(draft.image(slot).is_branch()),
-        None => Ok(matches!(draft.pages().node(link)?.node, Node::Branch(_))),
-    }
-}
-
-/// Whether the node behind `link` and another of `size` bytes make one page.
-fn fits(draft: &Draft, link: Link, size: usize) -> Result<bool> {
-    let room = draft.page_size();
-    let Some(slot) = link.slot() else {
-        // The size of a page of the file is known only when it is unpacked; reading it is cheap and copies nothing.
-        let page = draft.pages().node(link)?;
-        return Ok(page.located(page.node.packed_size())? + size - PAGE_HEADER <= room);
+/// Whether the node behind `link` and the one at `slot` are of one kind, and make one page or must be made one.
+fn joins(draft: &Draft, link: Link, slot: Slot) -> Result<bool> {
+    let image = draft.image(slot);
+    let (branch, size) = match link.slot() {
+        Some(other) => (draft.image(other).is_branch(), draft.image(other).size()),
+        None => {
+            // The size of a page of the file is known only when it is unpacked; reading it is cheap and copies nothing.
+            let page = draft.pages().node(link)?;
+            (matches!(page.node, Node::Branch(_)), page.located(page.node.packed_size())?)
+        }
     };
-    Ok(draft.image(slot).size() + size - PAGE_HEADER <= room)
+    let fits = size + image.size() - PAGE_HEADER <= draft.page_size();
+    Ok(branch == image.is_branch() && (fits || is_lone(draft, slot)))
 }
 
 /// Child `index` of `parent`, changeable.
