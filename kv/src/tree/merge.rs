@@ -116,13 +116,12 @@ fn is_lone(draft: &Draft, slot: Slot) -> bool {
 /// Whether the node behind `link` and the one at `slot` are of one kind, and make one page or must be made one.
 fn joins(draft: &Draft, link: Link, slot: Slot) -> Result<bool> {
     let image = draft.image(slot);
-    let (branch, size) = match link.slot() {
-        Some(other) => (draft.image(other).is_branch(), draft.image(other).size()),
-        None => {
-            // The size of a page of the file is known only when it is unpacked; reading it is cheap and copies nothing.
-            let page = draft.pages().node(link)?;
-            (matches!(page.node, Node::Branch(_)), page.located(page.node.packed_size())?)
-        }
+    let (branch, size) = if let Some(other) = link.slot() {
+        (draft.image(other).is_branch(), draft.image(other).size())
+    } else {
+        // The size of a page of the file is known only when it is unpacked; reading it is cheap and copies nothing.
+        let page = draft.pages().node(link)?;
+        (matches!(page.node, Node::Branch(_)), page.located(page.node.packed_size())?)
     };
     let fits = size + image.size() - PAGE_HEADER <= draft.page_size();
     Ok(branch == image.is_branch() && (fits || is_lone(draft, slot)))
