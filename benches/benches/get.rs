@@ -14,7 +14,7 @@ fn get(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("get");
     for pairs in [10_000, 1_000_000] {
         let store = Store::loaded(pairs, &Options::new());
-        let tx = store.db.begin_read().expect("a reader");
+        let tx = store.db.begin_read();
         let bucket = tx.bucket(BUCKET).expect("the bucket");
         let mut random = Random::new(1);
         group.bench_function(BenchmarkId::new("present", pairs), |b| {
@@ -33,7 +33,7 @@ fn get(criterion: &mut Criterion) {
     }
     group.bench_function("begin_end", |b| {
         let store = Store::loaded(1, &Options::new());
-        b.iter(|| drop(store.db.begin_read().expect("a reader")));
+        b.iter(|| drop(store.db.begin_read()));
     });
 }
 

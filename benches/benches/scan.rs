@@ -19,7 +19,7 @@ fn sum<'t>(items: impl Iterator<Item = Result<Item<'t>>>) -> u64 {
 
 fn scan(criterion: &mut Criterion) {
     let store = Store::loaded(PAIRS, &Options::new());
-    let tx = store.db.begin_read().expect("a reader");
+    let tx = store.db.begin_read();
     let bucket = tx.bucket(BUCKET).expect("the bucket");
     let mut random = Random::new(1);
     let mut group = criterion.benchmark_group("scan");

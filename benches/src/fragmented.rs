@@ -52,7 +52,7 @@ pub fn build(path: &Path, free: u64, page_size: u32) -> kv::Result<Fragmentation
 
 /// Counts the free pages of the newest state, pending ones included. O(pages).
 pub fn fragmentation(db: &kv::Db) -> kv::Result<Fragmentation> {
-    let map = db.begin_read()?.page_map()?;
+    let map = db.begin_read().page_map()?;
     let mut found = Fragmentation { free: 0, single: 0 };
     for run in map.chunk_by(|one, next| one.kind == next.kind).filter(|run| run[0].kind == kv::PageKind::Free) {
         found.free += run.len() as u64;
@@ -84,6 +84,6 @@ mod tests {
         let free = fragmentation(&db).unwrap();
         assert!(built.free.abs_diff(2000) < 200 && built.single > 1800, "{built:?}");
         assert_eq!(db.stats().free_pages + db.stats().pending_pages, free.free);
-        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+        assert_eq!(db.begin_read().check().unwrap(), []);
     }
 }

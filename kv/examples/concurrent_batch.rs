@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert!(matches!(refused, Err(Error::KeyRequired)));
 
     let (changes, commits) = (THREADS * EACH, db.stats().tx.commits);
-    assert_eq!(db.begin_read()?.bucket("log")?.iter().count(), changes);
+    assert_eq!(db.begin_read().bucket("log")?.iter().count(), changes);
     println!("{changes} durable changes in {commits} commits, {:?}", started.elapsed());
     Ok(())
 }

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(tx.bucket_mut("orders")?.next_sequence()?, 4);
     tx.rollback();
 
-    let tx = db.begin_read()?;
+    let tx = db.begin_read();
     let orders = tx.bucket("orders")?;
     assert_eq!(orders.sequence(), 3);
     // The newest first.

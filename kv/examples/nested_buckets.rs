@@ -39,6 +39,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
 
     db.update(|tx| tx.bucket_mut("company")?.delete_bucket("archive"))?;
-    assert_eq!(db.begin_read()?.bucket("company")?.buckets().count(), 1);
+    assert_eq!(db.begin_read().bucket("company")?.buckets().count(), 1);
     Ok(())
 }

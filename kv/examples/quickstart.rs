@@ -35,9 +35,9 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
     })?;
 
     // Readers see a consistent state for as long as they like, and hold nobody up.
-    let before = db.begin_read()?;
+    let before = db.begin_read();
     db.update(|tx| tx.bucket_mut("people")?.bucket_mut("us")?.put("katherine", "1918"))?;
-    let now = db.begin_read()?;
+    let now = db.begin_read();
     assert_eq!(before.bucket("people")?.bucket("us")?.iter().count(), 1);
     assert_eq!(now.bucket("people")?.bucket("us")?.iter().count(), 2);
 
@@ -62,7 +62,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
 /// Prints the buckets of a file and how many keys each has.
 fn show(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let db = Db::options().read_only(true).lock_timeout(Duration::from_secs(2)).open(path)?;
-    let tx = db.begin_read()?;
+    let tx = db.begin_read();
     println!("{}: transaction {}, {} bytes in use", path.display(), tx.id(), tx.size());
     for bucket in tx.inspect()?.children {
         print(&bucket, 1);

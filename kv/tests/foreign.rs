@@ -93,7 +93,7 @@ fn collect(bucket: &Bucket<'_>, path: &[Vec<u8>], content: &mut Content) -> Resu
 /// Everything in the file, after its check.
 fn read(path: &Path) -> Content {
     let db = Options::new().read_only(true).preload_freelist(true).open(path).unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     assert_eq!(tx.check().unwrap(), [], "{}", path.display());
     let mut content = Content::new();
     collect(&tx.root(), &[], &mut content).unwrap();

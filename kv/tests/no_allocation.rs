@@ -57,7 +57,7 @@ fn filled(db: &Db) {
 }
 
 fn get(db: &Db) {
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let bucket = tx.bucket("b").unwrap();
     assert_eq!(bucket.get("key 07777").unwrap(), Some(&b"value 7777"[..]));
     assert_eq!(bucket.get("key 07777x").unwrap(), None);
@@ -81,7 +81,7 @@ fn begin_get_and_end_allocate_nothing() {
         }
         assert_eq!(allocations(|| db.view(|tx| tx.bucket("b").map(|_| ())).unwrap()), 0);
         // Other transactions being open or having ended makes no difference.
-        let open = db.begin_read().unwrap();
+        let open = db.begin_read();
         assert_eq!(allocations(|| get(&db)), 0);
         drop(open);
         db.update(|tx| tx.bucket_mut("b")?.put("more", vec![2; 3_000_000])).unwrap();

@@ -155,7 +155,7 @@ fn one_way_flow(source: &Source) -> Vec<Finding> {
         let named = source.words(name).into_iter().filter(|at| source.code[at + name.len()..].starts_with("::"));
         findings.extend(named.map(|at| source.finding(at, format!("looks up at {name}: the arrow points down"))));
     }
-    let Some(module) = source.path.strip_prefix("kv/src/").filter(|path| !path.starts_with("bin/")) else {
+    let Some(module) = source.path.strip_prefix("kv/src/") else {
         return findings;
     };
     let module: Vec<&str> = module.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
@@ -251,8 +251,8 @@ const CONFINED: [Confined; 4] = [
         places: &[
             ("kv/src/tx/commit.rs", "the commit"),
             ("kv/src/db/open.rs", "the seal, and a store that is empty"),
-            ("kv/src/db/handle.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
-            ("kv/src/bin/kv/map/survey.rs", "a store that hides a page of another passes on what it is asked for"),
+            ("kv/src/db/db.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
+            ("kv/cli/src/map/survey.rs", "a store that hides a page of another passes on what it is asked for"),
         ],
     },
     Confined {
@@ -260,14 +260,10 @@ const CONFINED: [Confined; 4] = [
         crates: &["kv/src"],
         places: &[
             ("kv/src/format/", "bytes to values"),
-            ("kv/src/store/image.rs", "a page that changes in place: its own positions, which it wrote itself"),
+            ("kv/src/store/dirty_node.rs", "a page that changes in place: its own positions, which it wrote itself"),
         ],
     },
-    Confined {
-        code: "println",
-        crates: &["kv/src", "freelist-core/src", "pagefile-std/src"],
-        places: &[("kv/src/bin/", "the tool")],
-    },
+    Confined { code: "println", crates: &["kv/src", "freelist-core/src", "pagefile-std/src"], places: &[] },
 ];
 
 fn confined(source: &Source) -> Vec<Finding> {
@@ -293,8 +289,8 @@ fn offsets(text: &str, part: &str) -> Vec<usize> {
 
 /// The compiler refuses `unsafe` where the root of a crate says so.
 fn forbids_unsafe(source: &Source) -> Vec<Finding> {
-    const ROOTS: [&str; 4] =
-        ["freelist-core/src/lib.rs", "kv/src/lib.rs", "kv/src/bin/kv/main.rs", "benches/src/lib.rs"];
+    const ROOTS: [&str; 5] =
+        ["freelist-core/src/lib.rs", "kv/src/lib.rs", "kv/cli/src/lib.rs", "kv/cli/src/main.rs", "benches/src/lib.rs"];
     let level = match source.path.as_str() {
         "pagefile-std/src/lib.rs" => "#![deny(unsafe_code)]",
         path if ROOTS.contains(&path) => "#![forbid(unsafe_code)]",

@@ -19,7 +19,7 @@ impl BucketRoots {
     /// # Errors
     /// [`Error::Corrupt`] if it has been there.
     pub(super) fn enter(&mut self, bucket: &Bucket<'_>) -> Result<()> {
-        let page = bucket.root();
+        let page = bucket.root_page();
         // Page 0 stands for an inline bucket, or one in memory: neither can be in two places.
         if page.get() == 0 || self.0.add(page.get()) {
             return Ok(());

@@ -251,9 +251,10 @@ impl<'t> Walk<'t> {
         });
         self.waiting[first..].reverse();
         listed.map_err(|error| match error {
-            Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => {
-                Error::Corrupt { page: bucket.root(), what: "a bucket is not found by its name: keys are out of order" }
-            }
+            Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => Error::Corrupt {
+                page: bucket.root_page(),
+                what: "a bucket is not found by its name: keys are out of order",
+            },
             other => other,
         })
     }

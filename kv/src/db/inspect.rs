@@ -34,7 +34,7 @@ impl Bucket<'_> {
 fn inspect(bucket: &Bucket<'_>, name: &[u8], roots: &mut BucketRoots, levels: usize) -> Result<BucketStructure> {
     roots.enter(bucket)?;
     let Some(levels) = levels.checked_sub(1) else {
-        return Err(Error::Corrupt { page: bucket.root(), what: "buckets nest more than 1000 levels deep" });
+        return Err(Error::Corrupt { page: bucket.root_page(), what: "buckets nest more than 1000 levels deep" });
     };
     let (pages, root) = bucket.tree();
     let mut structure = BucketStructure { name: name.to_vec(), ..BucketStructure::default() };

@@ -3,10 +3,11 @@
 mod backup;
 mod bucket_roots;
 mod compact;
+#[allow(clippy::module_inception, reason = "the handle gives the room its name")]
+mod db;
 #[cfg(feature = "digest")]
 pub mod digest;
 mod free_pages;
-mod handle;
 mod inspect;
 mod open;
 mod options;
@@ -15,7 +16,7 @@ mod stats;
 pub mod surgery;
 
 pub use compact::{CompactReport, compact};
-pub use handle::Db;
+pub use db::Db;
 pub use inspect::BucketStructure;
 pub use options::{FreelistKind, FreelistSync, Options};
 pub use page_info::{PageInfo, PageKind};

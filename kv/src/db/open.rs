@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use freelist_core::{Freelist, PageId};
 use pagefile_std::{PageFile, PageStore};
 
+use super::db::Db;
 use super::free_pages;
-use super::handle::Db;
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
 use crate::format::{FreelistWriter, Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, set_header};

@@ -12,7 +12,7 @@ const IN_MEMORY: u64 = 1 << 63;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Link(u64);
 
-/// The place of a changed node in its transaction's [`Draft`](super::Draft).
+/// The place of a changed node in its transaction's [`WriteSet`](super::WriteSet).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Slot(u32);
 

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** nothing here knows what a key means or which tree a page belongs to.
 
-mod draft;
-mod image;
+mod dirty_node;
 mod link;
 mod pages;
 mod run;
+mod write_set;
 
-pub(crate) use draft::{Draft, page_span};
-pub(crate) use image::{Image, ImageKind, NODE_BYTES_MAX, share_of};
+pub(crate) use dirty_node::{DirtyNode, NODE_BYTES_MAX, NodeKind, share_of};
 pub(crate) use link::{Link, Slot};
 pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;
+pub(crate) use write_set::{WriteSet, page_span};

@@ -3,7 +3,7 @@
 use freelist_core::PageId;
 use pagefile_std::View;
 
-use super::{Image, Link};
+use super::{DirtyNode, Link};
 use crate::error::{Error, Result};
 use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
 
@@ -11,7 +11,7 @@ use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pages<'t> {
     view: &'t View<'t>,
-    changed: &'t [Image],
+    changed: &'t [DirtyNode],
     page_size: u32,
     high_water: u64,
 }
@@ -24,7 +24,7 @@ pub(crate) struct PageRef<'t> {
 }
 
 impl<'t> Pages<'t> {
-    pub(crate) const fn new(view: &'t View<'t>, changed: &'t [Image], page_size: u32, high_water: u64) -> Self {
+    pub(crate) const fn new(view: &'t View<'t>, changed: &'t [DirtyNode], page_size: u32, high_water: u64) -> Self {
         Self { view, changed, page_size, high_water }
     }
 
@@ -41,8 +41,8 @@ impl<'t> Pages<'t> {
     #[inline]
     pub(crate) fn node(&self, link: Link) -> Result<PageRef<'t>> {
         if let Some(slot) = link.slot() {
-            let image = self.changed.get(slot.index()).ok_or_else(|| corrupt(link, "page number is not a page's"))?;
-            return parse(link, image.bytes());
+            let node = self.changed.get(slot.index()).ok_or_else(|| corrupt(link, "page number is not a page's"))?;
+            return parse(link, node.bytes());
         }
         let (header, bytes) = self.page(link.page_id())?;
         let node = Node::parse(bytes, header).map_err(|Malformed(what)| corrupt(link, what))?;

@@ -5,12 +5,12 @@ use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, ELEMENT};
-use crate::store::{Draft, Link, NODE_BYTES_MAX};
+use crate::store::{Link, NODE_BYTES_MAX, WriteSet};
 
-/// One tree of a draft, changeable.
+/// One tree of a write_set, changeable.
 #[derive(Debug)]
 pub(crate) struct Tree<'a> {
-    pub(crate) draft: &'a mut Draft,
+    pub(crate) write_set: &'a mut WriteSet,
     pub(crate) root: &'a mut Link,
     /// The share of a page that a node that grows at its end keeps; none keeps it full.
     pub(crate) fill: Option<f64>,
@@ -31,9 +31,9 @@ impl Tree<'_> {
     }
 
     fn set(&mut self, key: &[u8], flags: u32, value: &[u8]) -> Result<()> {
-        let path = Path::open(self.draft, self.root, key, true)?;
+        let path = Path::open(self.write_set, self.root, key, true)?;
         let (slot, index) = path.leaf();
-        let leaf = self.draft.image_mut(slot);
+        let leaf = self.write_set.dirty_mut(slot);
         if leaf.size().saturating_add(ELEMENT + key.len() + value.len()) > NODE_BYTES_MAX {
             // Only a leaf of another engine's making, with several gigantic values in it, comes here.
             return Err(Error::ValueTooLarge { len: value.len() });
@@ -51,33 +51,33 @@ impl Tree<'_> {
 
     /// Removes an item; false, and nothing copied, when there is none. O(log n).
     pub(crate) fn delete(&mut self, key: &[u8]) -> Result<bool> {
-        if find(&self.draft.pages(), Root::Link(*self.root), key)?.is_none() {
+        if find(&self.write_set.pages(), Root::Link(*self.root), key)?.is_none() {
             return Ok(false);
         }
-        let path = Path::open(self.draft, self.root, key, false)?;
+        let path = Path::open(self.write_set, self.root, key, false)?;
         let (slot, index) = path.leaf();
         if path.found {
-            self.draft.image_mut(slot).remove(index);
-            self.draft.any_shrunk = true;
+            self.write_set.dirty_mut(slot).remove(index);
+            self.write_set.any_shrunk = true;
         }
         Ok(path.found)
     }
 
     /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
     fn split_overfull(&mut self, path: &Path) {
-        let page_size = self.draft.page_size();
+        let page_size = self.write_set.page_size();
         let cut = Cut::Growth { fill: self.fill, last: path.last };
         for depth in (0..path.len()).rev() {
             let (slot, _) = path.step(depth);
-            if !self.draft.image(slot).is_overfull(page_size) {
+            if !self.write_set.dirty(slot).is_overfull(page_size) {
                 // A branch above may still have grown by a lower first key.
                 continue;
             }
             if depth == 0 {
-                split_root(self.draft, slot, cut);
+                split_root(self.write_set, slot, cut);
             } else {
                 let (parent, index) = path.step(depth - 1);
-                split_child(self.draft, parent, index, cut);
+                split_child(self.write_set, parent, index, cut);
             }
         }
     }

@@ -1,23 +1,23 @@
 //! The B+tree: seek, iterate, put, delete, split, merge, pack.
 //!
 //! **Invariant:** nothing here sees a file or a transaction; it reads through [`Pages`](crate::store::Pages) and
-//! changes a [`Draft`](crate::store::Draft). Every descent is bounded by [`DEPTH_MAX`].
+//! changes a [`WriteSet`](crate::store::WriteSet). Every descent is bounded by [`DEPTH_MAX`].
 
 mod cursor;
 mod edit;
-mod merge;
 mod pack;
 mod path;
 mod range;
+mod rebalance;
 mod search;
 mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
-pub(crate) use merge::tidy_after_deletes;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;
+pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
 pub(crate) use walk::{Visit, Walk};
 

@@ -4,70 +4,70 @@
 //! commit and then cuts all of it at once, at the share: to the same end, what one node was cut into is joined and cut
 //! again here, as a stream from left to right that never holds more than two pages.
 
-use super::merge::child;
+use super::rebalance::child;
 use super::split::{Cut, split_child, split_root};
 use crate::format::PAGE_HEADER;
-use crate::store::{Draft, Slot, share_of};
+use crate::store::{Slot, WriteSet, share_of};
 
 /// Packs the nodes below `root` that this transaction cut out of one another to `share` of a page. The tree may need
-/// [tidying](super::tidy_after_deletes) then, as after deletions. O(bytes of the changed nodes).
+/// [tidying](super::rebalance) then, as after deletions. O(bytes of the changed nodes).
 ///
 /// Recursion goes down changed nodes, whose depth the descents that changed them have bounded.
-pub(crate) fn pack(draft: &mut Draft, root: Slot, share: f64) {
-    pack_below(draft, root, share, true);
-    split_root(draft, root, Cut::Share(share));
+pub(crate) fn pack(write_set: &mut WriteSet, root: Slot, share: f64) {
+    pack_below(write_set, root, share, true);
+    split_root(write_set, root, Cut::Share(share));
 }
 
 /// `last` says that nothing of the tree is behind `parent`.
-fn pack_below(draft: &mut Draft, parent: Slot, share: f64, last: bool) {
-    if !draft.image(parent).is_branch() {
+fn pack_below(write_set: &mut WriteSet, parent: Slot, share: f64, last: bool) {
+    if !write_set.dirty(parent).is_branch() {
         return;
     }
     let mut index = 0;
-    while index < draft.image(parent).count() {
-        if let Some(slot) = child(draft, parent, index).slot() {
-            pack_below(draft, slot, share, last && index + 1 == draft.image(parent).count());
+    while index < write_set.dirty(parent).count() {
+        if let Some(slot) = child(write_set, parent, index).slot() {
+            pack_below(write_set, slot, share, last && index + 1 == write_set.dirty(parent).count());
         }
         // A small share makes more children, which may be too many for one branch.
-        index += split_child(draft, parent, index, Cut::Share(share));
+        index += split_child(write_set, parent, index, Cut::Share(share));
     }
     index = 0;
-    while index < draft.image(parent).count() {
-        index += pack_family(draft, parent, index, share, last);
+    while index < write_set.dirty(parent).count() {
+        index += pack_family(write_set, parent, index, share, last);
     }
 }
 
 /// Packs child `index` of `parent` and what was cut off it; returns how many children they are now.
-fn pack_family(draft: &mut Draft, parent: Slot, index: usize, share: f64, last: bool) -> usize {
-    let family = family(draft, parent, index);
-    let last = last && index + family.len() == draft.image(parent).count();
+fn pack_family(write_set: &mut WriteSet, parent: Slot, index: usize, share: f64, last: bool) -> usize {
+    let family = family(write_set, parent, index);
+    let last = last && index + family.len() == write_set.dirty(parent).count();
     // As many nodes as before would be no gain, and the last of them a sliver; which is right at the end of the tree,
     // where it grows on.
-    if family.len() < 2 || (!last && parts(draft, &family, share) == family.len()) {
+    if family.len() < 2 || (!last && parts(write_set, &family, share) == family.len()) {
         return family.len().max(1);
     }
     let mut at = index;
     for &right in &family[1..] {
-        let Some(left) = child(draft, parent, at).slot() else { break };
-        if is_packed(draft, left, right, share) {
+        let Some(left) = child(write_set, parent, at).slot() else { break };
+        if is_packed(write_set, left, right, share) {
             at += 1;
             continue;
         }
-        draft.merge(left, right);
-        draft.image_mut(parent).remove(at + 1);
-        draft.any_shrunk = true;
-        at += split_child(draft, parent, at, Cut::Share(share)) - 1;
+        write_set.merge(left, right);
+        write_set.dirty_mut(parent).remove(at + 1);
+        write_set.any_shrunk = true;
+        at += split_child(write_set, parent, at, Cut::Share(share)) - 1;
     }
     at + 1 - index
 }
 
 /// Child `index` of `parent`, if it is in memory, and those behind it that were cut off it.
-fn family(draft: &Draft, parent: Slot, index: usize) -> Vec<Slot> {
-    let slots = (index..draft.image(parent).count()).map_while(|index| child(draft, parent, index).slot());
+fn family(write_set: &WriteSet, parent: Slot, index: usize) -> Vec<Slot> {
+    let slots = (index..write_set.dirty(parent).count()).map_while(|index| child(write_set, parent, index).slot());
     let mut family: Vec<Slot> = Vec::new();
     for slot in slots {
         let alike = family.last().is_none_or(|&last| {
-            draft.image(slot).cut && draft.image(slot).is_branch() == draft.image(last).is_branch()
+            write_set.dirty(slot).cut && write_set.dirty(slot).is_branch() == write_set.dirty(last).is_branch()
         });
         if !alike {
             break;
@@ -79,17 +79,17 @@ fn family(draft: &Draft, parent: Slot, index: usize) -> Vec<Slot> {
 
 /// How many nodes the elements of `family` make at this share: each takes as many as fit in it, and what fits into a
 /// page in the end is not cut.
-fn parts(draft: &Draft, family: &[Slot], share: f64) -> usize {
-    let (page_size, limit) = (draft.page_size(), share_of(draft.page_size(), share));
-    let images = family.iter().map(|&slot| draft.image(slot));
-    let mut rest = images.clone().map(|image| image.size() - PAGE_HEADER).sum::<usize>() + PAGE_HEADER;
+fn parts(write_set: &WriteSet, family: &[Slot], share: f64) -> usize {
+    let (page_size, limit) = (write_set.page_size(), share_of(write_set.page_size(), share));
+    let nodes = family.iter().map(|&slot| write_set.dirty(slot));
+    let mut rest = nodes.clone().map(|node| node.size() - PAGE_HEADER).sum::<usize>() + PAGE_HEADER;
     let (mut parts, mut used, mut count) = (1, PAGE_HEADER, 0);
-    for image in images {
-        for size in (0..image.count()).map(|index| image.element_size(index)) {
+    for node in nodes {
+        for size in (0..node.count()).map(|index| node.element_size(index)) {
             if rest + used <= page_size + PAGE_HEADER {
                 return parts;
             }
-            if count >= image.fewest() && used + size > limit {
+            if count >= node.fewest() && used + size > limit {
                 parts += 1;
                 (used, count) = (PAGE_HEADER, 0);
             }
@@ -102,8 +102,8 @@ fn parts(draft: &Draft, family: &[Slot], share: f64) -> usize {
 }
 
 /// Whether `left` is as full as the share lets it be with the first element of `right` behind it.
-fn is_packed(draft: &Draft, left: Slot, right: Slot, share: f64) -> bool {
-    let (left, right) = (draft.image(left), draft.image(right));
-    let limit = share_of(draft.page_size(), share);
+fn is_packed(write_set: &WriteSet, left: Slot, right: Slot, share: f64) -> bool {
+    let (left, right) = (write_set.dirty(left), write_set.dirty(right));
+    let limit = share_of(write_set.page_size(), share);
     left.size() <= limit && right.count() > 0 && left.size() + right.element_size(0) > limit
 }

@@ -3,7 +3,7 @@
 use super::{DEPTH_MAX, TOO_DEEP};
 use crate::error::Result;
 use crate::format::Node;
-use crate::store::{Draft, Link, Slot, corrupt};
+use crate::store::{Link, Slot, WriteSet, corrupt};
 
 /// The nodes from the root to a leaf. A step's index is the child taken; the leaf's is where the key is or goes.
 #[derive(Debug)]
@@ -21,12 +21,12 @@ impl Path {
     ///
     /// With `lower`, a key less than all of a branch's becomes that branch's first key: a child's keys are never less
     /// than its parent's key for it.
-    pub(crate) fn open(draft: &mut Draft, root: &mut Link, key: &[u8], lower: bool) -> Result<Self> {
+    pub(crate) fn open(write_set: &mut WriteSet, root: &mut Link, key: &[u8], lower: bool) -> Result<Self> {
         let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
-        let mut slot = draft.touch(*root)?;
+        let mut slot = write_set.touch(*root)?;
         *root = Link::to_slot(slot);
         loop {
-            let page = draft.pages().node(Link::to_slot(slot))?;
+            let page = write_set.pages().node(Link::to_slot(slot))?;
             match &page.node {
                 Node::Leaf(leaf) => {
                     let place = page.located(leaf.search(key))?;
@@ -40,11 +40,11 @@ impl Path {
                     path.last &= index + 1 == branch.count();
                     path.push(slot, index)?;
                     if lowers {
-                        draft.image_mut(slot).replace_key(0, key);
+                        write_set.dirty_mut(slot).replace_key(0, key);
                     }
-                    let copied = draft.touch(child)?;
+                    let copied = write_set.touch(child)?;
                     if Link::to_slot(copied) != child {
-                        draft.image_mut(slot).set_child(index, Link::to_slot(copied).raw());
+                        write_set.dirty_mut(slot).set_child(index, Link::to_slot(copied).raw());
                     }
                     slot = copied;
                 }

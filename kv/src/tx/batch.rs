@@ -1,6 +1,6 @@
 //! Group commit: many callers, one transaction.
 //!
-//! Callers queue their closures. Whoever finds nobody leading becomes the leader: it waits for the writer's seat, takes
+//! Callers queue their closures. Whoever finds nobody leading becomes the leader: it waits for the writer lock, takes
 //! all that have queued by then, runs them in one transaction and commits it; meanwhile the next callers queue, and one
 //! of them leads the next round. So the group is as large as a commit is slow, and a caller alone never waits for
 //! company: there is no timer. (`RocksDB` groups its writers alike.)

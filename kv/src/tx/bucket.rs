@@ -95,7 +95,7 @@ impl<'t> Bucket<'t> {
     /// The page that the bucket's tree starts at; 0 for an inline bucket, which has none, and for one that its
     /// transaction has changed.
     #[must_use]
-    pub const fn root(&self) -> PageId {
+    pub const fn root_page(&self) -> PageId {
         match self.root {
             Root::Link(link) => link.page_id(),
             Root::Inline { .. } => PageId::new(0),
@@ -150,7 +150,7 @@ impl<'t> Bucket<'t> {
     /// The nested bucket `name`, which a walk has just met: if it is not found, the keys are out of order.
     fn listed(&self, name: &[u8]) -> Result<Self> {
         const UNFOUND: &str = "a key that a walk meets is not found: keys do not ascend";
-        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root(), what: UNFOUND })
+        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root_page(), what: UNFOUND })
     }
 
     /// The nested buckets with their names, in name order.

@@ -7,7 +7,7 @@ use super::cursor::{Cursor, Item};
 use super::cursor_mut::CursorMut;
 use super::open_buckets::{BucketIndex, OpenBuckets, taken};
 use crate::error::{Error, Result};
-use crate::store::{Draft, Link};
+use crate::store::{Link, WriteSet};
 use crate::tree::{Root, find};
 use crate::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 
@@ -31,7 +31,7 @@ use crate::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 /// ```
 #[derive(Debug)]
 pub struct BucketMut<'t> {
-    draft: &'t mut Draft,
+    write_set: &'t mut WriteSet,
     buckets: &'t mut OpenBuckets,
     at: BucketIndex,
 }
@@ -39,18 +39,18 @@ pub struct BucketMut<'t> {
 impl<'t> BucketMut<'t> {
     /// The child bucket `name` of `parent`.
     pub(super) fn child(
-        draft: &'t mut Draft,
+        write_set: &'t mut WriteSet,
         buckets: &'t mut OpenBuckets,
         parent: BucketIndex,
         name: &[u8],
     ) -> Result<Self> {
-        let at = buckets.open(draft, parent, name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })?;
-        Ok(Self { draft, buckets, at })
+        let at = buckets.open(write_set, parent, name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })?;
+        Ok(Self { write_set, buckets, at })
     }
 
     /// The bucket `at`, which is open.
-    pub(super) fn opened(draft: &'t mut Draft, buckets: &'t mut OpenBuckets, at: BucketIndex) -> Self {
-        Self { draft, buckets, at }
+    pub(super) fn opened(write_set: &'t mut WriteSet, buckets: &'t mut OpenBuckets, at: BucketIndex) -> Self {
+        Self { write_set, buckets, at }
     }
 
     /// Its number in this transaction.
@@ -63,13 +63,13 @@ impl<'t> BucketMut<'t> {
     /// # Errors
     /// Those of [`bucket_mut`](Self::bucket_mut).
     pub fn into_bucket_mut(self, name: impl AsRef<[u8]>) -> Result<Self> {
-        Self::child(self.draft, self.buckets, self.at, name.as_ref())
+        Self::child(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
     /// The bucket as it is now, to read.
     #[must_use]
     pub fn as_bucket(&self) -> Bucket<'_> {
-        Bucket::opened(self.draft.pages(), self.buckets, self.at)
+        Bucket::opened(self.write_set.pages(), self.buckets, self.at)
     }
 
     /// The value of `key`; none if it is absent or names a bucket. O(log n).
@@ -92,7 +92,7 @@ impl<'t> BucketMut<'t> {
         if value.len() > MAX_VALUE_SIZE {
             return Err(Error::ValueTooLarge { len: value.len() });
         }
-        self.buckets.tree(self.draft, self.at).put(key, value)
+        self.buckets.tree(self.write_set, self.at).put(key, value)
     }
 
     /// Removes `key`; says whether it was there. O(log n).
@@ -101,12 +101,12 @@ impl<'t> BucketMut<'t> {
     /// [`Error::IncompatibleValue`] if `key` names a bucket.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        match find(&self.draft.pages(), Root::Link(self.root()), key)? {
+        match find(&self.write_set.pages(), Root::Link(self.root()), key)? {
             None => Ok(false),
             Some((_, entry)) if entry.is_bucket() => {
                 Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: true })
             }
-            Some(_) => self.buckets.tree(self.draft, self.at).delete(key),
+            Some(_) => self.buckets.tree(self.write_set, self.at).delete(key),
         }
     }
 
@@ -151,7 +151,7 @@ impl<'t> BucketMut<'t> {
     /// # Errors
     /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        BucketMut::child(self.draft, self.buckets, self.at, name.as_ref())
+        BucketMut::child(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
     /// Creates the nested bucket `name`. O(log n).
@@ -160,7 +160,7 @@ impl<'t> BucketMut<'t> {
     /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`];
     /// [`Error::IncompatibleValue`] if `name` is a key.
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create(self.draft, self.buckets, self.at, named(name.as_ref())?)
+        create(self.write_set, self.buckets, self.at, named(name.as_ref())?)
     }
 
     /// The nested bucket `name`, created if it is not there. O(log n).
@@ -168,7 +168,7 @@ impl<'t> BucketMut<'t> {
     /// # Errors
     /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create_if_absent(self.draft, self.buckets, self.at, named(name.as_ref())?)
+        create_if_absent(self.write_set, self.buckets, self.at, named(name.as_ref())?)
     }
 
     /// The nested bucket `name`, created if it is not there, however long the name is.
@@ -179,7 +179,7 @@ impl<'t> BucketMut<'t> {
     /// # Errors
     /// [`Error::BucketNameRequired`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create_if_absent(self.draft, self.buckets, self.at, name.as_ref())
+        create_if_absent(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
     /// Deletes the nested bucket `name` and everything in it. O(pages of the bucket).
@@ -188,7 +188,7 @@ impl<'t> BucketMut<'t> {
     /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
-        if self.buckets.delete(self.draft, self.at, name)? {
+        if self.buckets.delete(self.write_set, self.at, name)? {
             Ok(())
         } else {
             Err(Error::BucketNotFound { name: name.to_vec() })
@@ -204,7 +204,7 @@ impl<'t> BucketMut<'t> {
     /// A cursor that can delete the item it is at.
     #[must_use]
     pub fn cursor_mut(&mut self) -> CursorMut<'_> {
-        CursorMut::new(BucketMut { draft: self.draft, buckets: self.buckets, at: self.at })
+        CursorMut::new(BucketMut { write_set: self.write_set, buckets: self.buckets, at: self.at })
     }
 
     /// All items in key order, from either end.
@@ -254,7 +254,7 @@ pub(super) fn named(name: &[u8]) -> Result<&[u8]> {
 
 /// Creates the bucket `name` inside `parent`.
 pub(super) fn create<'t>(
-    draft: &'t mut Draft,
+    write_set: &'t mut WriteSet,
     buckets: &'t mut OpenBuckets,
     parent: BucketIndex,
     name: &[u8],
@@ -262,22 +262,22 @@ pub(super) fn create<'t>(
     if name.is_empty() {
         return Err(Error::BucketNameRequired);
     }
-    if let Some((_, entry)) = find(&draft.pages(), Root::Link(buckets.get(parent).root), name)? {
+    if let Some((_, entry)) = find(&write_set.pages(), Root::Link(buckets.get(parent).root), name)? {
         return Err(taken(name, &entry));
     }
-    let at = buckets.create(draft, parent, name)?;
-    Ok(BucketMut { draft, buckets, at })
+    let at = buckets.create(write_set, parent, name)?;
+    Ok(BucketMut { write_set, buckets, at })
 }
 
 /// The bucket `name` inside `parent`, created if there is none.
 pub(super) fn create_if_absent<'t>(
-    draft: &'t mut Draft,
+    write_set: &'t mut WriteSet,
     buckets: &'t mut OpenBuckets,
     parent: BucketIndex,
     name: &[u8],
 ) -> Result<BucketMut<'t>> {
-    match buckets.open(draft, parent, name)? {
-        Some(at) => Ok(BucketMut { draft, buckets, at }),
-        None => create(draft, buckets, parent, name),
+    match buckets.open(write_set, parent, name)? {
+        Some(at) => Ok(BucketMut { write_set, buckets, at }),
+        None => create(write_set, buckets, parent, name),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use freelist_core::{PageId, Span};
 
-use super::seat::AnyFreelist;
+use super::writer::AnyFreelist;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, FreelistPage, Leaf, Malformed, Node};
 use crate::store::{Link, PageRef, Pages, bucket_root};

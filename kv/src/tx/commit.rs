@@ -13,11 +13,11 @@ use super::core::Core;
 use super::open_buckets::{OpenBuckets, ROOT};
 use super::place::{Space, changed_nodes, patch_children};
 use super::published::Snapshot;
-use super::seat::Writer;
+use super::writer::Writer;
 use super::{TxStats, check};
 use crate::error::{Error, Result};
 use crate::format::{FreelistWriter, Meta, NO_FREELIST, freelist_len};
-use crate::store::{Draft, Link, Pages, Slot, page_span, write_runs};
+use crate::store::{Link, Pages, Slot, WriteSet, page_span, write_runs};
 /// A commit, ready to be written.
 struct Prepared {
     meta: Meta,
@@ -32,16 +32,16 @@ struct Prepared {
 pub(super) fn commit(
     core: &Core,
     writer: &mut Writer,
-    draft: &mut Draft,
+    write_set: &mut WriteSet,
     buckets: &mut OpenBuckets,
     tx: u64,
 ) -> Result<()> {
     let started = Instant::now();
     let not_committed = |cause| Error::NotCommitted { cause: Box::new(cause) };
-    if !buckets.fold(draft).map_err(not_committed)? {
+    if !buckets.spill(write_set).map_err(not_committed)? {
         return Ok(());
     }
-    write_state(core, writer, draft, buckets, tx, core.settings.freelist_every_commit, started)
+    write_state(core, writer, write_set, buckets, tx, core.settings.freelist_every_commit, started)
 }
 
 /// The transaction after the last.
@@ -56,23 +56,23 @@ pub(super) fn next_tx(last: &Meta) -> Result<u64> {
 /// Writes the freelist into the file, as a commit that changes nothing else. For a database that is being closed.
 pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     let tx = next_tx(&writer.meta)?;
-    let mut draft = Draft::new(core.store.view_owned(), core.page_size, writer.meta.high_water, Vec::new());
+    let mut write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.meta.high_water, Vec::new());
     let mut buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
-    write_state(core, writer, &mut draft, &mut buckets, tx, true, Instant::now())
+    write_state(core, writer, &mut write_set, &mut buckets, tx, true, Instant::now())
 }
 
 fn write_state(
     core: &Core,
     writer: &mut Writer,
-    draft: &mut Draft,
+    write_set: &mut WriteSet,
     buckets: &mut OpenBuckets,
     tx: u64,
     with_freelist: bool,
     started: Instant,
 ) -> Result<()> {
-    let prepared = prepare(core, writer, draft, buckets, tx, with_freelist).and_then(|mut prepared| {
+    let prepared = prepare(core, writer, write_set, buckets, tx, with_freelist).and_then(|mut prepared| {
         prepared.stats.spill_time = started.elapsed();
-        write_pages(core, draft, &mut prepared)?;
+        write_pages(core, write_set, &mut prepared)?;
         if core.settings.strict {
             strict_check(core, writer, &prepared)?;
         }
@@ -103,37 +103,37 @@ fn write_state(
 fn prepare(
     core: &Core,
     writer: &mut Writer,
-    draft: &mut Draft,
+    write_set: &mut WriteSet,
     buckets: &mut OpenBuckets,
     tx: u64,
     with_freelist: bool,
 ) -> Result<Prepared> {
     let Writer { meta, freelist, stored, .. } = writer;
-    for span in draft.freed().iter().chain(&*stored) {
+    for span in write_set.freed().iter().chain(&*stored) {
         freelist.free(TxId::new(tx), *span).map_err(shared_page)?;
     }
-    let pages_freed = draft.freed().iter().map(|span| span.len()).sum();
+    let pages_freed = write_set.freed().iter().map(|span| span.len()).sum();
 
     let roots = buckets.changed_roots();
     let mut nodes = Vec::new();
     for &(_, root) in &roots {
-        changed_nodes(draft, root, &mut nodes);
+        changed_nodes(write_set, root, &mut nodes);
     }
     let mut space = Space::new(freelist, TxId::new(tx), meta.high_water, core.page_size.into(), core.settings.max_size);
     let mut root = meta.root;
     let mut numbered = Vec::new();
     if !nodes.is_empty() {
-        let ids = space.place(draft, &nodes)?;
-        buckets.patch(draft, |slot| ids[slot.index()])?;
-        patch_children(draft, &nodes, &ids);
+        let ids = space.place(write_set, &nodes)?;
+        buckets.patch(write_set, |slot| ids[slot.index()])?;
+        patch_children(write_set, &nodes, &ids);
         if let Some(slot) = buckets.get(ROOT).root.slot() {
             root = ids[slot.index()];
         }
         numbered = nodes.into_iter().map(|slot| (ids[slot.index()], slot)).collect();
         numbered.sort_unstable_by_key(|&(id, _)| id);
-        let page_size = draft.page_size();
+        let page_size = write_set.page_size();
         for &(id, slot) in &numbered {
-            draft.image_mut(slot).seal(id, page_size);
+            write_set.dirty_mut(slot).seal(id, page_size);
         }
     }
     let freelist = if with_freelist { Some(freelist_page(&mut space, core.page_size)?) } else { None };
@@ -142,8 +142,8 @@ fn prepare(
         nodes: numbered.len() as u64,
         pages: space.allocated(),
         pages_freed,
-        splits: draft.splits,
-        merges: draft.merges,
+        splits: write_set.splits,
+        merges: write_set.merges,
         ..TxStats::default()
     };
     let meta = Meta {
@@ -186,7 +186,7 @@ fn freelist_page(space: &mut Space<'_>, page_size: u32) -> Result<(Span, Vec<u8>
 }
 
 /// Writes all pages and makes them durable. No meta page names them yet.
-fn write_pages(core: &Core, draft: &Draft, prepared: &mut Prepared) -> Result<()> {
+fn write_pages(core: &Core, write_set: &WriteSet, prepared: &mut Prepared) -> Result<()> {
     let high_water = prepared.meta.high_water;
     let len = high_water.checked_mul(core.page_size.into()).ok_or(Error::Corrupt {
         page: PageId::new(high_water),
@@ -196,7 +196,7 @@ fn write_pages(core: &Core, draft: &Draft, prepared: &mut Prepared) -> Result<()
         core.store.grow(len)?;
     }
     let mut images: Vec<(u64, &[u8])> =
-        prepared.nodes.iter().map(|&(id, slot)| (id, draft.image(slot).bytes())).collect();
+        prepared.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
     if let Some((span, image)) = &prepared.freelist {
         let at = images.partition_point(|&(id, _)| id < span.start().get());
         images.insert(at, (span.start().get(), image));

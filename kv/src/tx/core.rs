@@ -10,7 +10,7 @@ use pagefile_std::PageStore;
 use super::batch::Queue;
 use super::published::Published;
 use super::readers::Readers;
-use super::seat::WriterSeat;
+use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, Writer};
 
 /// How commits behave.
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     pub(crate) no_sync: AtomicBool,
     pub(crate) readers: Readers,
     pub(crate) published: Published,
-    pub(crate) seat: WriterSeat,
+    pub(crate) writer_lock: WriterLock,
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
 }
@@ -67,7 +67,7 @@ impl Core {
             no_sync: AtomicBool::new(settings.no_sync),
             readers: Readers::new(),
             published: Published::new(snapshot),
-            seat: WriterSeat::new(writer),
+            writer_lock: WriterLock::new(writer),
             queue: Queue::default(),
             counters,
         }

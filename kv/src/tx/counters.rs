@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::seat::AnyFreelist;
+use super::writer::AnyFreelist;
 
 /// What write transactions have done since the database was opened. All counts only grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -18,9 +18,10 @@ mod place;
 mod published;
 mod read;
 mod readers;
-mod seat;
 mod sync;
 mod write;
+mod writer;
+mod writer_lock;
 
 pub(crate) use self::core::{Core, Handle, Settings};
 pub(crate) use batch::batch;
@@ -36,5 +37,6 @@ pub use cursor_mut::CursorMut;
 pub(crate) use open_buckets::BucketIndex;
 pub(crate) use published::Snapshot;
 pub use read::ReadTx;
-pub(crate) use seat::Writer;
+
 pub use write::WriteTx;
+pub(crate) use writer::Writer;

@@ -1,15 +1,15 @@
 //! The buckets that a write transaction has opened, and what it has changed of them outside their trees.
 //!
 //! A bucket's header (root page and sequence) lies in a leaf of its parent. While the transaction runs, the header of
-//! an opened bucket is here, and the one in the parent's leaf is out of date; [`OpenBuckets::fold`] writes them back,
+//! an opened bucket is here, and the one in the parent's leaf is out of date; [`OpenBuckets::spill`] writes them back,
 //! deepest first, before the commit.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Draft, ImageKind, Link, PageRef, Slot, bucket_root, corrupt};
-use crate::tree::{Root, Tree, Walk, find, pack, tidy_after_deletes};
+use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
+use crate::tree::{Root, Tree, Walk, find, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -46,18 +46,23 @@ impl OpenBuckets {
     }
 
     /// Bucket `at` as a tree that can be changed; the bucket counts as changed.
-    pub(crate) fn tree<'a>(&'a mut self, draft: &'a mut Draft, at: BucketIndex) -> Tree<'a> {
+    pub(crate) fn tree<'a>(&'a mut self, write_set: &'a mut WriteSet, at: BucketIndex) -> Tree<'a> {
         let bucket = &mut self.0[at];
         bucket.changed = true;
-        Tree { draft, root: &mut bucket.root, fill: bucket.fill }
+        Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
     }
 
     /// The child bucket `name` of `parent`, opened; none where there is none. An inline bucket becomes a node of its own.
-    pub(crate) fn open(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<Option<BucketIndex>> {
+    pub(crate) fn open(
+        &mut self,
+        write_set: &mut WriteSet,
+        parent: BucketIndex,
+        name: &[u8],
+    ) -> Result<Option<BucketIndex>> {
         if let Some(&open) = self.0[parent].children.get(name) {
             return Ok(Some(open));
         }
-        let pages = draft.pages();
+        let pages = write_set.pages();
         let Some((page, entry)) = find(&pages, Root::Link(self.0[parent].root), name)? else { return Ok(None) };
         if !entry.is_bucket() {
             return Err(Error::IncompatibleValue { key: name.to_vec(), is_bucket: false });
@@ -68,7 +73,7 @@ impl OpenBuckets {
             // The inline page is copied out first: its bytes may lie in a node that moves when another is made.
             let value = entry.value.to_vec();
             let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
-            Link::to_slot(draft.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
+            Link::to_slot(write_set.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
             bucket_root(page.link, header.root)?
         };
@@ -76,41 +81,41 @@ impl OpenBuckets {
     }
 
     /// A new, empty bucket; the name must be free.
-    pub(crate) fn create(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<BucketIndex> {
+    pub(crate) fn create(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<BucketIndex> {
         // A placeholder with the size of an empty inline bucket, so that cursors meet the name already.
-        self.tree(draft, parent).put_bucket(name, &empty_inline())?;
-        let root = Link::to_slot(draft.create(ImageKind::Leaf));
+        self.tree(write_set, parent).put_bucket(name, &empty_inline())?;
+        let root = Link::to_slot(write_set.create(NodeKind::Leaf));
         let at = self.insert(parent, name, OpenBucket::new(root, 0));
         self.0[at].changed = true;
         Ok(at)
     }
 
     /// Deletes the child bucket `name` with all that is in it; false where there is none.
-    pub(crate) fn delete(&mut self, draft: &mut Draft, parent: BucketIndex, name: &[u8]) -> Result<bool> {
-        let Some(at) = self.open(draft, parent, name)? else { return Ok(false) };
-        self.discard(draft, at)?;
+    pub(crate) fn delete(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<bool> {
+        let Some(at) = self.open(write_set, parent, name)? else { return Ok(false) };
+        self.discard(write_set, at)?;
         self.0[parent].children.remove(name);
-        self.tree(draft, parent).delete(name)
+        self.tree(write_set, parent).delete(name)
     }
 
     /// Hangs the child bucket `name` of `from` under `to`, with everything that this transaction did to it.
     pub(crate) fn relocate(
         &mut self,
-        draft: &mut Draft,
+        write_set: &mut WriteSet,
         name: &[u8],
         from: BucketIndex,
         to: BucketIndex,
     ) -> Result<()> {
         let not_found = || Error::BucketNotFound { name: name.to_vec() };
-        let moved = self.open(draft, from, name)?.ok_or_else(not_found)?;
+        let moved = self.open(write_set, from, name)?.ok_or_else(not_found)?;
         if from == to || self.contains(moved, to) {
             return Err(Error::SameBuckets);
         }
-        if let Some((_, entry)) = find(&draft.pages(), Root::Link(self.0[to].root), name)? {
+        if let Some((_, entry)) = find(&write_set.pages(), Root::Link(self.0[to].root), name)? {
             return Err(taken(name, &entry));
         }
-        self.tree(draft, to).put_bucket(name, &empty_inline())?;
-        self.tree(draft, from).delete(name)?;
+        self.tree(write_set, to).put_bucket(name, &empty_inline())?;
+        self.tree(write_set, from).delete(name)?;
         self.0[from].children.remove(name);
         self.0[to].children.insert(name.to_vec(), moved);
         self.0[moved].changed = true;
@@ -122,21 +127,21 @@ impl OpenBuckets {
     /// inline. Whether anything changed.
     ///
     /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
-    pub(crate) fn fold(&mut self, draft: &mut Draft) -> Result<bool> {
+    pub(crate) fn spill(&mut self, write_set: &mut WriteSet) -> Result<bool> {
         for at in self.deepest_first() {
             for (name, child) in self.0[at].children.clone() {
                 if self.0[child].changed {
-                    let header = self.header(draft, child);
-                    self.tree(draft, at).put_bucket(&name, &header)?;
+                    let header = self.header(write_set, child);
+                    self.tree(write_set, at).put_bucket(&name, &header)?;
                 }
             }
             let OpenBucket { root, changed, fill, .. } = self.0[at];
             let Some(root) = root.slot().filter(|_| changed) else { continue };
-            if let Some(share) = fill.filter(|_| draft.splits > 0) {
-                pack(draft, root, share);
+            if let Some(share) = fill.filter(|_| write_set.splits > 0) {
+                pack(write_set, root, share);
             }
-            if draft.any_shrunk {
-                tidy_after_deletes(draft, root, fill)?;
+            if write_set.any_shrunk {
+                rebalance(write_set, root, fill)?;
             }
         }
         Ok(self.0[ROOT].changed)
@@ -149,13 +154,13 @@ impl OpenBuckets {
     }
 
     /// Puts page numbers in place of links into the headers, in their parents' leaves.
-    pub(crate) fn patch(&mut self, draft: &mut Draft, page_of: impl Fn(Slot) -> u64) -> Result<()> {
+    pub(crate) fn patch(&mut self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) -> Result<()> {
         for at in self.deepest_first() {
             for (name, child) in self.0[at].children.clone() {
                 let OpenBucket { root, sequence, changed, .. } = self.0[child];
                 if let (true, Some(slot)) = (changed, root.slot()) {
                     let header = BucketHeader { root: page_of(slot), sequence };
-                    self.tree(draft, at).put_bucket(&name, &header.to_bytes())?;
+                    self.tree(write_set, at).put_bucket(&name, &header.to_bytes())?;
                 }
             }
         }
@@ -163,12 +168,12 @@ impl OpenBuckets {
     }
 
     /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
-    fn header(&mut self, draft: &mut Draft, at: BucketIndex) -> Vec<u8> {
+    fn header(&mut self, write_set: &mut WriteSet, at: BucketIndex) -> Vec<u8> {
         let OpenBucket { root, sequence, .. } = self.0[at];
-        if let Some(slot) = root.slot().filter(|&slot| fits_inline(draft, slot)) {
+        if let Some(slot) = root.slot().filter(|&slot| fits_inline(write_set, slot)) {
             let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
-            value.extend_from_slice(draft.image(slot).bytes());
-            draft.vacate(slot);
+            value.extend_from_slice(write_set.dirty(slot).bytes());
+            write_set.vacate(slot);
             // Nothing is left to place; a page number 0 is never followed.
             self.0[at].root = Link::from_raw(0);
             return value;
@@ -177,15 +182,15 @@ impl OpenBuckets {
     }
 
     /// Frees all pages of bucket `at` and of the buckets inside it.
-    fn discard(&mut self, draft: &mut Draft, at: BucketIndex) -> Result<()> {
+    fn discard(&mut self, write_set: &mut WriteSet, at: BucketIndex) -> Result<()> {
         // Opened buckets know their trees better than the headers in their parents' leaves do: they go first, the
         // deepest before all, and their headers with them.
         for (parent, name, child) in self.opened_below(at).into_iter().rev() {
-            discard_tree(draft, self.0[child].root)?;
-            self.tree(draft, parent).delete(&name)?;
+            discard_tree(write_set, self.0[child].root)?;
+            self.tree(write_set, parent).delete(&name)?;
         }
         self.0[at].children.clear();
-        discard_tree(draft, self.0[at].root)
+        discard_tree(write_set, self.0[at].root)
     }
 
     /// Whether `inner` is `outer` or lies inside it.
@@ -243,24 +248,24 @@ pub(crate) fn taken(name: &[u8], entry: &LeafEntry<'_>) -> Error {
 }
 
 /// bbolt's rule: one leaf without buckets, not larger than a quarter of a page.
-fn fits_inline(draft: &Draft, slot: Slot) -> bool {
-    let image = draft.image(slot);
-    if image.is_branch() || image.size() > draft.page_size() / 4 {
+fn fits_inline(write_set: &WriteSet, slot: Slot) -> bool {
+    let node = write_set.dirty(slot);
+    if node.is_branch() || node.size() > write_set.page_size() / 4 {
         return false;
     }
-    match draft.pages().node(Link::to_slot(slot)) {
+    match write_set.pages().node(Link::to_slot(slot)) {
         Ok(PageRef { node: Node::Leaf(leaf), .. }) => (0..leaf.count()).all(|index| !leaf.is_bucket(index)),
         _ => false,
     }
 }
 
 /// Frees all pages of a tree and of the buckets inside it, none of which is opened.
-fn discard_tree(draft: &mut Draft, root: Link) -> Result<()> {
+fn discard_tree(write_set: &mut WriteSet, root: Link) -> Result<()> {
     let mut roots = vec![root];
     let mut links = Vec::new();
-    let mut left = draft.pages().nodes();
+    let mut left = write_set.pages().nodes();
     while let Some(root) = roots.pop() {
-        let pages = draft.pages();
+        let pages = write_set.pages();
         for visit in Walk::new(pages, Root::Link(root)) {
             let page = visit?.page;
             left = left.checked_sub(1).ok_or_else(|| corrupt(page.link, "buckets share pages"))?;
@@ -274,7 +279,7 @@ fn discard_tree(draft: &mut Draft, root: Link) -> Result<()> {
             }
         }
     }
-    links.into_iter().try_for_each(|link| draft.discard(link))
+    links.into_iter().try_for_each(|link| write_set.discard(link))
 }
 
 /// The value of an inline bucket with nothing in it.

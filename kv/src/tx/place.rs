@@ -2,9 +2,9 @@
 
 use freelist_core::{PageId, Span, TxId};
 
-use super::seat::AnyFreelist;
+use super::writer::AnyFreelist;
 use crate::error::{Error, Result};
-use crate::store::{Draft, Link, Slot, page_span};
+use crate::store::{Link, Slot, WriteSet, page_span};
 
 /// Where the pages of one transaction come from: free pages first, then the end of the file.
 pub(super) struct Space<'a> {
@@ -82,11 +82,11 @@ impl<'a> Space<'a> {
 
     /// Gives every node of `nodes` a page number; the answer is by slot. One run for all of them if there is one, so
     /// that they leave in one write, in the order in which they are given.
-    pub(super) fn place(&mut self, draft: &Draft, nodes: &[Slot]) -> Result<Vec<u64>> {
-        let page_size = draft.page_size();
-        let pages_of = |slot: Slot| draft.image(slot).pages(page_size);
+    pub(super) fn place(&mut self, write_set: &WriteSet, nodes: &[Slot]) -> Result<Vec<u64>> {
+        let page_size = write_set.page_size();
+        let pages_of = |slot: Slot| write_set.dirty(slot).pages(page_size);
         let total = nodes.iter().map(|&slot| pages_of(slot)).sum();
-        let mut ids = vec![0; draft.slots()];
+        let mut ids = vec![0; write_set.slots()];
         if let Some(span) = self.freelist.allocate(self.tx, total)? {
             self.allocated += total;
             let mut next = span.start().get();
@@ -109,13 +109,13 @@ impl<'a> Space<'a> {
 }
 
 /// The changed nodes of the tree at `root`, children before parents, in key order. O(changed nodes and their children).
-pub(super) fn changed_nodes(draft: &Draft, root: Slot, into: &mut Vec<Slot>) {
+pub(super) fn changed_nodes(write_set: &WriteSet, root: Slot, into: &mut Vec<Slot>) {
     // The next child to look at, for each branch on the way down.
     let mut way = vec![(root, 0)];
     while let Some((slot, next)) = way.pop() {
-        let image = draft.image(slot);
-        let children = if image.is_branch() { image.count() } else { 0 };
-        match (next..children).find_map(|index| Some((index, Link::from_raw(image.child(index)).slot()?))) {
+        let node = write_set.dirty(slot);
+        let children = if node.is_branch() { node.count() } else { 0 };
+        match (next..children).find_map(|index| Some((index, Link::from_raw(node.child(index)).slot()?))) {
             Some((index, child)) => way.extend([(slot, index + 1), (child, 0)]),
             None => into.push(slot),
         }
@@ -123,15 +123,15 @@ pub(super) fn changed_nodes(draft: &Draft, root: Slot, into: &mut Vec<Slot>) {
 }
 
 /// Puts page numbers in place of links to nodes in memory, in all branches among `nodes`.
-pub(super) fn patch_children(draft: &mut Draft, nodes: &[Slot], ids: &[u64]) {
+pub(super) fn patch_children(write_set: &mut WriteSet, nodes: &[Slot], ids: &[u64]) {
     for &slot in nodes {
-        let image = draft.image_mut(slot);
-        if !image.is_branch() {
+        let node = write_set.dirty_mut(slot);
+        if !node.is_branch() {
             continue;
         }
-        for index in 0..image.count() {
-            if let Some(child) = Link::from_raw(image.child(index)).slot() {
-                image.set_child(index, ids[child.index()]);
+        for index in 0..node.count() {
+            if let Some(child) = Link::from_raw(node.child(index)).slot() {
+                node.set_child(index, ids[child.index()]);
             }
         }
     }

@@ -64,7 +64,7 @@ impl Published {
         self.sequence.load(Ordering::Relaxed) == sequence
     }
 
-    /// Replaces the snapshot. Only the holder of the writer's seat may call this.
+    /// Replaces the snapshot. Only the holder of the writer lock may call this.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence + 1, Ordering::Relaxed);

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!            begin                 commit                              commit returns
-//!   (seat) ---------> open ---------------------> folded -> placed -> written -> synced -> meta written -> durable
+//!   (lock) ---------> open ---------------------> spilled -> placed -> written -> synced -> meta written -> durable
 //!                      |  drop, rollback             |                                |
 //!                      v                             v NotCommitted                   v Unknown
 //!                  forgotten                 forgotten (after a failed write the store is poisoned)
 //! ```
-//! While it is open nothing of it is in the file, and forgetting it is dropping its [`Draft`].
+//! While it is open nothing of it is in the file, and forgetting it is dropping its [`WriteSet`].
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use freelist_core::{PageId, TxId};
 use super::bucket_mut::{create, create_if_absent, named};
 use super::core::{Core, Handle};
 use super::open_buckets::{BucketIndex, OpenBuckets, ROOT};
-use super::seat::Writer;
+use super::writer::Writer;
 use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
-use crate::store::{Draft, Link};
+use crate::store::{Link, WriteSet};
 
 /// What [`WriteTx::on_commit`] is given.
 pub(super) type Hook = Box<dyn FnOnce() + Send>;
@@ -29,7 +29,7 @@ pub(super) type Hook = Box<dyn FnOnce() + Send>;
 /// It sees its own changes; nobody else does before [`commit`](Self::commit) returns. Dropping it is a rollback.
 /// Changes are held in memory until then.
 pub struct WriteTx<'db> {
-    pub(super) draft: Draft,
+    pub(super) write_set: WriteSet,
     pub(super) buckets: OpenBuckets,
     writer: Option<Box<Writer>>,
     hooks: Vec<Hook>,
@@ -44,17 +44,17 @@ impl fmt::Debug for WriteTx<'_> {
 }
 
 impl<'db> WriteTx<'db> {
-    /// Waits for the writer's seat.
+    /// Waits for the writer lock.
     pub(crate) fn begin(core: Handle<'db>) -> Result<Self> {
-        let mut writer = seat(&core)?;
+        let mut writer = take_writer(&core)?;
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
-        let draft = Draft::new(core.store.view_owned(), core.page_size, writer.meta.high_water, buffers);
+        let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.meta.high_water, buffers);
         let buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
         let last = writer.meta;
-        let mut tx = Self { draft, buckets, writer: Some(writer), hooks: Vec::new(), id: last.tx, core };
-        // From here on an error drops `tx`, which gives the seat back.
+        let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: last.tx, core };
+        // From here on an error drops `tx`, which releases the writer lock.
         tx.id = commit::next_tx(&last)?;
         tx.release_unseen()?;
         Ok(tx)
@@ -79,7 +79,7 @@ impl<'db> WriteTx<'db> {
     /// Bytes of the file up to the high-water mark, before this transaction.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.draft.high_water() * self.draft.page_size() as u64
+        self.write_set.high_water() * self.write_set.page_size() as u64
     }
 
     /// What this transaction has done so far: nodes changed in memory, pages of the old state that it no longer uses,
@@ -88,10 +88,10 @@ impl<'db> WriteTx<'db> {
     #[must_use]
     pub fn stats(&self) -> TxStats {
         TxStats {
-            nodes: self.draft.nodes() as u64,
-            pages_freed: self.draft.freed().iter().map(|span| span.len()).sum(),
-            splits: self.draft.splits,
-            merges: self.draft.merges,
+            nodes: self.write_set.nodes() as u64,
+            pages_freed: self.write_set.freed().iter().map(|span| span.len()).sum(),
+            splits: self.write_set.splits,
+            merges: self.write_set.merges,
             ..TxStats::default()
         }
     }
@@ -99,7 +99,7 @@ impl<'db> WriteTx<'db> {
     /// The bucket that holds all others, to read.
     #[must_use]
     pub fn root(&self) -> Bucket<'_> {
-        Bucket::opened(self.draft.pages(), &self.buckets, ROOT)
+        Bucket::opened(self.write_set.pages(), &self.buckets, ROOT)
     }
 
     /// The bucket that holds all others, to change. Only buckets belong into it.
@@ -109,7 +109,7 @@ impl<'db> WriteTx<'db> {
 
     /// The bucket that this transaction has opened as number `at`.
     pub(crate) fn opened_mut(&mut self, at: BucketIndex) -> BucketMut<'_> {
-        BucketMut::opened(&mut self.draft, &mut self.buckets, at)
+        BucketMut::opened(&mut self.write_set, &mut self.buckets, at)
     }
 
     /// The top-level bucket `name`, to read. O(log n).
@@ -141,7 +141,7 @@ impl<'db> WriteTx<'db> {
     /// # Errors
     /// [`Error::BucketNotFound`].
     pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        BucketMut::child(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+        BucketMut::child(&mut self.write_set, &mut self.buckets, ROOT, name.as_ref())
     }
 
     /// Creates the top-level bucket `name`. O(log n).
@@ -149,7 +149,7 @@ impl<'db> WriteTx<'db> {
     /// # Errors
     /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create(&mut self.draft, &mut self.buckets, ROOT, named(name.as_ref())?)
+        create(&mut self.write_set, &mut self.buckets, ROOT, named(name.as_ref())?)
     }
 
     /// The top-level bucket `name`, created if it is not there. O(log n).
@@ -157,7 +157,7 @@ impl<'db> WriteTx<'db> {
     /// # Errors
     /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create_if_absent(&mut self.draft, &mut self.buckets, ROOT, named(name.as_ref())?)
+        create_if_absent(&mut self.write_set, &mut self.buckets, ROOT, named(name.as_ref())?)
     }
 
     /// The top-level bucket `name`, created if it is not there, however long the name is: for whoever copies what
@@ -166,7 +166,7 @@ impl<'db> WriteTx<'db> {
     /// # Errors
     /// [`Error::BucketNameRequired`].
     pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
-        create_if_absent(&mut self.draft, &mut self.buckets, ROOT, name.as_ref())
+        create_if_absent(&mut self.write_set, &mut self.buckets, ROOT, name.as_ref())
     }
 
     /// Deletes the top-level bucket `name` and everything in it. O(pages of the bucket).
@@ -175,7 +175,7 @@ impl<'db> WriteTx<'db> {
     /// [`Error::BucketNotFound`].
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
-        if self.buckets.delete(&mut self.draft, ROOT, name)? {
+        if self.buckets.delete(&mut self.write_set, ROOT, name)? {
             Ok(())
         } else {
             Err(Error::BucketNotFound { name: name.to_vec() })
@@ -190,7 +190,7 @@ impl<'db> WriteTx<'db> {
     /// target; [`Error::SameBuckets`] if source and target are one, or the target lies inside what is moved.
     pub fn move_bucket(&mut self, name: impl AsRef<[u8]>, from: &[&[u8]], to: &[&[u8]]) -> Result<()> {
         let (from, to) = (self.descend(from)?, self.descend(to)?);
-        self.buckets.relocate(&mut self.draft, name.as_ref(), from, to)
+        self.buckets.relocate(&mut self.write_set, name.as_ref(), from, to)
     }
 
     /// Runs `hook` after this transaction is durable, when the next writer may already have begun. Never after a rollback.
@@ -213,7 +213,7 @@ impl<'db> WriteTx<'db> {
     /// again decides. After a failed write or sync this handle answers further writes with [`Error::Poisoned`].
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        commit::commit(&self.core, writer, &mut self.draft, &mut self.buckets, self.id)?;
+        commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
         let hooks = self.take_hooks();
         drop(self);
         for hook in hooks {
@@ -227,7 +227,9 @@ impl<'db> WriteTx<'db> {
 
     fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
         path.iter().try_fold(ROOT, |at, name| {
-            self.buckets.open(&mut self.draft, at, name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })
+            self.buckets
+                .open(&mut self.write_set, at, name)?
+                .ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })
         })
     }
 }
@@ -235,14 +237,14 @@ impl<'db> WriteTx<'db> {
 impl Drop for WriteTx<'_> {
     fn drop(&mut self) {
         if let Some(mut writer) = self.writer.take() {
-            writer.buffers = self.draft.take_buffers();
-            self.core.seat.give_back(writer);
+            writer.buffers = self.write_set.take_buffers();
+            self.core.writer_lock.give_back(writer);
         }
     }
 }
 
 /// The writer, unless there can be none.
-fn seat(core: &Core) -> Result<Box<Writer>> {
+fn take_writer(core: &Core) -> Result<Box<Writer>> {
     let refused = || {
         if core.settings.read_only {
             return Err(Error::ReadOnly);
@@ -250,9 +252,9 @@ fn seat(core: &Core) -> Result<Box<Writer>> {
         if core.store.poisoned() { Err(Error::Poisoned) } else { Ok(()) }
     };
     refused()?;
-    let writer = core.seat.take();
+    let writer = core.writer_lock.take();
     if let Err(error) = refused() {
-        core.seat.give_back(writer);
+        core.writer_lock.give_back(writer);
         return Err(error);
     }
     Ok(writer)

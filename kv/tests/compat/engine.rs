@@ -56,7 +56,7 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
 
 fn list_problems(path: &Path) -> Result<Vec<Problem>, Error> {
     let db = Db::options().read_only(true).preload_freelist(true).open(path)?;
-    db.begin_read()?.check()
+    db.begin_read().check()
 }
 
 fn run_transaction(db: &Db, transaction: &Transaction, outcomes: &mut Vec<String>) -> Result<(), Error> {

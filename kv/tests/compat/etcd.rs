@@ -214,23 +214,6 @@ fn etcd_serves_from_a_compacted_file() {
     }
 }
 
-/// The command cuts its copy at the high-water mark, which the library's call does not.
-#[cfg(feature = "cli")]
-#[test]
-fn etcd_serves_from_what_the_command_compacted() {
-    let Some(mut store) = Store::fill() else { return };
-    let path = database(&store.data);
-    let compacted = store.directory.path().join("compacted.db");
-    let mut tool = Command::new(env!("CARGO_BIN_EXE_kv"));
-    let output = tool.arg("compact").arg("-o").arg(&compacted).arg(&path).output().expect("the tool runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let used = open(&compacted).expect("kv opens the copy").begin_read().expect("and reads it").size();
-    assert_eq!(fs::metadata(&compacted).expect("there is a copy").len(), used, "it ends with its last page");
-    store.assert_sound(&compacted);
-    fs::rename(&compacted, &path).expect("both are in one temporary directory");
-    store.assert_served(&store.data.clone());
-}
-
 /// kv writes in a bucket of its own, beside etcd's; etcd does not mind, and what
 /// was written is there after it has written on.
 #[test]

@@ -210,7 +210,7 @@ mod tests {
             let done = run.db().stats().tx;
             seen.splits += done.splits;
             seen.merges += done.merges;
-            let tx = run.db().begin_read().unwrap();
+            let tx = run.db().begin_read();
             for (parent, pages) in ["a", "b"].into_iter().zip(&mut seen.nested_pages) {
                 if let Ok(Some(nested)) = tx.bucket(parent).and_then(|parent| parent.get_bucket("x")) {
                     *pages += nested.stats().unwrap().leaf_pages;

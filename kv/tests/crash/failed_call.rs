@@ -65,7 +65,7 @@ impl Workload {
         let judged = judge.some(self.config, &now, &strategy(4, 4, plan.nth), 6);
         judged.unwrap_or_else(|wrong| panic!("after {plan:?} an image {wrong}"));
         run.open().unwrap_or_else(|error| panic!("after {plan:?} it does not open: {error}"));
-        assert_eq!(run.db().begin_read().and_then(|tx| tx.check()).expect("it can be read"), []);
+        assert_eq!(run.db().begin_read().check().expect("it can be read"), []);
         let late = vec![crate::program::Op::CreateBucket { at: Vec::new(), name: b"late".to_vec() }];
         run.commit(&late).unwrap_or_else(|error| panic!("after {plan:?} no commit: {error}"));
         assert!(text_of(run.db()).expect("it can be read") == run.allowed[0].text);

@@ -36,7 +36,7 @@ pub(crate) fn everything() -> Vec<u8> {
     .unwrap();
     db.update(|tx| tx.delete_bucket("gone")).unwrap();
     db.update(|tx| tx.bucket_mut("outer")?.put("last", "value")).unwrap();
-    let len = db.begin_read().unwrap().size();
+    let len = db.begin_read().size();
     drop(db);
     let mut bytes = store.snapshot();
     bytes.truncate(usize::try_from(len).unwrap());

@@ -19,12 +19,12 @@ struct File {
 impl File {
     fn view<T>(&self, look: impl FnOnce(&ReadTx<'_>) -> T) -> T {
         let db = Options::new().read_only(true).open_store(Box::new(MemStore::with_bytes(&self.bytes))).unwrap();
-        look(&db.begin_read().unwrap())
+        look(&db.begin_read())
     }
 
     /// The page that a bucket starts at.
     fn root(&self, names: &[&str]) -> u64 {
-        self.view(|tx| names.iter().try_fold(tx.root(), |bucket, name| bucket.bucket(name)).unwrap().root().get())
+        self.view(|tx| names.iter().try_fold(tx.root(), |bucket, name| bucket.bucket(name)).unwrap().root_page().get())
     }
 
     /// The first page of a kind.

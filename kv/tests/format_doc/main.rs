@@ -86,7 +86,7 @@ fn the_library_reads_the_worked_file() {
     let (meta, reader) = Reader::read(&file, 0);
     let store = Arc::new(MemStore::with_bytes(&file));
     let db = Options::new().open_store(Box::new(Arc::clone(&store))).unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     assert_eq!(tx.check().unwrap(), []);
     assert_eq!((tx.id().get(), tx.root_page().get(), db.page_size()), (meta.tx, meta.root, 1024));
     assert_eq!(tx.size(), meta.high_water * 1024);
@@ -105,7 +105,7 @@ fn a_torn_meta_gives_the_state_before() {
         let mut file = worked_file();
         file[at] ^= 0x10;
         let db = Options::new().open_store(Box::new(MemStore::with_bytes(&file))).unwrap();
-        let tx = db.begin_read().unwrap();
+        let tx = db.begin_read();
         assert_eq!((tx.id().get(), tx.root().iter().count()), (1, 0), "byte {at}");
     }
 }
@@ -138,7 +138,7 @@ fn larger_files_keep_every_rule() {
         let tx_at = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
         let newest = usize::from(tx_at(1024 + 64) > tx_at(64));
         let (meta, reader) = Reader::read(&file, newest);
-        let tx = db.begin_read().unwrap();
+        let tx = db.begin_read();
         let mut lines = Vec::new();
         content(tx.root(), "", &mut lines).unwrap();
         assert_eq!(reader.content, lines);

@@ -54,7 +54,7 @@ fn many_callers_share_a_commit_and_each_gets_its_result() {
         .unwrap()
     });
     assert_eq!(results, (0..CALLERS).map(|n| n * 10).collect::<Vec<_>>());
-    assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().iter().count(), CALLERS);
+    assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), CALLERS);
     let commits = db.stats().tx.commits - before;
     assert!(commits <= CALLERS as u64 / 2, "{commits} commits for {CALLERS} callers that were waiting");
 }
@@ -81,7 +81,7 @@ fn a_caller_that_fails_harms_nobody_and_gets_its_error() {
             Err(Failure::Kv(error)) => panic!("{error}"),
         }
     }
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     for n in 0..CALLERS {
         assert_eq!(tx.bucket("b").unwrap().get(format!("{n}")).unwrap().is_some(), n % 4 != 0, "{n}");
     }
@@ -98,7 +98,7 @@ fn a_closure_that_fails_only_in_company_succeeds_alone() {
         if turn == 1 { Err(Failure::Mine(turn)) } else { Ok(turn) }
     });
     assert!(matches!(result, Ok(2)));
-    assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().get("k").unwrap(), Some(&b"turn 2"[..]));
+    assert_eq!(db.begin_read().bucket("b").unwrap().get("k").unwrap(), Some(&b"turn 2"[..]));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_panic_belongs_to_the_caller_whose_closure_it_is() {
             Err(panic) => assert!(n == 3 && panic.downcast_ref() == Some(&"the third")),
         }
     }
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     assert_eq!(tx.bucket("b").unwrap().iter().count(), CALLERS - 1);
     assert_eq!(tx.bucket("b").unwrap().get("3").unwrap(), None);
     // The queue goes on.
@@ -149,7 +149,7 @@ fn calls_of_one_caller_happen_in_their_order_and_see_those_before() {
             });
         }
     });
-    assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().sequence(), 100, "each ran once in what was committed");
+    assert_eq!(db.begin_read().bucket("b").unwrap().sequence(), 100, "each ran once in what was committed");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_commit_that_fails_fails_for_all_of_its_callers() {
             let told = matches!(error, Error::Unknown { .. } | Error::NotCommitted { .. } | Error::Poisoned);
             assert!(told, "change {nth}: {error}");
         }
-        assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().iter().count(), 0);
+        assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), 0);
         dump_of_bytes(&store.inner.snapshot());
     }
 }
@@ -180,7 +180,7 @@ fn a_transaction_too_large_for_all_is_tried_by_each_alone() {
     for error in results.into_iter().filter_map(Result::err) {
         assert!(matches!(error, Error::NotCommitted { .. }), "{error}");
     }
-    assert_eq!(db.begin_read().unwrap().bucket("b").unwrap().iter().count(), done);
+    assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), done);
 }
 
 #[test]

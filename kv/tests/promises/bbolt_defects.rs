@@ -32,7 +32,7 @@ fn deleting_a_bucket_frees_all_its_pages() {
             .unwrap();
         }
         assert_eq!(dump_of(&db), empty);
-        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+        assert_eq!(db.begin_read().check().unwrap(), []);
         drop(db);
         assert_eq!(dump_of_bytes(&store.snapshot()), empty);
     }
@@ -57,7 +57,7 @@ fn moving_a_bucket_keeps_what_was_written_to_it() {
         tx.bucket_mut("target")?.bucket_mut("old")?.put("after", "4")
     })
     .unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let old = tx.bucket("target").unwrap().bucket("old").unwrap();
     assert_eq!(old.sequence(), 9);
     let keys: Vec<&[u8]> = old.iter().map(|item| item.unwrap().0).collect();
@@ -97,7 +97,7 @@ fn a_cursor_skips_nothing_after_a_delete() {
                 .unwrap();
             let all: Vec<u32> = if backwards { (0..KEYS).rev().collect() } else { (0..KEYS).collect() };
             assert_eq!(seen, all);
-            let left = db.begin_read().unwrap().bucket("b").unwrap().iter().count();
+            let left = db.begin_read().bucket("b").unwrap().iter().count();
             assert_eq!(left, KEYS as usize - KEYS as usize / every);
         }
     }
@@ -160,13 +160,8 @@ fn checked_file() -> Vec<u8> {
 #[test]
 fn check_notices_a_page_at_the_high_water_mark() {
     let clean = checked_file();
-    let root = with_bytes(&clean, &Options::new().read_only(true))
-        .unwrap()
-        .begin_read()
-        .unwrap()
-        .bucket("many")
-        .unwrap()
-        .root();
+    let root =
+        with_bytes(&clean, &Options::new().read_only(true)).unwrap().begin_read().bucket("many").unwrap().root_page();
     let high_water = word(&clean, newest_meta(&clean, 1024) + Field::HighWater as usize);
     let mut bytes = clean.clone();
     // The last child of the branch that the bucket starts at.
@@ -177,7 +172,7 @@ fn check_notices_a_page_at_the_high_water_mark() {
     // There are bytes there: the file is longer than it is used.
     bytes.resize(bytes.len() + 4096, 0);
     let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
-    let problems = db.begin_read().unwrap().check().unwrap();
+    let problems = db.begin_read().check().unwrap();
     assert!(problems.iter().any(|problem| problem.page == PageId::new(high_water)), "{problems:?}");
 }
 
@@ -185,13 +180,8 @@ fn check_notices_a_page_at_the_high_water_mark() {
 #[test]
 fn check_notices_a_free_page_within_a_run() {
     let clean = checked_file();
-    let root = with_bytes(&clean, &Options::new().read_only(true))
-        .unwrap()
-        .begin_read()
-        .unwrap()
-        .bucket("large")
-        .unwrap()
-        .root();
+    let root =
+        with_bytes(&clean, &Options::new().read_only(true)).unwrap().begin_read().bucket("large").unwrap().root_page();
     let list = word(&clean, newest_meta(&clean, 1024) + Field::Freelist as usize) as usize * 1024;
     for page in root.get()..root.get() + 5 {
         let mut bytes = clean.clone();
@@ -200,7 +190,7 @@ fn check_notices_a_free_page_within_a_run() {
         let at = list + 16 + usize::from(count) * 8;
         bytes[at..at + 8].copy_from_slice(&page.to_le_bytes());
         let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
-        let problems = db.begin_read().unwrap().check().unwrap();
+        let problems = db.begin_read().check().unwrap();
         assert!(problems.iter().any(|problem| problem.page.get() == page), "{page}: {problems:?}");
     }
 }

@@ -31,7 +31,7 @@ fn fill(db: &Db) {
 fn a_copy_is_the_state_that_its_transaction_sees() {
     let (db, _) = in_memory(&Options::new().page_size(1024));
     fill(&db);
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let lines = dump(&tx);
     // The writer goes on meanwhile, and uses free pages.
     for n in 0..50 {
@@ -54,7 +54,7 @@ fn a_copied_file_is_new_and_whole() {
     let db = Db::open(&source).unwrap();
     fill(&db);
     let before = fs::read(&source).unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let len = tx.copy_file(&target).unwrap();
     assert_eq!(fs::metadata(&target).unwrap().len(), len);
     assert_eq!(fs::read(&source).unwrap(), before, "the source is not touched");
@@ -77,7 +77,7 @@ fn a_copied_file_is_new_and_whole() {
 
 /// Pages of branches and leaves.
 fn live_pages(db: &Db) -> u64 {
-    let stats = db.begin_read().unwrap().root().stats().unwrap();
+    let stats = db.begin_read().root().stats().unwrap();
     (stats.branch_bytes + stats.leaf_bytes) / u64::from(db.page_size())
 }
 
@@ -92,7 +92,7 @@ fn a_copied_file_has_the_permissions_of_its_source() {
     for allowed in [0o640, 0o400, 0o600] {
         fs::set_permissions(&source, fs::Permissions::from_mode(allowed)).unwrap();
         let copy = dir.path().join(format!("{allowed:o}"));
-        db.begin_read().unwrap().copy_file(&copy).unwrap();
+        db.begin_read().copy_file(&copy).unwrap();
         assert_eq!(mode(copy), allowed);
     }
 }
@@ -114,7 +114,7 @@ fn a_compacted_file_has_everything_and_nothing_else() {
             let report = compact(&db, &target, tx_max_bytes).unwrap();
             assert_eq!(dump_of(&target), lines);
             assert_eq!(report.keys + report.buckets + 1, lines.len() as u64);
-            assert_eq!(target.begin_read().unwrap().check().unwrap(), []);
+            assert_eq!(target.begin_read().check().unwrap(), []);
             if tx_max_bytes == 0 {
                 assert_eq!(report.transactions, 1);
             }

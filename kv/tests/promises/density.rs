@@ -21,7 +21,7 @@ fn load(share: f64, in_order: bool, each: u64) -> Db {
         })
         .unwrap();
     }
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     assert_eq!(tx.check().unwrap(), []);
     assert_eq!(tx.bucket("b").unwrap().iter().count() as u64, KEYS);
     drop(tx);
@@ -29,7 +29,7 @@ fn load(share: f64, in_order: bool, each: u64) -> Db {
 }
 
 fn stats(db: &Db) -> BucketStats {
-    db.begin_read().unwrap().bucket("b").unwrap().stats().unwrap()
+    db.begin_read().bucket("b").unwrap().stats().unwrap()
 }
 
 /// Percent of its leaves' bytes that the bucket uses.
@@ -94,13 +94,13 @@ fn a_share_holds_beside_deletions_and_nested_buckets() {
             Ok::<_, Error>(())
         })
         .unwrap();
-        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+        assert_eq!(db.begin_read().check().unwrap(), []);
     }
 }
 
 /// Pages in use, meta pages and list of free pages aside.
 fn pages(db: &Db) -> u64 {
-    let stats = db.begin_read().unwrap().root().stats().unwrap();
+    let stats = db.begin_read().root().stats().unwrap();
     (stats.branch_bytes + stats.leaf_bytes) / u64::from(db.page_size())
 }
 
@@ -112,7 +112,7 @@ fn compacts_to(source: &Db, most: u64) {
         let (target, _) = in_memory(&Options::new().page_size(source.page_size()));
         compact(source, &target, tx_max_bytes).unwrap();
         assert_eq!(dump_of(&target), lines);
-        assert_eq!(target.begin_read().unwrap().check().unwrap(), []);
+        assert_eq!(target.begin_read().check().unwrap(), []);
         let pages = pages(&target);
         assert!(pages <= most, "{pages} pages of {most}, {tx_max_bytes} bytes a transaction");
     }

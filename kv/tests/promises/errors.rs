@@ -102,11 +102,11 @@ fn of_damaged_pages() {
     let mut bytes = small();
     let page = {
         let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
-        db.begin_read().unwrap().bucket("b").unwrap().root()
+        db.begin_read().bucket("b").unwrap().root_page()
     };
     bytes[page.get() as usize * 4096 + 8] = 0x40;
     let db = with_bytes(&bytes, &Options::new()).unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let error = says(tx.bucket("b").unwrap().get("k"), "flags name no kind", "kv check");
     assert!(matches!(error, Error::Corrupt { page: found, .. } if found == page));
     assert!(error.to_string().contains(&format!("page {page}")));
@@ -152,7 +152,7 @@ fn of_commits_that_cannot_be() {
         db.update(|tx| tx.create_bucket("c")?.put("k", vec![1; 3000])).unwrap();
     });
     let used =
-        with_bytes(&bytes, &Options::new().read_only(true)).unwrap().begin_read().unwrap().bucket("b").unwrap().root();
+        with_bytes(&bytes, &Options::new().read_only(true)).unwrap().begin_read().bucket("b").unwrap().root_page();
     let meta = newest_meta(&bytes, 4096);
     let list = crate::stores::word(&bytes, meta + Field::Freelist as usize) as usize * 4096;
     bytes[list + 10..list + 12].copy_from_slice(&1u16.to_le_bytes());
@@ -160,7 +160,7 @@ fn of_commits_that_cannot_be() {
     let db = with_bytes(&bytes, &Options::new().strict(true)).unwrap();
     let refused = says(db.update(|tx| tx.create_bucket("d").map(|_| ())), "inconsistent", "report");
     assert!(matches!(refused, Error::NotCommitted { cause } if matches!(*cause, Error::Inconsistent { .. })));
-    assert!(db.begin_read().unwrap().get_bucket("d").unwrap().is_none());
+    assert!(db.begin_read().get_bucket("d").unwrap().is_none());
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn of_copies() {
     }
     let db = with_bytes(&small(), &Options::new()).unwrap();
     for room in [0, 4096, 10_000] {
-        let error = says(db.begin_read().unwrap().write_to(&mut Full(room)), "cannot write the copy", "");
+        let error = says(db.begin_read().write_to(&mut Full(room)), "cannot write the copy", "");
         assert!(matches!(error, Error::Stream { source, .. } if source.kind() == io::ErrorKind::StorageFull));
     }
 }

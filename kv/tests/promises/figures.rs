@@ -33,7 +33,7 @@ fn states() -> Vec<Vec<u8>> {
 fn each_state(look: impl Fn(&ReadTx<'_>)) {
     for bytes in states() {
         let db = with_bytes(&bytes, &Options::new().preload_freelist(true).read_only(true)).unwrap();
-        look(&db.begin_read().unwrap());
+        look(&db.begin_read());
     }
 }
 
@@ -115,7 +115,7 @@ fn a_write_transaction_looks_at_its_own_changes() {
         assert_eq!((after.keys, after.buckets), (before.keys + 501, before.buckets + 1));
         assert_eq!(tx.inspect().unwrap().children.last().unwrap().keys, 500);
         tx.commit().unwrap();
-        let committed = db.begin_read().unwrap().root().stats().unwrap();
+        let committed = db.begin_read().root().stats().unwrap();
         assert_eq!((committed.keys, committed.buckets), (after.keys, after.buckets));
     }
 }
@@ -125,7 +125,7 @@ fn transactions_are_counted() {
     let (db, _) = crate::stores::in_memory(&Options::new());
     let before = db.stats();
     db.update(|tx| tx.create_bucket("b")?.put("k", vec![1; 5000])).unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let done = db.stats().tx.since(&before.tx);
     assert_eq!((done.commits, db.stats().read_tx_open), (1, 1));
     assert!(done.nodes >= 2 && done.pages >= 3 && done.writes >= 1 && done.bytes >= 4 * 4096, "{done:?}");
@@ -151,7 +151,7 @@ fn levels_are_counted_through_the_buckets() {
         tx.create_bucket("flat")?.put("k", "v")
     })
     .unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     let depth = |name: &str| tx.bucket(name).unwrap().stats().unwrap().depth;
     // Two levels, two more in the nested bucket, and the inline one's.
     assert_eq!((depth("top"), depth("flat")), (5, 1));

@@ -19,7 +19,7 @@ fn a_key_has_1_to_32768_bytes() {
             Ok::<_, Error>(())
         })
         .unwrap();
-        let tx = db.begin_read().unwrap();
+        let tx = db.begin_read();
         let bucket = tx.bucket("b").unwrap();
         assert_eq!(bucket.get(vec![b'k'; MAX_KEY_SIZE]).unwrap(), Some(&b"32768"[..]));
         // Looking for what cannot be there finds nothing.
@@ -43,7 +43,7 @@ fn a_name_has_1_to_32768_bytes() {
         top.create_bucket(&longest)?.put("k", "v")
     })
     .unwrap();
-    let tx = db.begin_read().unwrap();
+    let tx = db.begin_read();
     assert_eq!(tx.buckets().count(), 2);
     assert_eq!(tx.bucket(&longest).unwrap().bucket(&longest).unwrap().get("k").unwrap(), Some(&b"v"[..]));
 }
@@ -74,7 +74,7 @@ fn a_value_has_at_most_2147483646_bytes() {
     let too_long = vec![0; kv::MAX_VALUE_SIZE + 1];
     let refused = db.update(|tx| tx.create_bucket("b")?.put("k", &too_long));
     assert!(matches!(refused, Err(Error::ValueTooLarge { len: 2_147_483_647 })), "{refused:?}");
-    assert!(db.begin_read().unwrap().get_bucket("b").unwrap().is_none());
+    assert!(db.begin_read().get_bucket("b").unwrap().is_none());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn values_of_no_bytes_and_of_many_pages_come_back() {
             db.update(|tx| tx.bucket_mut("b")?.put("after", "x")).unwrap();
         });
         let db = with_bytes(&bytes, &Options::new()).unwrap();
-        let tx = db.begin_read().unwrap();
+        let tx = db.begin_read();
         assert_eq!(tx.bucket("b").unwrap().get("large").unwrap(), Some(large.as_slice()));
         assert_eq!(tx.bucket("b").unwrap().get("none").unwrap(), Some(&[][..]));
     }
@@ -135,5 +135,5 @@ fn buckets_nest_as_deep_as_one_likes() {
     });
     tx.delete_bucket("b").unwrap();
     tx.commit().unwrap();
-    assert_eq!(db.begin_read().unwrap().root().iter().count(), 0);
+    assert_eq!(db.begin_read().root().iter().count(), 0);
 }

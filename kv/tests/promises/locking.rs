@@ -47,7 +47,7 @@ fn a_second_handle_waits_and_gives_up() {
     drop((reader, beside));
 
     // A transaction that holds its own share holds the lock too.
-    let owned = Db::open(&path).unwrap().begin_read_owned().unwrap();
+    let owned = Db::open(&path).unwrap().begin_read_owned();
     assert!(is_locked(soon().open(&path)));
     drop(owned);
     soon().open(&path).unwrap();
@@ -60,9 +60,8 @@ fn who_waits_gets_the_file_when_it_is_free() {
     new(&path);
     let first = Db::open(&path).unwrap();
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| {
-            Db::open(&path).unwrap().begin_read().unwrap().bucket("b").unwrap().get("late").unwrap().is_some()
-        });
+        let second =
+            scope.spawn(|| Db::open(&path).unwrap().begin_read().bucket("b").unwrap().get("late").unwrap().is_some());
         std::thread::sleep(Duration::from_millis(20));
         first.update(|tx| tx.bucket_mut("b")?.put("late", "v")).unwrap();
         drop(first);

@@ -43,8 +43,8 @@ fn max_size_stops_a_commit_and_changes_nothing() {
         for n in 0..200u8 {
             db.update(|tx| tx.bucket_mut("b")?.put("first", vec![n; 10_000])).unwrap();
         }
-        assert!(db.begin_read().unwrap().size() <= LIMIT);
-        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+        assert!(db.begin_read().size() <= LIMIT);
+        assert_eq!(db.begin_read().check().unwrap(), []);
     }
 }
 
@@ -54,7 +54,7 @@ fn max_size_is_a_limit_to_the_byte() {
     let fill = |db: &Db| db.update(|tx| tx.create_bucket("b")?.put("k", vec![1; 5000]));
     let (free, _) = in_memory(&Options::new().page_size(1024));
     fill(&free).unwrap();
-    let needed = free.begin_read().unwrap().size();
+    let needed = free.begin_read().size();
     let (db, _) = in_memory(&Options::new().page_size(1024).max_size(needed));
     fill(&db).unwrap();
     let (db, _) = in_memory(&Options::new().page_size(1024).max_size(needed - 1));

@@ -48,8 +48,8 @@ fn a_snapshot_stays_as_it_is_over_thousands_of_commits_and_many_growths() {
     // With room for the map to grow in place, and with a new map for every growth.
     for options in [Options::new(), Options::new().reserve(0)] {
         let (_dir, _path, db) = filled(&options);
-        let borrowed = db.begin_read().unwrap();
-        let owned = db.begin_read_owned().unwrap();
+        let borrowed = db.begin_read();
+        let owned = db.begin_read_owned();
         let (lines, pages, len) = (dump(&borrowed), pages_of(&borrowed), db.file_len());
         let bucket = borrowed.bucket("b").unwrap();
         let value = bucket.get("key 100").unwrap().unwrap();
@@ -71,7 +71,7 @@ fn a_snapshot_stays_as_it_is_over_thousands_of_commits_and_many_growths() {
         assert_eq!((dump(&borrowed), dump(&owned)), (lines.clone(), lines));
         assert_eq!((pages_of(&borrowed), pages_of(&owned)), (pages.clone(), pages));
         assert_eq!(borrowed.check().unwrap(), []);
-        assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+        assert_eq!(db.begin_read().check().unwrap(), []);
     }
 }
 
@@ -79,7 +79,7 @@ fn a_snapshot_stays_as_it_is_over_thousands_of_commits_and_many_growths() {
 fn space_comes_back_when_the_reader_ends() {
     let (_dir, _path, db) = filled(&Options::new());
     let mut random = Random::new(2);
-    let reader = db.begin_read().unwrap();
+    let reader = db.begin_read();
     let held = reader.size();
     (0..300).for_each(|_| overwrite(&db, &mut random));
     assert_eq!(db.stats().read_tx_open, 1);
@@ -89,9 +89,9 @@ fn space_comes_back_when_the_reader_ends() {
     overwrite(&db, &mut random);
     let few = db.stats().pending_pages;
     assert!(few < 20, "only what the last commit has replaced waits: {few}");
-    let high_water = db.begin_read().unwrap().size();
+    let high_water = db.begin_read().size();
     (0..500).for_each(|_| overwrite(&db, &mut random));
-    assert_eq!(db.begin_read().unwrap().size(), high_water, "the space is used again");
+    assert_eq!(db.begin_read().size(), high_water, "the space is used again");
     assert!(high_water < held * 4);
 }
 
@@ -100,12 +100,12 @@ fn an_old_reader_keeps_only_the_pages_that_it_can_see() {
     let (_dir, _path, db) = filled(&Options::new());
     let mut random = Random::new(3);
     overwrite(&db, &mut random);
-    let used = db.begin_read().unwrap().size();
-    let old = db.begin_read().unwrap();
+    let used = db.begin_read().size();
+    let old = db.begin_read();
     let lines = dump(&old);
     (0..2000).for_each(|_| overwrite(&db, &mut random));
     // The old state, the new one, and what a few commits have in flight; not 2,000 commits' worth of pages.
-    let size = db.begin_read().unwrap().size();
+    let size = db.begin_read().size();
     assert!(size <= used * 3, "{used} bytes have become {size}");
     assert_eq!(dump(&old), lines);
 }
@@ -114,12 +114,12 @@ fn an_old_reader_keeps_only_the_pages_that_it_can_see() {
 fn pages_freed_between_two_readers_come_back() {
     let (_dir, _path, db) = filled(&Options::new());
     let mut random = Random::new(4);
-    let used = db.begin_read().unwrap().size();
+    let used = db.begin_read().size();
     let mut readers = std::collections::VecDeque::new();
     for n in 0..1500 {
         overwrite(&db, &mut random);
         if n % 50 == 0 {
-            let tx = db.begin_read_owned().unwrap();
+            let tx = db.begin_read_owned();
             let lines = dump(&tx);
             readers.push_back((tx, lines));
         }
@@ -129,7 +129,7 @@ fn pages_freed_between_two_readers_come_back() {
             assert_eq!(dump(&tx), lines);
         }
     }
-    let size = db.begin_read().unwrap().size();
+    let size = db.begin_read().size();
     // Five states at most were open at a time.
     assert!(size <= used * 7, "{used} bytes have become {size}");
     for (tx, lines) in readers {
@@ -144,7 +144,7 @@ fn hundreds_of_readers_are_open_at_once() {
     let readers: Vec<_> = (0..400)
         .map(|_| {
             overwrite(&db, &mut random);
-            let tx = db.begin_read_owned().unwrap();
+            let tx = db.begin_read_owned();
             let lines = dump(&tx);
             (tx, lines)
         })
@@ -166,7 +166,7 @@ fn readers_see_whole_commits_while_another_thread_writes() {
             scope.spawn(|| {
                 let mut last = 0;
                 while last < 400 {
-                    let tx = db.begin_read().unwrap();
+                    let tx = db.begin_read();
                     let bucket = tx.bucket("b").unwrap();
                     let read = |key: &str| u64::from_le_bytes(bucket.get(key).unwrap().unwrap().try_into().unwrap());
                     assert_eq!(read("left"), read("right"));
@@ -184,5 +184,5 @@ fn readers_see_whole_commits_while_another_thread_writes() {
             .unwrap();
         }
     });
-    assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+    assert_eq!(db.begin_read().check().unwrap(), []);
 }

@@ -86,7 +86,7 @@ fn a_damaged_meta_falls_back_to_the_other() {
 fn swapped(bytes: &[u8]) -> Vec<u8> {
     let mut copy = Vec::new();
     let db = with_bytes(bytes, &options().read_only(true)).unwrap();
-    db.begin_read().unwrap().write_to(&mut copy).unwrap();
+    db.begin_read().write_to(&mut copy).unwrap();
     copy
 }
 
@@ -136,7 +136,7 @@ fn of_two_metas_with_one_number_either_will_do() {
     let db = with_bytes(&copy, &options()).unwrap();
     assert_eq!(dump_of(&db), dump_of_bytes(&bytes));
     put(&db);
-    assert_eq!(db.begin_read().unwrap().id().get(), tx + 1);
+    assert_eq!(db.begin_read().id().get(), tx + 1);
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn numbers_of_transactions_may_be_used_up_but_not_wrap() {
     set_field(&mut bytes, newest, Field::Tx, u64::MAX - 1);
     let db = with_bytes(&bytes, &options()).unwrap();
     put(&db);
-    assert_eq!(db.begin_read().unwrap().id().get(), u64::MAX);
+    assert_eq!(db.begin_read().id().get(), u64::MAX);
     assert!(db.begin_write().is_err());
     // The state is sound but for that.
-    let problems = db.begin_read().unwrap().check().unwrap();
+    let problems = db.begin_read().check().unwrap();
     assert!(
         problems.len() == 1 && problems[0].to_string().contains("transaction ids are nearly used up"),
         "{problems:?}"

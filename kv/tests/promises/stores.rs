@@ -27,7 +27,7 @@ pub(crate) fn file(options: &Options, fill: impl FnOnce(&Db)) -> Vec<u8> {
     fill(&db);
     db.close().unwrap();
     let mut bytes = store.snapshot();
-    let used = with_bytes(&bytes, &Options::new().read_only(true)).unwrap().begin_read().unwrap().size();
+    let used = with_bytes(&bytes, &Options::new().read_only(true)).unwrap().begin_read().size();
     bytes.truncate(used as usize);
     bytes
 }
@@ -49,13 +49,13 @@ pub(crate) fn dump(tx: &ReadTx<'_>) -> Vec<String> {
 }
 
 pub(crate) fn dump_of(db: &Db) -> Vec<String> {
-    dump(&db.begin_read().unwrap())
+    dump(&db.begin_read())
 }
 
 /// The state in these bytes, which must be consistent.
 pub(crate) fn dump_of_bytes(bytes: &[u8]) -> Vec<String> {
     let db = with_bytes(bytes, &Options::new().read_only(true)).unwrap();
-    assert_eq!(db.begin_read().unwrap().check().unwrap(), []);
+    assert_eq!(db.begin_read().check().unwrap(), []);
     dump_of(&db)
 }
 

@@ -10,7 +10,7 @@ use super::meta::RawMeta;
 use super::page::{RawItem, RawPage};
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, Header, Kind, NO_FREELIST, set_header};
-use crate::store::{Image, ImageKind};
+use crate::store::{DirtyNode, NodeKind};
 
 /// Bytes that replace others of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -167,7 +167,7 @@ fn without(page: &RawPage, from: usize, to: usize, page_size: u32) -> Result<Vec
     let id = page.at.get();
     let kept = usize::from(count) - (to - from);
     let kind = if kept == 0 { Kind::Leaf } else { kind };
-    let mut image = Image::empty(if kind == Kind::Branch { ImageKind::Branch } else { ImageKind::Leaf }, Vec::new());
+    let mut image = DirtyNode::empty(if kind == Kind::Branch { NodeKind::Branch } else { NodeKind::Leaf }, Vec::new());
     for (at, index) in (0..from).chain(to..usize::from(count)).enumerate() {
         match page.item(index)? {
             Some(RawItem::Child { key, page }) => image.insert_branch(at, key, page.get()),

@@ -89,7 +89,7 @@ fn is_beyond_the_check(error: &Error) -> bool {
 
 /// Everything that only reads. True if the check has found nothing; then everything must go well.
 fn look(db: &Db) -> bool {
-    let Ok(tx) = db.begin_read() else { return false };
+    let tx = db.begin_read();
     let sound = tx.check().is_ok_and(|problems| problems.is_empty());
     let read = [
         ("the items", items(&tx, sound)),
@@ -110,7 +110,7 @@ fn look(db: &Db) -> bool {
 
 /// Whether nothing is wrong but that the changes have used up the last transaction ids which the check allows.
 fn only_ids_are_short(db: &Db) -> bool {
-    let problems = db.begin_read().and_then(|tx| tx.check());
+    let problems = db.begin_read().check();
     problems.is_ok_and(|problems| problems.iter().all(|problem| problem.what == "transaction ids are nearly used up"))
 }
 
@@ -124,8 +124,8 @@ fn dense_copy(db: &Db, size: u64) -> Result<()> {
 fn items(tx: &ReadTx<'_>, sound: bool) -> Result<()> {
     let (mut seen, mut waiting) = (HashSet::new(), vec![tx.root()]);
     while let Some(bucket) = waiting.pop() {
-        if bucket.root().get() != 0 && !seen.insert(bucket.root()) {
-            return Err(Error::Corrupt { page: bucket.root(), what: "the bucket comes again" });
+        if bucket.root_page().get() != 0 && !seen.insert(bucket.root_page()) {
+            return Err(Error::Corrupt { page: bucket.root_page(), what: "the bucket comes again" });
         }
         let forward: Vec<_> = bucket.iter().collect::<Result<_>>()?;
         let backward: Vec<_> = bucket.iter().rev().collect::<Result<_>>()?;

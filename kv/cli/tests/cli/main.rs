@@ -1,0 +1,12 @@
+//! The tool `kv`, run as a person or a script runs it: what it prints, what it writes, what it answers.
+
+mod damaged;
+mod digest;
+mod failures;
+#[cfg(unix)]
+mod interrupt;
+mod looking;
+mod surgery;
+mod text;
+mod tool;
+mod writing;

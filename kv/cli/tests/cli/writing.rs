@@ -1,0 +1,224 @@
+//! Commands that change a file or make one.
+
+use kv::Db;
+
+use crate::tool::{Bench, FIXTURES};
+
+#[test]
+fn values_come_back_in_every_notation() {
+    let bench = Bench::new();
+    assert_eq!(bench.kv(&["create", "db", "outer", "inner"]).ok(), "");
+    bench.kv(&["put", "db", "outer", "inner", "key", "tea pot"]).ok();
+    assert_eq!(bench.kv(&["get", "db", "outer", "inner", "key"]).ok(), "tea pot\n");
+    let hex = ["put", "--parse-format", "hex", "--value-format", "base64", "db", "outer", "00ff", "AAEC"];
+    bench.kv(&hex).ok();
+    for (format, expected) in [
+        ("auto", "000102\n"),
+        ("ascii-encoded", "\"\\x00\\x01\\x02\"\n"),
+        ("hex", "000102\n"),
+        ("base64", "AAEC\n"),
+        ("bytes", "\x00\x01\x02"),
+        ("redacted", "<redacted len:3 sha256:ae4b3280e56e2faf83f414a6e3dabe9d5fbe18976544c05fed121accb85b53fc>\n"),
+    ] {
+        let got = bench.kv(&["get", "--format", format, "--parse-format", "base64", "db", "outer", "AP8="]).ok();
+        assert_eq!(got, expected, "{format}");
+    }
+    assert_eq!(bench.kv(&["keys", "db", "outer"]).ok(), "00ff\ninner\n");
+    assert_eq!(bench.kv(&["keys", "--bucket-format", "hex", "db", "6f75746572"]).ok(), "00ff\ninner\n");
+    assert_eq!(bench.kv(&["buckets", "db"]).ok(), "outer\n");
+    assert_eq!(bench.kv(&["buckets", "--format", "hex", "db", "outer"]).ok(), "696e6e6572\n");
+}
+
+#[test]
+fn a_value_may_come_from_a_file_or_a_pipe() {
+    let bench = Bench::new();
+    bench.kv(&["create", "db", "b"]).ok();
+    let large: Vec<u8> = (0..100_000u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(bench.path("large"), &large).unwrap();
+    bench.kv(&["put", "--value-from", "large", "db", "b", "file"]).ok();
+    bench.kv_reading(&["put", "--value-from", "-", "db", "b", "pipe"], &large[..7]).ok();
+    assert!(bench.kv(&["get", "--format", "bytes", "db", "b", "file"]).out == large);
+    assert!(bench.kv(&["get", "-f", "bytes", "db", "b", "pipe"]).out == large[..7]);
+    assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+}
+
+#[test]
+fn what_is_deleted_is_gone_and_a_put_is_one_transaction() {
+    let bench = Bench::with("etcd34-small-array");
+    let tx = |bench: &Bench| Db::open(bench.path("db")).unwrap().begin_read().id().get();
+    bench.kv(&["create", "db", "notes"]).ok();
+    bench.kv(&["create", "db", "notes", "old"]).ok();
+    let before = tx(&bench);
+    bench.kv(&["put", "db", "notes", "a", "1"]).ok();
+    assert_eq!(tx(&bench), before + 1);
+    bench.kv(&["del", "db", "notes", "a"]).ok();
+    assert!(bench.kv(&["get", "db", "notes", "a"]).failed(1).contains("no key \"a\" in bucket \"notes\""));
+    assert!(bench.kv(&["del", "db", "notes", "a"]).failed(1).contains("db: there is no key"));
+    assert_eq!(tx(&bench), before + 2, "a command that fails changes nothing");
+    bench.kv(&["del", "--bucket", "db", "notes", "old"]).ok();
+    assert!(bench.kv(&["del", "--bucket", "db", "notes", "old"]).failed(1).contains("no bucket \"old\""));
+    bench.kv(&["del", "--bucket", "db", "notes"]).ok();
+    let untouched = Bench::with("etcd34-small-array").kv(&["export", "db"]).ok();
+    assert_eq!(bench.kv(&["export", "db"]).ok(), untouched);
+}
+
+#[test]
+fn a_new_file_has_the_page_size_that_was_asked_for() {
+    let bench = Bench::new();
+    for size in ["1024", "4096", "65536"] {
+        bench.kv(&["create", "--page-size", size, size]).ok();
+        assert_eq!(Db::open(bench.path(size)).unwrap().page_size().to_string(), size);
+    }
+    bench.kv(&["create", "--page-size", "1000", "no"]).failed(2);
+    assert!(!bench.path("no").exists());
+}
+
+/// Pages of branches and leaves.
+fn pages_in_use(bench: &Bench, file: &str) -> u64 {
+    let db = Db::options().read_only(true).open(bench.path(file)).unwrap();
+    let stats = db.begin_read().root().stats().unwrap();
+    (stats.branch_bytes + stats.leaf_bytes) / u64::from(db.page_size())
+}
+
+#[test]
+fn a_compacted_copy_is_equal_sound_and_without_waste() {
+    for name in FIXTURES {
+        let bench = Bench::with(name);
+        let source = bench.read("db");
+        let said = bench.kv(&["compact", "-o", "copy", "--no-sync", "db"]).ok();
+        let copy = bench.read("copy");
+        assert!(said.starts_with(&format!("{} -> {} bytes (gain=", source.len(), copy.len())), "{said}");
+        // No more than the source has in use, and what is free is the few pages that the last transactions freed.
+        let live = pages_in_use(&bench, "db");
+        assert!(pages_in_use(&bench, "copy") <= live, "{name}");
+        let most = live + 6;
+        assert!(copy.len() as u64 <= most * 4096, "{name}: {} bytes, {live} pages in use before", copy.len());
+        assert!(source == bench.read("db"));
+        let dump = |file| bench.kv(&["export", "--format", "dump", file]).ok();
+        assert_eq!(dump("copy"), dump("db"));
+        assert_eq!(bench.kv(&["check", "copy"]).ok(), "OK\n");
+        let tiny = bench.kv(&["compact", "--tx-max-size", "100", "-o", "steps", "db"]).ok();
+        assert!(tiny.contains("gain="));
+        assert_eq!(dump("steps"), dump("db"));
+        assert_eq!(std::fs::read_dir(bench.path(".")).unwrap().count(), 3, "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_name_that_is_too_long_for_a_new_bucket_is_compacted_exported_and_imported() {
+    let bench = Bench::new();
+    let name = "n".repeat(40_000);
+    let error = bench.kv(&["create", "db", &name]).failed(2);
+    assert!(error.contains("a bucket name of 40000 bytes is too long"), "{error}");
+    let db = Db::open(bench.path("db")).unwrap();
+    db.update(|tx| tx.import_bucket(&name)?.import_bucket(&name)?.put("key", "value")).unwrap();
+    db.close().unwrap();
+    bench.kv(&["compact", "-o", "copy", "db"]).ok();
+    let lines = bench.kv(&["export", "db"]).ok();
+    bench.kv_reading(&["import", "again"], lines.as_bytes()).ok();
+    for file in ["copy", "again"] {
+        assert_eq!(bench.kv(&["export", file]).ok(), lines);
+        assert_eq!(bench.kv(&["check", file]).ok(), "OK\n");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn copies_have_the_permissions_of_their_source() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with("bbolt-inline-hashmap");
+    for allowed in [0o640, 0o600, 0o644] {
+        std::fs::set_permissions(bench.path("db"), std::fs::Permissions::from_mode(allowed)).unwrap();
+        for command in [
+            &["compact", "-o", "copy", "db"][..],
+            &["backup", "-o", "copy", "db"],
+            &["surgery", "revert-meta-page", "--output", "copy", "db"],
+            &["surgery", "freelist", "abandon", "--output", "copy", "db"],
+        ] {
+            bench.kv(command).ok();
+            let mode = std::fs::metadata(bench.path("copy")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, allowed, "{command:?}");
+            std::fs::remove_file(bench.path("copy")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_backup_opens_and_is_equal() {
+    for name in FIXTURES {
+        let bench = Bench::with(name);
+        bench.kv(&["backup", "-o", "copy", "db"]).ok();
+        let piped = bench.kv(&["backup", "-o", "-", "db"]);
+        assert!(piped.code == 0 && piped.out == bench.read("copy"));
+        let dump = |file| bench.kv(&["export", "--format", "dump", file]).ok();
+        assert_eq!(dump("copy"), dump("db"));
+        assert_eq!(bench.kv(&["check", "copy"]).ok(), "OK\n");
+    }
+}
+
+/// What was kept from others in a database stays so in its copies.
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let bench = Bench::with("bbolt-inline-hashmap");
+    std::fs::set_permissions(bench.path("db"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    bench.kv(&["create", "created", "b"]).ok();
+    bench.kv(&["backup", "-o", "backup", "db"]).ok();
+    bench.kv(&["compact", "-o", "compacted", "db"]).ok();
+    bench.kv(&["surgery", "freelist", "abandon", "--output", "abandoned", "db"]).ok();
+    bench.kv(&["surgery", "freelist", "rebuild", "--output", "rebuilt", "abandoned"]).ok();
+    for name in ["created", "backup", "compacted", "abandoned", "rebuilt"] {
+        let mode = std::fs::metadata(bench.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn nothing_overwrites_a_file_that_is_there() {
+    let bench = Bench::with("bbolt-inline-hashmap");
+    std::fs::write(bench.path("precious"), "precious").unwrap();
+    for args in [
+        &["compact", "-o", "precious", "db"][..],
+        &["backup", "-o", "precious", "db"],
+        &["map", "--svg", "precious", "db"],
+        &["surgery", "revert-meta-page", "--output", "precious", "db"],
+        &["surgery", "freelist", "abandon", "--output", "precious", "db"],
+        &["bench", "--path", "precious"],
+        &["create", "precious"],
+    ] {
+        let error = bench.kv(args).failed(3);
+        assert!(error.contains("precious: there is a file of this name already"), "{args:?}: {error}");
+        assert_eq!(bench.read("precious"), b"precious", "{args:?}");
+    }
+    // Not even where source and target are one.
+    let source = bench.read("db");
+    bench.kv(&["compact", "-o", "db", "db"]).failed(3);
+    assert!(bench.read("db") == source);
+}
+
+#[test]
+fn every_write_and_read_mode_is_measured() {
+    let bench = Bench::new();
+    for write in ["seq", "rnd", "seq-nest", "rnd-nest", "seq-del"] {
+        let args = ["bench", "--no-sync", "--count", "200", "--batch-size", "50", "--write-mode", write];
+        let said = bench.kv(&[&args[..], &["--read-mode", "rnd", "--work", "--path", write]].concat());
+        assert!(said.err.starts_with(&format!("work: {write}\n")), "{}", said.err);
+        let said = said.ok();
+        assert!(said.starts_with("# Write\t200(ops)\t") && said.contains("\n# Read\t"), "{said}");
+        let db = Db::open(bench.path(write)).unwrap();
+        let keys = db.begin_read().inspect().unwrap();
+        let (deepest, counts) = match &keys.children[..] {
+            [top] if top.children.is_empty() => (top, top.keys),
+            [top] => (top, top.children.iter().map(|bucket| bucket.keys).sum()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(deepest.name, b"bench");
+        assert_eq!(counts, if write == "seq-del" { 200 - 3 * 5 } else { 200 }, "{write}");
+    }
+    let said = bench.kv(&["bench", "--count", "100", "--gobench-output", "--path", "gone"]).ok();
+    assert!(said.contains("BenchmarkWrite\t") && said.contains(" ns/op\n"), "{said}");
+    assert!(!bench.path("gone").exists());
+    bench.kv(&["bench", "--count", "10", "--batch-size", "3"]).failed(2);
+}

@@ -1,0 +1,207 @@
+//! The pages that one write transaction changes: copies in memory, until the commit gives them places in the file.
+
+use freelist_core::{PageId, Span};
+use pagefile_std::View;
+
+use super::pages::corrupt;
+use super::{DirtyNode, Link, NodeKind, Pages, Slot};
+use crate::error::Result;
+use crate::format::{Malformed, Node};
+
+/// Copy on write: the snapshot that the transaction began with, and its changed nodes.
+///
+/// **Invariant:** no page of the snapshot is ever written; a changed page is copied here and its number noted in
+/// `freed`. Dropping the write_set is the rollback.
+#[derive(Debug)]
+pub(crate) struct WriteSet {
+    view: View<'static>,
+    page_size: u32,
+    high_water: u64,
+    nodes: Vec<DirtyNode>,
+    vacant: Vec<Slot>,
+    buffers: Vec<Vec<u8>>,
+    freed: Vec<Span>,
+    /// Some node lost an element: there may be something to merge.
+    pub(crate) any_shrunk: bool,
+    /// Nodes split so far.
+    pub(crate) splits: u64,
+    /// Nodes merged or removed so far.
+    pub(crate) merges: u64,
+}
+
+impl WriteSet {
+    /// `buffers` are used again for the nodes.
+    pub(crate) fn new(view: View<'static>, page_size: u32, high_water: u64, buffers: Vec<Vec<u8>>) -> Self {
+        Self {
+            view,
+            page_size,
+            high_water,
+            nodes: Vec::new(),
+            vacant: Vec::new(),
+            buffers,
+            freed: Vec::new(),
+            any_shrunk: false,
+            splits: 0,
+            merges: 0,
+        }
+    }
+
+    /// Everything that the transaction sees.
+    #[inline]
+    pub(crate) fn pages(&self) -> Pages<'_> {
+        Pages::new(&self.view, &self.nodes, self.page_size, self.high_water)
+    }
+
+    pub(crate) const fn page_size(&self) -> usize {
+        self.page_size as usize
+    }
+
+    pub(crate) const fn high_water(&self) -> u64 {
+        self.high_water
+    }
+
+    pub(crate) fn dirty(&self, slot: Slot) -> &DirtyNode {
+        &self.nodes[slot.index()]
+    }
+
+    pub(crate) fn dirty_mut(&mut self, slot: Slot) -> &mut DirtyNode {
+        &mut self.nodes[slot.index()]
+    }
+
+    /// A new, empty node.
+    pub(crate) fn create(&mut self, kind: NodeKind) -> Slot {
+        let node = DirtyNode::empty(kind, self.buffer());
+        self.insert(node)
+    }
+
+    /// A copy of `node`, which need not be a page of its own (an inline bucket is not).
+    pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
+        let buffer = self.buffer();
+        let node = DirtyNode::from_node(node, len, buffer)?;
+        Ok(self.insert(node))
+    }
+
+    /// The node behind `link`, changeable: copied here and its page freed, unless it is here already.
+    #[inline]
+    pub(crate) fn touch(&mut self, link: Link) -> Result<Slot> {
+        if let Some(slot) = link.slot() {
+            return Ok(slot);
+        }
+        let buffer = self.buffer();
+        let pages = Pages::new(&self.view, &self.nodes, self.page_size, self.high_water);
+        let (header, bytes) = pages.page(link.page_id())?;
+        let node = Node::parse(bytes, header)
+            .and_then(|node| DirtyNode::from_node(&node, bytes.len(), buffer))
+            .map_err(|Malformed(what)| corrupt(link, what))?;
+        self.free_pages(link, header.overflow)?;
+        Ok(self.insert(node))
+    }
+
+    /// The node behind `link` belongs to nothing any more.
+    pub(crate) fn discard(&mut self, link: Link) -> Result<()> {
+        if let Some(slot) = link.slot() {
+            self.vacate(slot);
+            return Ok(());
+        }
+        let (header, _) = self.pages().page(link.page_id())?;
+        self.free_pages(link, header.overflow)
+    }
+
+    /// Takes a node out of memory; its slot is used again.
+    pub(crate) fn vacate(&mut self, slot: Slot) {
+        let node = self.take(slot);
+        self.buffers.push(node.into_buffer());
+        self.vacant.push(slot);
+    }
+
+    /// Moves what is in `from` to `to`, whose old content is dropped.
+    pub(crate) fn replace(&mut self, to: Slot, from: Slot) {
+        let node = self.take(from);
+        let old = std::mem::replace(self.dirty_mut(to), node);
+        self.buffers.push(old.into_buffer());
+        self.vacant.push(from);
+    }
+
+    /// Moves the content of `slot` to a slot of its own and leaves an empty branch behind: a root that gets a level.
+    pub(crate) fn push_down(&mut self, slot: Slot) -> Slot {
+        let branch = DirtyNode::empty(NodeKind::Branch, self.buffer());
+        let node = std::mem::replace(self.dirty_mut(slot), branch);
+        self.insert(node)
+    }
+
+    /// Cuts a node before element `index`.
+    pub(crate) fn split(&mut self, slot: Slot, index: usize) -> Slot {
+        let buffer = self.buffer();
+        let upper = self.dirty_mut(slot).split_off(index, buffer);
+        self.splits += 1;
+        self.insert(upper)
+    }
+
+    /// Appends the elements of `right` to `left` and vacates `right`.
+    pub(crate) fn merge(&mut self, left: Slot, right: Slot) {
+        let gone = self.take(right);
+        self.dirty_mut(left).append(&gone);
+        self.buffers.push(gone.into_buffer());
+        self.vacant.push(right);
+        self.merges += 1;
+    }
+
+    /// The pages of the snapshot that this transaction no longer uses.
+    pub(crate) fn freed(&self) -> &[Span] {
+        &self.freed
+    }
+
+    /// All buffers, for the next transaction; not more than a moderate transaction uses, so that one large one does
+    /// not keep its memory for ever.
+    pub(crate) fn take_buffers(&mut self) -> Vec<Vec<u8>> {
+        const KEPT: usize = 4096;
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.extend(std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer));
+        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= 2 * self.page_size());
+        buffers.truncate(KEPT);
+        buffers
+    }
+
+    /// How many nodes are in memory.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len() - self.vacant.len()
+    }
+
+    /// How many slots there are, vacant ones included.
+    pub(crate) fn slots(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn free_pages(&mut self, link: Link, overflow: u32) -> Result<()> {
+        let span = Span::new(link.page_id(), u64::from(overflow) + 1)?;
+        // A tree that leads to one page twice would free it twice, without end if it leads there in a circle.
+        if self.freed.len() as u64 >= self.high_water {
+            return Err(corrupt(link, "more pages are freed than the file has: pages are shared"));
+        }
+        self.freed.push(span);
+        Ok(())
+    }
+
+    fn take(&mut self, slot: Slot) -> DirtyNode {
+        std::mem::take(self.dirty_mut(slot))
+    }
+
+    fn insert(&mut self, node: DirtyNode) -> Slot {
+        if let Some(slot) = self.vacant.pop() {
+            *self.dirty_mut(slot) = node;
+            return slot;
+        }
+        self.nodes.push(node);
+        Slot::at(self.nodes.len() - 1)
+    }
+
+    fn buffer(&mut self) -> Vec<u8> {
+        // Room for one element more than a page, so that the insertion that splits a node does not move it.
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size() + self.page_size() / 4))
+    }
+}
+
+/// Page `id` as a span of `pages` pages.
+pub(crate) fn page_span(id: u64, pages: u64) -> Result<Span> {
+    Ok(Span::new(PageId::new(id), pages)?)
+}
