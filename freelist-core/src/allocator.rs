@@ -191,13 +191,22 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
     /// # Errors
     /// Out of memory, or the source's error. What was taken by then stays so.
     pub fn shrink(&mut self) -> Result<u64, AllocError<P::Error>> {
+        self.shrink_to(PageId::new(0))
+    }
+
+    /// As [`shrink`](Self::shrink), but keeps all pages below `keep`. A store whose transaction failed
+    /// gives back what the transaction took from the end of the file.
+    ///
+    /// # Errors
+    /// As [`shrink`](Self::shrink).
+    pub fn shrink_to(&mut self, keep: PageId) -> Result<u64, AllocError<P::Error>> {
         let mut taken = 0;
-        while let Some(last) = self.list.spans().last_span() {
-            if !self.source.shrink(last).map_err(AllocError::Source)? {
-                break;
-            }
-            self.list.free_set().take(last)?;
-            taken += last.len();
+        while let Some(last) = self.list.spans().last_span()
+            && let Some(offered) = Span::between(last.start().max(keep), last.end())
+            && self.source.shrink(offered).map_err(AllocError::Source)?
+        {
+            self.list.free_set().take(offered)?;
+            taken += offered.len();
         }
         Ok(taken)
     }

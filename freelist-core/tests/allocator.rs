@@ -246,3 +246,18 @@ fn ranges_must_not_overlap() {
     let overlap = Ranges::new([span(10, 5), span(30, 5), span(12, 20)]);
     assert_eq!(overlap, Err(FreelistError::DoubleFree { page: PageId::new(12) }));
 }
+
+#[test]
+fn a_failed_transaction_gives_back_what_it_took_from_the_source() {
+    let all = Span::new(PageId::new(2), 100).unwrap();
+    let mut pages: PageAllocator<FixedRange> = PageAllocator::new(FixedRange::new(all));
+    let first = pages.allocate(4).unwrap().unwrap();
+    pages.release(Span::new(PageId::new(5), 1).unwrap()).unwrap();
+    let keep = first.end();
+    let tx = TxId::new(1);
+    assert_eq!(pages.allocate_for(tx, 6), Ok(Some(Span::new(PageId::new(5), 6).unwrap())), "the free page first");
+    pages.list_mut().rollback(tx).unwrap();
+    assert_eq!(pages.shrink_to(keep), Ok(6), "all that came from the source");
+    assert_eq!(pages.list().free_pages(), 1, "and not what was free before");
+    assert_eq!(pages.allocate(1), Ok(Some(Span::new(PageId::new(5), 1).unwrap())));
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use freelist_core::PageId;
 
 use crate::error::{Error, Result};
-use crate::format::Meta;
+use crate::format::{Extension, Meta};
 use crate::tx::ReadTx;
 
 impl ReadTx<'_> {
@@ -32,6 +32,8 @@ impl ReadTx<'_> {
                 freelist: snapshot.freelist,
                 high_water: snapshot.high_water,
                 tx,
+                // An extension names pages of the file's newest state, and the copy is of this one.
+                extension: Extension::NONE,
             };
             let mut page = vec![0; core.page_size as usize];
             meta.write(slot, &mut page);

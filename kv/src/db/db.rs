@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use super::options::Options;
 use super::stats::Stats;
 use crate::error::{Error, Result};
-use crate::format::NO_FREELIST;
 use crate::tx::{self, Core, Handle, ReadTx, WriteTx};
 
 /// An open database. Share it between threads by reference or in an [`Arc`].
@@ -141,7 +140,7 @@ impl Db {
             return Ok(());
         }
         let mut writer = self.core.writer_lock.take();
-        let stored = store_freelist_if_missing(&self.core, &mut writer);
+        let stored = tx::store_freelist(&self.core, &mut writer);
         self.core.writer_lock.give_back(writer);
         stored
     }
@@ -207,18 +206,8 @@ impl Drop for Db {
         }
         // A transaction that owns its share may still hold the seat; the list is then found again at the next open.
         if let Some(mut writer) = self.core.writer_lock.try_take() {
-            let _ = store_freelist_if_missing(&self.core, &mut writer);
+            let _ = tx::store_freelist(&self.core, &mut writer);
             self.core.writer_lock.give_back(writer);
         }
     }
-}
-
-fn store_freelist_if_missing(core: &Core, writer: &mut tx::Writer) -> Result<()> {
-    if writer.meta.freelist != NO_FREELIST {
-        return Ok(());
-    }
-    let mut seen = Vec::new();
-    core.readers.seen(&mut seen);
-    writer.freelist.release_unseen(&seen)?;
-    tx::store_freelist(core, writer)
 }

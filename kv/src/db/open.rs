@@ -8,15 +8,15 @@
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 
-use freelist_core::{Freelist, PageId};
+use freelist_core::PageId;
 use pagefile_std::{PageFile, PageStore};
 
 use super::db::Db;
 use super::free_pages;
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
-use crate::format::{FreelistWriter, Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, set_header};
-use crate::store::Pages;
+use crate::format::{Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, SECTOR, set_header};
+use crate::store::{FreeSpace, Pages};
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
 pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
@@ -52,7 +52,6 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     let settings = Settings {
         read_only,
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
-        max_size: options.max_size,
         strict: options.strict,
         no_sync: options.no_sync,
     };
@@ -66,7 +65,8 @@ fn first_pages(page_size: u32) -> Vec<u8> {
     let mut bytes = vec![0; size * 4];
     let (metas, pages) = bytes.split_at_mut(size * 2);
     for (tx, page) in (0..).zip(metas.chunks_exact_mut(size)) {
-        let meta = Meta { page_size, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx };
+        let extension = Extension::NONE;
+        let meta = Meta { page_size, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx, extension };
         meta.write(tx, page);
     }
     let (freelist, leaf) = pages.split_at_mut(size);
@@ -114,12 +114,14 @@ pub(super) fn newer(second: &Meta, first: &Meta) -> bool {
 
 /// The meta at byte `at`, read past the map, which may show what another process is writing.
 fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> {
-    if at.saturating_add(META_BYTES as u64) > store.len() {
-        return Ok(Err(MetaError::NotAMeta));
+    let mut sector = [0; SECTOR];
+    match sector.get_mut(..Meta::readable(at, store.len())) {
+        Some(bytes) if !bytes.is_empty() => {
+            store.read_at(at, bytes)?;
+            Ok(Meta::parse(bytes))
+        }
+        _ => Ok(Err(MetaError::NotAMeta)),
     }
-    let mut bytes = [0; META_BYTES];
-    store.read_at(at, &mut bytes)?;
-    Ok(Meta::parse(&bytes))
 }
 
 /// The error for a file without a valid meta: the one that tells most.
@@ -160,7 +162,7 @@ fn believable(found: &Found, len: u64) -> Result<()> {
     Ok(())
 }
 
-/// Makes the winning meta durable before anything is built on it.
+/// Makes the winning meta durable before anything is built on it, with its extension if that is bound to it.
 ///
 /// If it was not in the slot of its transaction, it is written there as well: the next commit writes the other slot, and
 /// must not find the only valid meta there.
@@ -176,15 +178,11 @@ fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
     Ok(())
 }
 
-/// What a writer begins with: the free pages, from the file's list or by looking which pages are not used.
+/// What the first write transaction begins with.
 fn writer(store: &dyn PageStore, meta: Meta, options: &Options) -> Result<Writer> {
     let view = store.view();
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
-    let mut freelist = Freelist::new(options.freelist.create());
-    let listed = free_pages::stored(pages, &meta);
-    let stored = listed.and_then(|(stored, spans)| freelist.load(spans).is_ok().then_some(stored));
-    if stored.is_none() {
-        freelist.load(free_pages::unused(pages, &meta)?)?;
-    }
-    Ok(Writer { meta, freelist, stored, buffers: Vec::new() })
+    let scan = || free_pages::unused(pages, &meta);
+    let free_space = FreeSpace::load(options.freelist.create(), pages, &meta, options.max_size, scan)?;
+    Ok(Writer::new(meta, free_space))
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use freelist_core::{FreeSpans, SortedArray, SpanMaps};
+use freelist_core::{SortedArray, SpanMaps};
 use pagefile_std::{FileOptions, PageStore};
 
 use super::Db;
 use super::open::{open_path, open_store};
 use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
+use crate::store::AnySpans;
 
 /// How free pages are held in memory. The file is the same with either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -22,7 +23,7 @@ pub enum FreelistKind {
 }
 
 impl FreelistKind {
-    pub(crate) fn create(self) -> Box<dyn FreeSpans + Send> {
+    pub(crate) fn create(self) -> AnySpans {
         match self {
             Self::SpanMaps => Box::new(SpanMaps::new()),
             Self::SortedArray => Box::new(SortedArray::new()),

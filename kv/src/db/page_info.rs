@@ -4,8 +4,8 @@ use freelist_core::PageId;
 
 use super::bucket_roots::BucketRoots;
 use crate::error::{Error, Result};
-use crate::format::{Kind, NO_FREELIST, Node};
-use crate::store::Link;
+use crate::format::{NO_FREELIST, Node};
+use crate::store::{Link, StoredList};
 use crate::tree::{Root, Walk};
 use crate::tx::{Free, PageSet, Problem, ReadTx, check_state, check_subtree};
 
@@ -111,14 +111,11 @@ impl ReadTx<'_> {
         let (pages, snapshot) = (self.pages(), self.snapshot());
         let meta = |id| PageInfo { id: PageId::new(id), kind: PageKind::Meta, count: 0, overflow: 0 };
         let mut map = vec![meta(0), meta(1)];
-        if snapshot.freelist != NO_FREELIST {
-            let (header, bytes) = pages.page(PageId::new(snapshot.freelist))?;
-            if header.kind == Kind::Freelist {
-                let list = crate::format::FreelistPage::parse(bytes, header);
-                let count = list.map_or(0, |list| list.ids().len() as u64);
-                let id = PageId::new(snapshot.freelist);
-                map.push(PageInfo { id, kind: PageKind::Freelist, count, overflow: header.overflow.into() });
-            }
+        if let Some(list) = StoredList::find(pages, snapshot.freelist)?.filter(StoredList::is_list) {
+            // A list that breaks the format still takes its pages.
+            let count = list.ids().map_or(0, |ids| ids.len() as u64);
+            let (id, overflow) = (list.span.start(), list.span.len() - 1);
+            map.push(PageInfo { id, kind: PageKind::Freelist, count, overflow });
         }
         let mut buckets = vec![self.root()];
         let mut roots = BucketRoots::new(&self.root());

@@ -32,7 +32,7 @@ impl<'a> FreelistPage<'a> {
     }
 
     /// The ids in the order in which they stand.
-    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = u64> + 'a {
+    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
         self.ids.chunks_exact(ID).map(|id| u64_at(id, 0).unwrap_or(0))
     }
 }

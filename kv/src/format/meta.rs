@@ -3,16 +3,17 @@
 //! ```text
 //! 16 magic u32 | 20 version u32 | 24 page size u32 | 28 flags u32
 //! 32 root page u64 | 40 root sequence u64 | 48 freelist page u64 | 56 high-water mark u64
-//! 64 transaction id u64 | 72 FNV-1a 64 of the 56 bytes before
+//! 64 transaction id u64 | 72 FNV-1a 64 of the 56 bytes before | 80 to 512 the extension
 //! ```
 //! Judges one meta at a time; choosing between the two is the business of whoever opens the file.
 
 use super::bytes::{put, u32_at, u64_at};
-use super::{Header, Kind, PAGE_HEADER, set_header};
+use super::{Extension, Header, Kind, PAGE_HEADER, set_header};
 
 const MAGIC: u32 = 0xED0C_DAED;
 const VERSION: u32 = 2;
-const BODY: usize = 56;
+/// Bytes of the body, which the checksum is of.
+pub(super) const BODY: usize = 56;
 
 /// Bytes of a meta page that mean anything: header, body and checksum.
 pub(crate) const META_BYTES: usize = PAGE_HEADER + BODY + 8;
@@ -28,6 +29,8 @@ pub(crate) struct Meta {
     /// The first page number that was never allocated.
     pub(crate) high_water: u64,
     pub(crate) tx: u64,
+    /// What the sector carries after these fields.
+    pub(crate) extension: Extension,
 }
 
 /// Why a meta page is not valid, in the order in which it is looked at.
@@ -44,7 +47,8 @@ pub(crate) enum MetaError {
 }
 
 impl Meta {
-    /// Reads the first [`META_BYTES`] of a meta page.
+    /// Reads a meta page from its first bytes: at least [`META_BYTES`], and the whole [`SECTOR`](super::SECTOR) where the
+    /// extension is wanted.
     pub(crate) fn parse(page: &[u8]) -> Result<Self, MetaError> {
         let read32 = |at| u32_at(page, at).ok_or(MetaError::NotAMeta);
         let read64 = |at| u64_at(page, at).ok_or(MetaError::NotAMeta);
@@ -68,6 +72,13 @@ impl Meta {
         Ok(meta)
     }
 
+    /// How many bytes to read of a meta page at byte `at` of a file of `len` bytes: a sector, less where the file ends in
+    /// it, and 0 where it ends in the meta.
+    pub(crate) fn readable(at: u64, len: u64) -> usize {
+        let rest = usize::try_from(len.saturating_sub(at)).unwrap_or(usize::MAX);
+        if rest < META_BYTES { 0 } else { rest.min(super::SECTOR) }
+    }
+
     /// What stands where a meta page has its fields, not judged: for looking at damaged files. None if the bytes end
     /// first.
     pub(crate) fn fields(page: &[u8]) -> Option<Self> {
@@ -79,6 +90,7 @@ impl Meta {
             freelist: u64_at(page, 48)?,
             high_water: u64_at(page, 56)?,
             tx: u64_at(page, 64)?,
+            extension: Extension::parse(page),
         })
     }
 
@@ -87,7 +99,7 @@ impl Meta {
         u64_at(page, 72)
     }
 
-    /// Writes this meta as page `slot` (0 or 1) into `page`, whose other bytes stay.
+    /// Writes this meta as page `slot` (0 or 1) into the first sector of `page`, whose other bytes stay.
     pub(crate) fn write(&self, slot: u64, page: &mut [u8]) {
         set_header(page, Header { id: slot, kind: Kind::Meta, count: 0, overflow: 0 });
         let fields32 = [(16, MAGIC), (20, VERSION), (24, self.page_size), (28, self.flags)];
@@ -102,7 +114,8 @@ impl Meta {
         }
         let sum = page.get(PAGE_HEADER..).and_then(|rest| rest.get(..BODY)).map_or(0, fnv1a);
         fits &= put(page, 72, &sum.to_le_bytes());
-        debug_assert!(fits, "a meta page is at least {META_BYTES} bytes long");
+        fits &= self.extension.write(page);
+        assert!(fits, "a meta page is at least a sector long");
     }
 
     /// The page that the meta of its transaction is written to.
@@ -112,8 +125,8 @@ impl Meta {
 }
 
 /// FNV-1a, 64 bit: Fowler, Noll and Vo, <http://www.isthe.com/chongo/tech/comp/fnv/>.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+pub(super) fn fnv1a<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -121,7 +134,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    const META: Meta = Meta { page_size: 4096, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx: 1 };
+    const META: Meta = Meta { page_size: 4096, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx: 1, extension: Extension::NONE };
 
     fn image() -> Vec<u8> {
         let mut page = vec![0; 4096];

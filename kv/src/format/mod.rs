@@ -16,6 +16,7 @@ mod branch;
 mod bucket;
 mod bytes;
 mod element;
+mod extension;
 mod freelist;
 mod leaf;
 mod meta;
@@ -24,6 +25,7 @@ mod page;
 pub(crate) use branch::Branch;
 pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
 pub(crate) use element::{ELEMENT, element_at};
+pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
@@ -35,6 +37,9 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// A leaf element's flag: the value is a bucket header.
 pub(crate) const BUCKET_FLAG: u32 = 1;
+
+/// Bytes of a disk's sector, the first of which in a meta page hold the meta. No page is smaller.
+pub(crate) const SECTOR: usize = 512;
 
 /// The page number that stands for "no freelist page": whoever opens the file looks for free pages itself.
 pub(crate) const NO_FREELIST: u64 = u64::MAX;

@@ -3,12 +3,14 @@
 //! **Invariant:** nothing here knows what a key means or which tree a page belongs to.
 
 mod dirty_node;
+mod free_space;
 mod link;
 mod pages;
 mod run;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NODE_BYTES_MAX, NodeKind, share_of};
+pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList, spans_of};
 pub(crate) use link::{Link, Slot};
 pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;

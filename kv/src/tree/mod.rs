@@ -10,6 +10,7 @@ mod path;
 mod range;
 mod rebalance;
 mod search;
+mod spill;
 mod split;
 mod walk;
 
@@ -19,6 +20,7 @@ pub(crate) use pack::pack;
 pub(crate) use range::Range;
 pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
+pub(crate) use spill::{patch_children, spill_order};
 pub(crate) use walk::{Visit, Walk};
 
 /// The deepest tree that is followed. A tree of two children a branch and 2^63 pages is no deeper: what is, is a

@@ -6,10 +6,9 @@ use std::fmt;
 
 use freelist_core::{PageId, Span};
 
-use super::writer::AnyFreelist;
 use crate::error::{Error, Result};
-use crate::format::{BucketHeader, FreelistPage, Leaf, Malformed, Node};
-use crate::store::{Link, PageRef, Pages, bucket_root};
+use crate::format::{BucketHeader, Leaf, Node};
+use crate::store::{FreeSpace, Link, PageRef, Pages, StoredList, bucket_root};
 use crate::tree::{Root, Visit, Walk};
 
 /// Something that is wrong with a page.
@@ -34,8 +33,8 @@ pub(crate) enum Free<'a> {
     Unsaid,
     /// The freelist page of the file.
     Stored(PageId),
-    /// The freelist in memory, and the pages that hold the freelist of the file, if any.
-    Known(&'a AnyFreelist, Option<Span>),
+    /// The free space in memory, and the pages of the list that the state has in the file, if any.
+    Known(&'a FreeSpace, Option<Span>),
 }
 
 /// Walks the whole state. O(pages), and a bit of memory for each page twice.
@@ -115,9 +114,9 @@ impl<'t> Check<'t> {
         let mut listed = PageSet::new(self.pages.high_water());
         match free {
             Free::Unsaid => return None,
-            Free::Known(freelist, stored) => {
+            Free::Known(free_space, stored) => {
                 stored.into_iter().flat_map(Span::pages).for_each(|page| _ = self.used.add(page.get()));
-                freelist.for_each_span(&mut |span| {
+                free_space.for_each_span(&mut |span| {
                     for page in span.pages() {
                         if page.get() < 2 || !listed.add(page.get()) {
                             self.report(page.get(), "free twice or out of bounds");
@@ -126,7 +125,7 @@ impl<'t> Check<'t> {
                 });
             }
             Free::Stored(id) => {
-                if let Err(error) = self.stored_list(id, &mut listed) {
+                if let Err(error) = self.stored_list(id.get(), &mut listed) {
                     self.report_error(&error, id);
                     return None;
                 }
@@ -135,13 +134,11 @@ impl<'t> Check<'t> {
         Some(listed)
     }
 
-    fn stored_list(&mut self, id: PageId, listed: &mut PageSet) -> Result<()> {
-        let (header, bytes) = self.pages.page(id)?;
-        let list = FreelistPage::parse(bytes, header).map_err(|Malformed(what)| Error::Corrupt { page: id, what })?;
-        for page in id.get()..=id.get() + u64::from(header.overflow) {
-            self.used.add(page);
-        }
-        for page in list.ids() {
+    fn stored_list(&mut self, freelist: u64, listed: &mut PageSet) -> Result<()> {
+        let Some(list) = StoredList::find(self.pages, freelist)? else { return Ok(()) };
+        let ids = list.ids()?;
+        list.span.pages().for_each(|page| _ = self.used.add(page.get()));
+        for page in ids {
             if page < 2 || !listed.add(page) {
                 self.report(page, "free twice or out of bounds");
             }

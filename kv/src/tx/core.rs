@@ -20,8 +20,6 @@ pub(crate) struct Settings {
     pub(crate) read_only: bool,
     /// Write the freelist with every commit; otherwise only when the database is closed.
     pub(crate) freelist_every_commit: bool,
-    /// Bytes that the file may have at most.
-    pub(crate) max_size: Option<u64>,
     /// Check the whole new state before each commit becomes visible.
     pub(crate) strict: bool,
     /// Commits return before they are durable.
@@ -57,7 +55,7 @@ impl Core {
     ) -> Self {
         let counters = Counters::default();
         if let Some(writer) = &writer {
-            counters.note_freelist(&writer.freelist);
+            counters.note_free_space(&writer.free_space);
         }
         Self {
             store,

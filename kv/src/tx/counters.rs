@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::writer::AnyFreelist;
+use crate::store::FreeSpace;
 
 /// What write transactions have done since the database was opened. All counts only grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,9 +87,9 @@ impl Counters {
         }
     }
 
-    pub(crate) fn note_freelist(&self, freelist: &AnyFreelist) {
-        self.free_pages.store(freelist.free_pages(), Ordering::Relaxed);
-        self.pending_pages.store(freelist.pending_pages(), Ordering::Relaxed);
+    pub(crate) fn note_free_space(&self, free_space: &FreeSpace) {
+        self.free_pages.store(free_space.free_pages(), Ordering::Relaxed);
+        self.pending_pages.store(free_space.pending_pages(), Ordering::Relaxed);
     }
 
     pub(crate) fn free_and_pending(&self) -> (u64, u64) {

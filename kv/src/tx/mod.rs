@@ -1,6 +1,6 @@
 //! Transactions: read and write, their buckets, the commit, and who is reading what.
 //!
-//! **Invariant:** only [`commit`] makes anything durable; only [`readers`] knows who is reading.
+//! **Invariant:** only [`persist`] makes anything durable; only [`readers`] knows who is reading.
 
 mod batch;
 mod bucket;
@@ -14,7 +14,9 @@ mod cursor_mut;
 #[cfg(all(test, loom))]
 mod interleavings;
 mod open_buckets;
-mod place;
+mod persist;
+mod plan;
+mod publish;
 mod published;
 mod read;
 mod readers;

@@ -16,6 +16,7 @@ use freelist_core::{PageId, TxId};
 use super::bucket_mut::{create, create_if_absent, named};
 use super::core::{Core, Handle};
 use super::open_buckets::{BucketIndex, OpenBuckets, ROOT};
+use super::plan::next_tx;
 use super::writer::Writer;
 use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
@@ -33,7 +34,7 @@ pub struct WriteTx<'db> {
     pub(super) buckets: OpenBuckets,
     writer: Option<Box<Writer>>,
     hooks: Vec<Hook>,
-    id: u64,
+    id: TxId,
     core: Handle<'db>,
 }
 
@@ -50,30 +51,22 @@ impl<'db> WriteTx<'db> {
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
-        let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.meta.high_water, buffers);
-        let buckets = OpenBuckets::new(Link::page(PageId::new(writer.meta.root)), writer.meta.root_sequence);
-        let last = writer.meta;
-        let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: last.tx, core };
+        let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, buffers);
+        let buckets = OpenBuckets::new(Link::page(PageId::new(writer.visible.root)), writer.visible.root_sequence);
+        let last = writer.visible;
+        let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: TxId::new(last.tx), core };
         // From here on an error drops `tx`, which releases the writer lock.
-        tx.id = commit::next_tx(&last)?;
-        tx.release_unseen()?;
-        Ok(tx)
-    }
-
-    /// Pages that no reader can see any more become free.
-    fn release_unseen(&mut self) -> Result<()> {
-        let mut seen = Vec::new();
-        self.core.readers.seen(&mut seen);
-        if let Some(writer) = &mut self.writer {
-            writer.freelist.release_unseen(&seen)?;
+        tx.id = next_tx(&last)?;
+        if let Some(writer) = &mut tx.writer {
+            writer.retire(&tx.core.readers)?;
         }
-        Ok(())
+        Ok(tx)
     }
 
     /// The number that this transaction's state will have.
     #[must_use]
     pub const fn id(&self) -> TxId {
-        TxId::new(self.id)
+        self.id
     }
 
     /// Bytes of the file up to the high-water mark, before this transaction.

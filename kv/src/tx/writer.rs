@@ -2,26 +2,69 @@
 
 use std::fmt;
 
-use freelist_core::{FreeSpans, Freelist, Span};
+use freelist_core::TxId;
 
+use super::readers::Readers;
+use crate::error::Result;
 use crate::format::Meta;
+use crate::store::FreeSpace;
 
-/// A freelist of either kind.
-pub(crate) type AnyFreelist = Freelist<Box<dyn FreeSpans + Send>>;
-
-/// The state that goes from one write transaction to the next.
+/// The newest state, and what the next write transaction needs to build on it.
 pub(crate) struct Writer {
-    /// The last meta that is durable.
-    pub(crate) meta: Meta,
-    pub(crate) freelist: AnyFreelist,
-    /// The pages that hold the freelist in the file, if it is there.
-    pub(crate) stored: Option<Span>,
+    /// The state that new readers see.
+    pub(crate) visible: Meta,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) free_space: FreeSpace,
     /// Page buffers to use again.
     pub(crate) buffers: Vec<Vec<u8>>,
 }
 
+/// What a power cut leaves of the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Checkpoint {
+    /// The state of this transaction, whole: its pages and its meta are durable, and no commit writes to its pages.
+    At(TxId),
+    /// Some state, or a file that does not open: a commit was not synced, so its pages and its meta may reach the disk
+    /// in any order.
+    Unknown,
+}
+
+impl Writer {
+    /// Of a file that has just been opened, whose newest meta, `sealed`, is durable.
+    pub(crate) const fn new(sealed: Meta, free_space: FreeSpace) -> Self {
+        Self { visible: sealed, checkpoint: Checkpoint::At(TxId::new(sealed.tx)), free_space, buffers: Vec::new() }
+    }
+
+    /// Pages that no pinned state uses become free. To be called between transactions.
+    ///
+    /// Pinned are the states that readers have open and, exactly as if a reader had it open, the checkpoint.
+    pub(crate) fn retire(&mut self, readers: &Readers) -> Result<()> {
+        let mut pinned = Vec::new();
+        readers.seen(&mut pinned);
+        let visible = TxId::new(self.visible.tx);
+        assert!(pinned.iter().all(|&state| state <= visible), "no reader sees a state that is not yet visible");
+        if let Checkpoint::At(state) = self.checkpoint {
+            assert!(state <= visible, "what is durable here is visible");
+            pinned.push(state);
+        }
+        self.free_space.retire(&pinned)
+    }
+
+    /// The state of `meta` is now the visible one, and `checkpoint` what a power cut leaves.
+    pub(super) fn advance(&mut self, meta: Meta, checkpoint: Checkpoint) {
+        assert!(meta.tx > self.visible.tx, "transaction ids only rise");
+        assert!(meta.high_water >= self.visible.high_water, "the high-water mark only rises");
+        if let (Checkpoint::At(before), Checkpoint::At(now)) = (self.checkpoint, checkpoint) {
+            assert!(before < now, "the checkpoint only rises");
+        }
+        self.visible = meta;
+        self.checkpoint = checkpoint;
+    }
+}
+
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("meta", &self.meta).field("stored", &self.stored).finish_non_exhaustive()
+        let Self { visible, checkpoint, .. } = self;
+        f.debug_struct("Writer").field("visible", visible).field("checkpoint", checkpoint).finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ mod bbolt_defects;
 mod copies;
 mod density;
 mod errors;
+mod extension;
 mod figures;
 mod freelist;
 mod hooks;

@@ -7,7 +7,7 @@ use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
 use crate::db::open::newer;
 use crate::error::{Error, Result};
-use crate::format::{Header, Kind, META_BYTES, Malformed, Meta, PAGE_SIZE_MAX};
+use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZE_MAX};
 
 /// The pages of a file, sound or not.
 ///
@@ -28,7 +28,7 @@ impl RawFile {
     /// [`Error::NotADatabase`]. [`Error::InvalidOption`] if the size given cannot be; [`Error::Store`].
     pub fn new(store: impl PageStore + 'static, page_size: Option<u32>) -> Result<Self> {
         let store: Box<dyn PageStore> = Box::new(store);
-        let first = read_meta(&*store, 0)?;
+        let first = MetaBytes::read(&*store, 0)?;
         let page_size = match page_size {
             Some(size) if can_be(size) => size,
             Some(size) => {
@@ -37,7 +37,7 @@ impl RawFile {
             }
             None => find_page_size(&*store, &first)?,
         };
-        let second = read_meta(&*store, page_size.into())?;
+        let second = MetaBytes::read(&*store, page_size.into())?;
         Ok(Self { store, page_size, metas: [first, second] })
     }
 
@@ -140,15 +140,6 @@ fn can_be(page_size: u32) -> bool {
     page_size.is_power_of_two() && (PAGE_SIZE_MIN..=PAGE_SIZE_MAX).contains(&page_size)
 }
 
-fn read_meta(store: &dyn PageStore, at: u64) -> Result<MetaBytes> {
-    if at.saturating_add(META_BYTES as u64) > store.len() {
-        return Ok(MetaBytes::MISSING);
-    }
-    let mut bytes = [0; META_BYTES];
-    store.read_at(at, &mut bytes)?;
-    Ok(MetaBytes::new(bytes))
-}
-
 /// The page size that the first meta page says, or a second one at the place where that size puts it; a valid one
 /// before one with a wrong checksum.
 fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
@@ -158,7 +149,7 @@ fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
     let mut suspect = damaged_size(first);
     let mut fault = telling(first);
     for size in (9..=24).map(|shift| 1u32 << shift) {
-        let second = read_meta(store, size.into())?;
+        let second = MetaBytes::read(store, size.into())?;
         if second.judged().is_ok_and(|meta| meta.page_size == size) {
             return Ok(size);
         }

@@ -1,6 +1,9 @@
 //! Meta pages, judged and not.
 
-use crate::format::{META_BYTES, Meta, MetaError};
+use pagefile_std::PageStore;
+
+use crate::error::Result;
+use crate::format::{Extension, META_BYTES, Meta, MetaError, SECTOR};
 
 /// The fields of a meta page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,7 +65,7 @@ impl From<MetaError> for MetaFault {
 
 impl From<Meta> for RawMeta {
     fn from(meta: Meta) -> Self {
-        let Meta { page_size, flags, root, root_sequence, freelist, high_water, tx } = meta;
+        let Meta { page_size, flags, root, root_sequence, freelist, high_water, tx, extension: _ } = meta;
         Self { page_size, flags, root, root_sequence, freelist, high_water, tx }
     }
 }
@@ -70,23 +73,27 @@ impl From<Meta> for RawMeta {
 impl From<RawMeta> for Meta {
     fn from(meta: RawMeta) -> Self {
         let RawMeta { page_size, flags, root, root_sequence, freelist, high_water, tx } = meta;
-        Self { page_size, flags, root, root_sequence, freelist, high_water, tx }
+        // What an extension says holds for the meta that it was written with, and not for one that was edited.
+        let extension = Extension::NONE;
+        Self { page_size, flags, root, root_sequence, freelist, high_water, tx, extension }
     }
 }
 
-/// The bytes of a meta page that mean anything, or fewer where the file ends.
+/// The first sector of a meta page, or less where the file ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MetaBytes {
-    bytes: [u8; META_BYTES],
+    bytes: [u8; SECTOR],
     len: usize,
 }
 
 impl MetaBytes {
-    /// Of a file that ends before its meta page does.
-    pub(super) const MISSING: Self = Self { bytes: [0; META_BYTES], len: 0 };
-
-    pub(super) const fn new(bytes: [u8; META_BYTES]) -> Self {
-        Self { bytes, len: META_BYTES }
+    /// Reads what the file has of the sector at byte `at`. A meta that is cut off counts as missing.
+    pub(super) fn read(store: &dyn PageStore, at: u64) -> Result<Self> {
+        let (len, mut bytes) = (Meta::readable(at, store.len()), [0; SECTOR]);
+        if let Some(sector) = bytes.get_mut(..len).filter(|sector| !sector.is_empty()) {
+            store.read_at(at, sector)?;
+        }
+        Ok(Self { bytes, len })
     }
 
     fn bytes(&self) -> &[u8] {
@@ -105,10 +112,11 @@ impl MetaBytes {
         Meta::stored_checksum(self.bytes())
     }
 
-    /// The same bytes with these fields, magic number, version and checksum.
+    /// The same bytes with these fields, magic number, version and checksum, and with the extension of `meta`.
     pub(super) fn with(&self, slot: u64, meta: &Meta) -> Vec<u8> {
-        let mut page = self.bytes.to_vec();
-        meta.write(slot, &mut page);
-        page
+        let mut sector = self.bytes.to_vec();
+        meta.write(slot, &mut sector);
+        sector.truncate(self.len.max(META_BYTES));
+        sector
     }
 }

@@ -1,0 +1,297 @@
+//! The free space of the file: which pages are free, where the file keeps the list of them, and where new pages come
+//! from.
+//!
+//! ```text
+//!   load         the list in the file, or a scan of all trees where there is none that can be right
+//!   retire       pages that no pinned state uses become free
+//!   free, place  what a commit gives up and what it takes: free pages first, then the end of the file
+//!   write_list   the list as pages of this commit, where the commit carries one
+//!   commit       the plan of this transaction is durable;  rollback  it never happened
+//! ```
+//!
+//! **Invariant:** only this room knows where the list of free pages lies in the file. A page is free, pending (a pinned
+//! state may use it) or in use, and never two of these.
+
+mod file_end;
+mod list;
+
+use std::fmt;
+
+use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Span, TxId};
+
+use self::file_end::FileEnd;
+use self::list::{list_bytes, list_pages};
+pub(crate) use self::list::{StoredList, spans_of};
+use super::{Pages, page_span};
+use crate::error::{Error, Result};
+use crate::format::{Meta, NO_FREELIST};
+
+/// A set of free spans of either kind.
+pub(crate) type AnySpans = Box<dyn FreeSpans + Send>;
+
+/// The free space of the newest state, and what the transaction in progress changes of it.
+pub(crate) struct FreeSpace {
+    allocator: PageAllocator<FileEnd, AnySpans>,
+    /// The pages that hold the list in the file, while the newest meta names one.
+    stored: Option<Span>,
+    /// The high-water mark of the newest state. The allocator is ahead of it during a commit.
+    high_water: u64,
+    page_size: u32,
+    max_bytes: Option<u64>,
+}
+
+/// The list of free pages as a commit writes it.
+#[derive(Debug)]
+pub(crate) struct WrittenList {
+    pub(crate) span: Span,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl FreeSpace {
+    /// The free space of the state of `meta`: from the list in the file, or from `scan`, which walks all trees, where
+    /// the file has no list or one that cannot be right. O(free pages), or what the scan costs.
+    ///
+    /// # Errors
+    /// Those of the scan, or out of memory.
+    pub(crate) fn load(
+        empty: AnySpans,
+        pages: Pages<'_>,
+        meta: &Meta,
+        max_bytes: Option<u64>,
+        scan: impl FnOnce() -> Result<Vec<Span>>,
+    ) -> Result<Self> {
+        let mut list = Freelist::new(empty);
+        let found = StoredList::find(pages, meta.freelist).ok().flatten();
+        let believed = found.and_then(|stored| Some((stored.span, stored.spans(meta)?)));
+        let stored = believed.and_then(|(span, spans)| list.load(spans).is_ok().then_some(span));
+        if stored.is_none() {
+            list.load(scan()?)?;
+        }
+        let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
+        Ok(Self { allocator, stored, high_water: meta.high_water, page_size: meta.page_size, max_bytes })
+    }
+
+    /// Pages that none of the states `pinned` uses become free. To be called between transactions.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn retire(&mut self, pinned: &[TxId]) -> Result<()> {
+        assert_eq!(self.allocator.source().high_water().get(), self.high_water, "no transaction is in progress");
+        self.allocator.list_mut().release_unseen(pinned)?;
+        Ok(())
+    }
+
+    /// Transaction `tx` no longer uses the pages `freed`, nor the list that is in the file.
+    ///
+    /// # Errors
+    /// `Corrupt` where a page is free already, or comes twice: two parts of a damaged tree share it.
+    pub(crate) fn free(&mut self, tx: TxId, freed: &[Span]) -> Result<()> {
+        for span in freed.iter().chain(&self.stored) {
+            // Not an assertion: a damaged tree or list can name any page.
+            self.allocator.list_mut().free(tx, *span).map_err(shared_page)?;
+        }
+        Ok(())
+    }
+
+    /// Gives each of some nodes, whose lengths in pages are `lengths`, its first page. One run for all of them if there
+    /// is one, so that they leave in one write, in the order in which they are given; else runs for the long ones, and
+    /// for the others single pages in page order.
+    ///
+    /// # Errors
+    /// [`Error::MaxSizeReached`], or out of memory.
+    pub(crate) fn place(&mut self, tx: TxId, lengths: &[u64]) -> Result<Vec<u64>> {
+        let total = lengths.iter().fold(0u64, |total, pages| total.saturating_add(*pages));
+        let Some(span) = self.allocator.list_mut().allocate(tx, total)? else {
+            return self.place_apart(tx, lengths);
+        };
+        self.assert_new(span);
+        let mut next = span.start().get();
+        let place = |pages: &u64| {
+            let first = next;
+            next = next.saturating_add(*pages);
+            first
+        };
+        let placed = lengths.iter().map(place).collect();
+        assert_eq!(next, span.end().get(), "the nodes fill their run");
+        Ok(placed)
+    }
+
+    fn place_apart(&mut self, tx: TxId, lengths: &[u64]) -> Result<Vec<u64>> {
+        let mut placed = vec![0; lengths.len()];
+        let mut singles = 0u64;
+        for (first, &pages) in placed.iter_mut().zip(lengths) {
+            assert!(pages > 0, "a node takes a page at least");
+            if pages > 1 {
+                *first = self.allocate(tx, pages)?.start().get();
+            } else {
+                singles = singles.saturating_add(1);
+            }
+        }
+        let spans = self.allocate_singles(tx, singles)?;
+        let mut pages = spans.into_iter().flat_map(Span::pages);
+        for first in placed.iter_mut().filter(|first| **first == 0) {
+            let page = pages.next();
+            assert!(page.is_some(), "there is a page for each node");
+            *first = page.map_or(0, PageId::get);
+        }
+        Ok(placed)
+    }
+
+    /// `pages` single pages, ascending, in as few runs as there are.
+    fn allocate_singles(&mut self, tx: TxId, pages: u64) -> Result<Vec<Span>> {
+        let mut spans = Vec::new();
+        let mut missing = pages;
+        while missing > 0 {
+            let span = match self.allocator.list_mut().allocate_up_to(tx, missing)? {
+                Some(span) => span,
+                None => self.allocate(tx, missing)?,
+            };
+            assert!(span.len() <= missing, "no more pages than were asked for");
+            self.assert_new(span);
+            missing = missing.saturating_sub(span.len());
+            spans.push(span);
+        }
+        spans.sort_unstable_by_key(|span| span.start());
+        Ok(spans)
+    }
+
+    /// `pages` contiguous pages, free ones or from the end of the file.
+    fn allocate(&mut self, tx: TxId, pages: u64) -> Result<Span> {
+        match self.allocator.allocate_for(tx, pages) {
+            Ok(Some(span)) => {
+                self.assert_new(span);
+                Ok(span)
+            }
+            Ok(None) => Err(self.full(pages)),
+            Err(AllocError::Freelist(error)) => Err(error.into()),
+            Err(AllocError::Source(never)) => match never {},
+        }
+    }
+
+    /// What a transaction takes is not what a pinned state may use, nor a meta page.
+    fn assert_new(&self, span: Span) {
+        assert!(span.start().get() >= 2, "the meta pages are never allocated");
+        assert!(span.end() <= self.allocator.source().high_water(), "allocated pages lie below the high-water mark");
+        let list = self.allocator.list();
+        debug_assert!(
+            span.pages().all(|page| !list.is_free(page) && !list.is_pending(page)),
+            "an allocated page is neither free nor pending"
+        );
+    }
+
+    /// A commit writes whole pages that it has taken: none that is free, and none that a pinned state may use.
+    pub(crate) fn assert_writable(&self, page: u64, bytes: usize) {
+        let bytes = bytes as u64;
+        let page_size = u64::from(self.page_size);
+        assert!(bytes > 0 && bytes.is_multiple_of(page_size), "a commit writes whole pages");
+        match page_span(page, bytes.div_euclid(page_size)) {
+            Ok(span) => self.assert_new(span),
+            Err(error) => unreachable!("a page that was allocated has a number: {error}"),
+        }
+    }
+
+    /// The error for a file that may not have `pages` more pages.
+    fn full(&self, pages: u64) -> Error {
+        let high_water = self.allocator.source().high_water();
+        let end = high_water.get().saturating_add(pages);
+        let needed = end.saturating_mul(self.page_size.into());
+        match self.max_bytes {
+            Some(limit) => Error::MaxSizeReached { needed, limit },
+            None => Error::Corrupt { page: high_water, what: "high-water mark is beyond what a file can hold" },
+        }
+    }
+
+    /// The list of all pages that are free or pending after transaction `tx`, with pages for it. O(free pages).
+    ///
+    /// # Errors
+    /// Those of an allocation, or a list that does not fit into memory.
+    pub(crate) fn write_list(&mut self, tx: TxId) -> Result<WrittenList> {
+        // Taking pages for the list makes it shorter, never longer.
+        let pages = list_pages(self.listed_pages(), self.page_size);
+        let span = self.allocate(tx, pages)?;
+        let list = self.allocator.list();
+        let bytes = list_bytes(span, self.page_size, self.listed_pages(), |visit| list.for_each_span(visit))?;
+        Ok(WrittenList { span, bytes })
+    }
+
+    fn listed_pages(&self) -> u64 {
+        self.free_pages().saturating_add(self.pending_pages())
+    }
+
+    /// Transaction `tx` is visible, with its list at `stored` if it has one.
+    pub(crate) fn commit(&mut self, tx: TxId, stored: Option<Span>) {
+        let high_water = self.planned_high_water();
+        assert!(high_water >= self.high_water, "the high-water mark only rises");
+        self.allocator.list_mut().commit(tx);
+        self.stored = stored;
+        self.high_water = high_water;
+    }
+
+    /// Undoes what transaction `tx` freed and took; the end of the file is where it was.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn rollback(&mut self, tx: TxId) -> Result<()> {
+        self.allocator.list_mut().rollback(tx)?;
+        match self.allocator.shrink_to(PageId::new(self.high_water)) {
+            Ok(_) => {}
+            Err(AllocError::Freelist(error)) => return Err(error.into()),
+            Err(AllocError::Source(never)) => match never {},
+        }
+        assert_eq!(self.planned_high_water(), self.high_water, "a rollback gives the end of the file back");
+        Ok(())
+    }
+
+    /// The high-water mark once the transaction in progress commits.
+    pub(crate) fn planned_high_water(&self) -> u64 {
+        self.allocator.source().high_water().get()
+    }
+
+    /// Whether the file has the list of the newest state.
+    pub(crate) const fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    /// Pages that the next transaction can use. O(1).
+    pub(crate) fn free_pages(&self) -> u64 {
+        self.allocator.list().free_pages()
+    }
+
+    /// Pages that become free when no pinned state uses them. O(1).
+    pub(crate) fn pending_pages(&self) -> u64 {
+        self.allocator.list().pending_pages()
+    }
+
+    /// Visits the spans of free and pending pages, in page order.
+    pub(crate) fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
+        self.allocator.list().for_each_span(visit);
+    }
+}
+
+impl fmt::Debug for FreeSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (free, pending, stored) = (self.free_pages(), self.pending_pages(), &self.stored);
+        let mut shown = f.debug_struct("FreeSpace");
+        shown.field("free", &free).field("pending", &pending).field("stored", stored).finish_non_exhaustive()
+    }
+}
+
+impl WrittenList {
+    /// What a meta says of its list.
+    pub(crate) fn field(list: Option<&Self>) -> u64 {
+        list.map_or(NO_FREELIST, |list| list.span.start().get())
+    }
+}
+
+/// A page that is freed twice, or is free and in use: two parts of the tree share it.
+fn shared_page(error: FreelistError) -> Error {
+    match error {
+        FreelistError::DoubleFree { page } => {
+            Error::Corrupt { page, what: "page is used in two places, or is also on the freelist" }
+        }
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The second step of a commit: the plan is made durable.
+//!
+//! Order is everything. Pages that a pinned state uses are never written. New pages are written and synced before the
+//! meta page that names them; that is written and synced before anybody may see the new state. A power cut at any point
+//! leaves the old state or the new one.
+
+use std::io::IoSlice;
+use std::sync::atomic::Ordering;
+
+use freelist_core::PageId;
+
+use super::check::{Free, check_state};
+use super::core::Core;
+use super::plan::Plan;
+use super::writer::{Checkpoint, Writer};
+use crate::error::{Error, Result};
+use crate::format::Meta;
+use crate::store::{Link, Pages, WriteSet, write_runs};
+
+/// Writes the pages of `plan`, then its meta. Returns what a power cut leaves from now on.
+///
+/// # Errors
+/// [`Error::NotCommitted`] before the meta is written, [`Error::Unknown`] from then on: a failure then says nothing about
+/// whether the disk has the new state. The store is poisoned by it, so nothing builds on either.
+pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
+    // Read once: a commit is synced as a whole or not at all.
+    let sync = !core.no_sync.load(Ordering::Relaxed);
+    let written = write_pages(core, writer, write_set, plan, sync).and_then(|()| {
+        if core.settings.strict { check(core, writer, plan) } else { Ok(()) }
+    });
+    written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
+    write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
+    plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());
+    Ok(if sync { Checkpoint::At(plan.tx()) } else { Checkpoint::Unknown })
+}
+
+/// Writes all pages and syncs them. No meta names them yet.
+fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan, sync: bool) -> Result<()> {
+    let high_water = plan.meta.high_water;
+    let len = high_water.checked_mul(core.page_size.into()).ok_or(Error::Corrupt {
+        page: PageId::new(high_water),
+        what: "high-water mark is beyond what a file can hold",
+    })?;
+    if len > core.store.len() {
+        core.store.grow(len)?;
+    }
+    let images = plan.images(write_set);
+    for &(page, bytes) in &images {
+        writer.free_space.assert_writable(page, bytes.len());
+    }
+    let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
+    let writes = write_runs(&*core.store, core.page_size, images.into_iter())?;
+    (plan.stats.bytes, plan.stats.writes) = (bytes, writes);
+    if writes > 0 && sync {
+        core.store.sync()?;
+    }
+    Ok(())
+}
+
+/// Writes the meta page into its slot and syncs it.
+fn write_meta(core: &Core, meta: &Meta, sync: bool) -> Result<()> {
+    let mut page = vec![0; core.page_size as usize];
+    meta.write(meta.slot(), &mut page);
+    let at = meta.slot().saturating_mul(core.page_size.into());
+    assert_eq!(Meta::parse(&page), Ok(*meta), "a meta is read as it was written");
+    core.store.write_at(at, &[IoSlice::new(&page)])?;
+    if sync {
+        core.store.sync()?;
+    }
+    Ok(())
+}
+
+/// Checks the state that is about to become visible, page by page as it lies in the file.
+fn check(core: &Core, writer: &Writer, plan: &Plan) -> Result<()> {
+    let view = core.store.view();
+    let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water);
+    let root = Link::page(PageId::new(plan.meta.root));
+    let stored = plan.list.as_ref().map(|list| list.span);
+    match check_state(pages, root, Free::Known(&writer.free_space, stored)).into_iter().next() {
+        None => Ok(()),
+        Some(problem) => Err(Error::Inconsistent { problem: problem.to_string() }),
+    }
+}

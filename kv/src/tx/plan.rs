@@ -1,0 +1,134 @@
+//! The first step of a commit: from dirty nodes to pages with numbers. Nothing is written yet.
+
+use freelist_core::TxId;
+
+use super::TxStats;
+use super::open_buckets::{OpenBuckets, ROOT};
+use super::writer::Writer;
+use crate::error::{Error, Result};
+use crate::format::{Extension, Meta};
+use crate::store::{FreeSpace, Slot, WriteSet, WrittenList};
+use crate::tree::{patch_children, spill_order};
+
+/// A commit, ready to be written: all of its pages, and the meta that names them.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) meta: Meta,
+    /// Nodes with their page numbers, ascending.
+    pub(super) nodes: Vec<(u64, Slot)>,
+    /// The list of free pages, if this commit carries one.
+    pub(super) list: Option<WrittenList>,
+    pub(super) stats: TxStats,
+}
+
+impl Plan {
+    pub(super) const fn tx(&self) -> TxId {
+        TxId::new(self.meta.tx)
+    }
+
+    /// Number and bytes of each run of pages, in page order.
+    pub(super) fn images<'a>(&'a self, write_set: &'a WriteSet) -> Vec<(u64, &'a [u8])> {
+        let mut images: Vec<_> = self.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
+        if let Some(WrittenList { span, bytes }) = &self.list {
+            let at = images.partition_point(|&(id, _)| id < span.start().get());
+            images.insert(at, (span.start().get(), bytes));
+        }
+        images
+    }
+}
+
+/// Frees what transaction `tx` no longer uses, gives its dirty nodes pages, and puts the numbers where the nodes name
+/// each other.
+///
+/// After an error the free space has to be rolled back.
+pub(super) fn plan(
+    writer: &mut Writer,
+    write_set: &mut WriteSet,
+    buckets: &mut OpenBuckets,
+    tx: TxId,
+    with_list: bool,
+) -> Result<Plan> {
+    let Writer { visible, free_space, .. } = writer;
+    assert!(tx.get() > visible.tx, "a transaction comes after the state that it builds on");
+    free_space.free(tx, write_set.freed())?;
+    let nodes = number(free_space, write_set, buckets, tx)?;
+    let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
+    let root = buckets.get(ROOT);
+    let meta = Meta {
+        root: page_of_root(&nodes, root.root.slot()).unwrap_or(visible.root),
+        root_sequence: root.sequence,
+        freelist: WrittenList::field(list.as_ref()),
+        high_water: free_space.planned_high_water(),
+        tx: tx.get(),
+        // It was bound to the state before.
+        extension: Extension::NONE,
+        ..*visible
+    };
+    assert!(meta.root >= 2 && meta.root < meta.high_water, "the root lies below the high-water mark");
+    let node_pages = nodes.iter().map(|&(_, slot)| write_set.dirty(slot).pages(write_set.page_size()));
+    let list_pages = list.as_ref().map_or(0, |list| list.span.len());
+    let stats = TxStats {
+        commits: 1,
+        nodes: nodes.len() as u64,
+        pages: node_pages.fold(list_pages, u64::saturating_add),
+        pages_freed: write_set.freed().iter().map(|span| span.len()).fold(0, u64::saturating_add),
+        splits: write_set.splits,
+        merges: write_set.merges,
+        ..TxStats::default()
+    };
+    Ok(Plan { meta, nodes, list, stats })
+}
+
+/// Gives pages to the dirty nodes of all changed buckets and seals them. Their numbers with the nodes, ascending.
+fn number(
+    free_space: &mut FreeSpace,
+    write_set: &mut WriteSet,
+    buckets: &mut OpenBuckets,
+    tx: TxId,
+) -> Result<Vec<(u64, Slot)>> {
+    let mut order = Vec::new();
+    for (_, root) in buckets.changed_roots() {
+        spill_order(write_set, root, &mut order);
+    }
+    if order.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (slots, page_size) = (write_set.slots(), write_set.page_size());
+    let lengths: Vec<u64> = order.iter().map(|&slot| write_set.dirty(slot).pages(page_size)).collect();
+    let placed = free_space.place(tx, &lengths)?;
+    // By slot; 0 where the slot is vacant or its node belongs to nothing.
+    let mut pages = vec![0; slots];
+    for (&slot, &page) in order.iter().zip(&placed) {
+        if let Some(entry) = pages.get_mut(slot.index()) {
+            assert_eq!(*entry, 0, "a node is in one tree, once");
+            *entry = page;
+        }
+    }
+    let page_of = |slot: Slot| pages.get(slot.index()).copied().unwrap_or(0);
+    buckets.patch(write_set, page_of)?;
+    patch_children(write_set, &order, page_of);
+    assert_eq!(write_set.slots(), slots, "no node is added after the nodes have pages");
+    let mut nodes: Vec<(u64, Slot)> = placed.into_iter().zip(order).collect();
+    nodes.sort_unstable_by_key(|&(page, _)| page);
+    for &(page, slot) in &nodes {
+        write_set.dirty_mut(slot).seal(page, page_size);
+    }
+    Ok(nodes)
+}
+
+/// The page of the node at `slot`, if that is one of `nodes`.
+fn page_of_root(nodes: &[(u64, Slot)], slot: Option<Slot>) -> Option<u64> {
+    nodes.iter().find(|&&(_, node)| Some(node) == slot).map(|&(page, _)| page)
+}
+
+/// The transaction after the last.
+///
+/// # Errors
+/// `Corrupt` where a file has used up all transaction ids, which only damage does.
+pub(super) fn next_tx(last: &Meta) -> Result<TxId> {
+    let used_up = Error::Corrupt {
+        page: freelist_core::PageId::new(last.slot()),
+        what: "transaction ids are used up: compact into a new file",
+    };
+    TxId::new(last.tx).next().ok_or(used_up)
+}
