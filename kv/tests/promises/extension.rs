@@ -73,5 +73,9 @@ fn copies_and_repairs_are_without_one() {
     }
     let file = RawFile::new(MemStore::with_bytes(&bytes), None).unwrap();
     let edit = file.edit_meta(at / PAGE, &file.newest().unwrap()).unwrap();
-    assert!(edit.bytes[SUM..END].iter().all(|byte| *byte == 0), "of the edited meta");
+    let dir = tempfile::tempdir().unwrap();
+    let repaired = dir.path().join("repaired.db");
+    file.write_copy(&repaired, &[edit], |_| ()).unwrap();
+    let repaired = std::fs::read(repaired).unwrap();
+    assert!(repaired[at + SUM..at + END].iter().all(|byte| *byte == 0), "of the edited meta");
 }
