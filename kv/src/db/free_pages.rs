@@ -2,11 +2,10 @@
 
 use freelist_core::{PageId, Span};
 
-use crate::error::{Error, Result};
-use crate::format::{BucketHeader, FreelistPage, Meta, NO_FREELIST, Node};
-use crate::store::{Link, Pages, bucket_root, page_span};
-use crate::tree::{Root, Walk};
-use crate::tx::PageSet;
+use crate::error::Result;
+use crate::format::{FreelistPage, Meta, NO_FREELIST};
+use crate::store::{Link, Pages, page_span};
+use crate::tree::Forest;
 
 /// The pages of the file's freelist, and the spans that it lists. None if the file has no list, or one that cannot be
 /// right; then the pages are found by a walk.
@@ -31,27 +30,9 @@ pub(super) fn stored(pages: Pages<'_>, meta: &Meta) -> Option<(Span, Vec<Span>)>
 
 /// All pages below the high-water mark that nothing uses. O(pages): every page is looked at, its header at least.
 pub(super) fn unused(pages: Pages<'_>, meta: &Meta) -> Result<Vec<Span>> {
-    let mut used = PageSet::new(meta.high_water);
-    let mut roots = vec![Link::page(PageId::new(meta.root))];
-    while let Some(root) = roots.pop() {
-        for visit in Walk::new(pages, Root::Link(root)) {
-            let visit = visit?;
-            let first = visit.page.link.page_id();
-            for page in first.get()..first.get() + visit.pages {
-                if !used.add(page) {
-                    return Err(Error::Corrupt { page: PageId::new(page), what: "page is used in two places" });
-                }
-            }
-            let Node::Leaf(leaf) = &visit.page.node else { continue };
-            for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                let value = visit.page.entry(leaf, index)?.value;
-                let header = visit.page.located(BucketHeader::parse(value))?;
-                if header.root != 0 {
-                    roots.push(bucket_root(visit.page.link, header.root)?);
-                }
-            }
-        }
-    }
+    let mut forest = Forest::new(pages, Link::page(PageId::new(meta.root)));
+    forest.try_for_each(|visit| visit.map(drop))?;
+    let used = forest.into_used();
     spans_of((2..meta.high_water).filter(|&page| !used.has(page)))
 }
 

@@ -4,12 +4,14 @@
 
 mod dirty_node;
 mod link;
+mod page_set;
 mod pages;
 mod run;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NODE_BYTES_MAX, NodeKind, share_of};
 pub(crate) use link::{Link, Slot};
+pub(crate) use page_set::PageSet;
 pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;
 pub(crate) use write_set::{WriteSet, page_span};

@@ -11,7 +11,7 @@ use crate::format::{Malformed, Node};
 /// Copy on write: the snapshot that the transaction began with, and its changed nodes.
 ///
 /// **Invariant:** no page of the snapshot is ever written; a changed page is copied here and its number noted in
-/// `freed`. Dropping the write_set is the rollback.
+/// `freed`. Dropping the write set is the rollback.
 #[derive(Debug)]
 pub(crate) struct WriteSet {
     view: View<'static>,

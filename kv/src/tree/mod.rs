@@ -5,6 +5,7 @@
 
 mod cursor;
 mod edit;
+mod forest;
 mod pack;
 mod path;
 mod range;
@@ -15,6 +16,7 @@ mod walk;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
+pub(crate) use forest::{Forest, SHARED};
 pub(crate) use pack::pack;
 pub(crate) use range::Range;
 pub(crate) use rebalance::rebalance;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Root, Tree, Walk, find, pack, rebalance};
+use crate::tree::{Forest, Root, Tree, find, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -261,24 +261,8 @@ fn fits_inline(write_set: &WriteSet, slot: Slot) -> bool {
 
 /// Frees all pages of a tree and of the buckets inside it, none of which is opened.
 fn discard_tree(write_set: &mut WriteSet, root: Link) -> Result<()> {
-    let mut roots = vec![root];
-    let mut links = Vec::new();
-    let mut left = write_set.pages().nodes();
-    while let Some(root) = roots.pop() {
-        let pages = write_set.pages();
-        for visit in Walk::new(pages, Root::Link(root)) {
-            let page = visit?.page;
-            left = left.checked_sub(1).ok_or_else(|| corrupt(page.link, "buckets share pages"))?;
-            links.push(page.link);
-            let Node::Leaf(leaf) = &page.node else { continue };
-            for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                let header = page.located(BucketHeader::parse(page.entry(leaf, index)?.value))?;
-                if header.root != 0 {
-                    roots.push(bucket_root(page.link, header.root)?);
-                }
-            }
-        }
-    }
+    let links: Vec<Link> =
+        Forest::new(write_set.pages(), root).map(|visit| Ok(visit?.page.link)).collect::<Result<_>>()?;
     links.into_iter().try_for_each(|link| write_set.discard(link))
 }
 
