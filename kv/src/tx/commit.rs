@@ -124,7 +124,7 @@ fn prepare(
     let mut numbered = Vec::new();
     if !nodes.is_empty() {
         let ids = space.place(write_set, &nodes)?;
-        buckets.patch(write_set, |slot| ids[slot.index()])?;
+        buckets.patch(write_set, |slot| ids[slot.index()]);
         patch_children(write_set, &nodes, &ids);
         if let Some(slot) = buckets.get(ROOT).root.slot() {
             root = ids[slot.index()];

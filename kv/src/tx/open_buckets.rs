@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Forest, Root, Tree, find, pack, rebalance};
+use crate::tree::{Forest, Root, Tree, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -153,18 +153,21 @@ impl OpenBuckets {
         self.deepest_first().into_iter().filter_map(changed).collect()
     }
 
-    /// Puts page numbers in place of links into the headers, in their parents' leaves.
-    pub(crate) fn patch(&mut self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) -> Result<()> {
+    /// Puts page numbers in place of links into the headers, in their parents' leaves. All nodes have their pages, so
+    /// from here on the write set takes no more nodes. O(changed buckets * log n).
+    ///
+    /// The links between the nodes of a tree are still needed to find the headers: they are replaced after this.
+    pub(crate) fn patch(&self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) {
+        write_set.freeze();
         for at in self.deepest_first() {
-            for (name, child) in self.0[at].children.clone() {
+            for (name, &child) in &self.0[at].children {
                 let OpenBucket { root, sequence, changed, .. } = self.0[child];
-                if let (true, Some(slot)) = (changed, root.slot()) {
-                    let header = BucketHeader { root: page_of(slot), sequence };
-                    self.tree(write_set, at).put_bucket(&name, &header.to_bytes())?;
-                }
+                let Some(slot) = root.slot().filter(|_| changed) else { continue };
+                let tree = self.0[at].root.slot().filter(|_| self.0[at].changed);
+                let tree = tree.expect("a bucket with a changed child is changed and has pages");
+                overwrite_header(write_set, tree, name, slot, BucketHeader { root: page_of(slot), sequence });
             }
         }
-        Ok(())
     }
 
     /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
