@@ -1,7 +1,8 @@
 //! Walks over buckets end, whatever a damaged file says.
 
 use crate::error::{Error, Result};
-use crate::tx::{Bucket, PageSet};
+use crate::store::PageSet;
+use crate::tx::Bucket;
 
 /// The pages at which the buckets of a walk start, each once.
 ///

@@ -7,7 +7,6 @@ mod compact;
 mod db;
 #[cfg(feature = "digest")]
 pub mod digest;
-mod free_pages;
 mod inspect;
 mod open;
 mod options;

@@ -12,11 +12,11 @@ use freelist_core::PageId;
 use pagefile_std::{PageFile, PageStore};
 
 use super::db::Db;
-use super::free_pages;
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
 use crate::format::{Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, SECTOR, set_header};
 use crate::store::{FreeSpace, Pages};
+use crate::tree::unused;
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
 pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
@@ -182,7 +182,7 @@ fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
 fn writer(store: &dyn PageStore, meta: Meta, options: &Options) -> Result<Writer> {
     let view = store.view();
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
-    let scan = || free_pages::unused(pages, &meta);
+    let scan = || unused(pages, PageId::new(meta.root));
     let free_space = FreeSpace::load(options.freelist.create(), pages, &meta, options.max_size, scan)?;
     Ok(Writer::new(meta, free_space))
 }

@@ -2,12 +2,11 @@
 
 use freelist_core::PageId;
 
-use super::bucket_roots::BucketRoots;
 use crate::error::{Error, Result};
 use crate::format::{NO_FREELIST, Node};
-use crate::store::{Link, StoredList};
-use crate::tree::{Root, Walk};
-use crate::tx::{Free, PageSet, Problem, ReadTx, check_state, check_subtree};
+use crate::store::{Link, PageSet, StoredList};
+use crate::tree::{Forest, SHARED, Visit};
+use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
 
 /// Beyond it a file has not enough transaction ids left to call it sound. No honest writer gets there.
 const LAST_TX_WITH_A_FUTURE: u64 = u64::MAX - (1 << 32);
@@ -67,7 +66,7 @@ impl ReadTx<'_> {
         for info in &map {
             for page in info.id.get()..=info.id.get() + info.overflow {
                 if !used.add(page) {
-                    return Err(Error::Corrupt { page: PageId::new(page), what: "page is used in two places" });
+                    return Err(Error::Corrupt { page: PageId::new(page), what: SHARED });
                 }
             }
         }
@@ -117,29 +116,11 @@ impl ReadTx<'_> {
             let (id, overflow) = (list.span.start(), list.span.len() - 1);
             map.push(PageInfo { id, kind: PageKind::Freelist, count, overflow });
         }
-        let mut buckets = vec![self.root()];
-        let mut roots = BucketRoots::new(&self.root());
-        while let Some(bucket) = buckets.pop() {
-            roots.enter(&bucket)?;
-            let (pages, root) = bucket.tree();
-            if matches!(root, Root::Inline { .. }) {
-                continue;
-            }
-            for visit in Walk::new(pages, root) {
-                let visit = visit?;
-                let page = visit.page;
-                let (kind, count) = match &page.node {
-                    Node::Branch(branch) => (PageKind::Branch, branch.count()),
-                    Node::Leaf(leaf) => {
-                        for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                            buckets.push(bucket.bucket(page.entry(leaf, index)?.key)?);
-                        }
-                        (PageKind::Leaf, leaf.count())
-                    }
-                };
-                let overflow = visit.pages.saturating_sub(1);
-                map.push(PageInfo { id: page.link.page_id(), kind, count: count as u64, overflow });
-            }
+        for visit in Forest::new(pages, Link::page(PageId::new(snapshot.root))) {
+            let Visit { page, pages, .. } = visit?;
+            let kind = if matches!(page.node, Node::Branch(_)) { PageKind::Branch } else { PageKind::Leaf };
+            let (count, overflow) = (page.node.count() as u64, pages.saturating_sub(1));
+            map.push(PageInfo { id: page.link.page_id(), kind, count, overflow });
         }
         Ok(map)
     }

@@ -134,7 +134,16 @@ pub(super) fn fnv1a<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
 mod tests {
     use super::*;
 
-    const META: Meta = Meta { page_size: 4096, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx: 1, extension: Extension::NONE };
+    const META: Meta = Meta {
+        page_size: 4096,
+        flags: 0,
+        root: 3,
+        root_sequence: 0,
+        freelist: 2,
+        high_water: 4,
+        tx: 1,
+        extension: Extension::NONE,
+    };
 
     fn image() -> Vec<u8> {
         let mut page = vec![0; 4096];

@@ -10,6 +10,8 @@
 #![allow(clippy::indexing_slicing, reason = "positions follow from the packed form, which this file keeps")]
 #![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
 
+use std::cmp::Ordering;
+
 use super::Link;
 use super::pages::BEYOND;
 use crate::format::{
@@ -134,6 +136,26 @@ impl DirtyNode {
         &self.bytes[start..start + self.key_len(index)]
     }
 
+    /// A leaf element's value.
+    pub(crate) fn value(&self, index: usize) -> &[u8] {
+        let end = self.data_end(index);
+        &self.bytes[end - self.value_len(index)..end]
+    }
+
+    /// Where `key` is (`Ok`) or would be inserted (`Err`).
+    pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.key(middle).cmp(key) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Ok(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
     /// A leaf element's flags.
     pub(crate) fn flags(&self, index: usize) -> u32 {
         debug_assert!(!self.branch && index < self.count);
@@ -186,6 +208,13 @@ impl DirtyNode {
             // If it is overfull now, then not because an order goes on at its end.
             self.next_in_order = NO_ORDER;
         }
+    }
+
+    /// Overwrites a leaf element's value with one of the same length: nothing moves.
+    pub(crate) fn overwrite_value(&mut self, index: usize, value: &[u8]) {
+        assert_eq!(self.value_len(index), value.len(), "an overwritten value keeps its length");
+        let end = self.data_end(index);
+        self.bytes[end - value.len()..end].copy_from_slice(value);
     }
 
     /// Replaces a branch element's key.

@@ -5,6 +5,7 @@
 mod dirty_node;
 mod free_space;
 mod link;
+mod page_set;
 mod pages;
 mod run;
 mod write_set;
@@ -12,6 +13,7 @@ mod write_set;
 pub(crate) use dirty_node::{DirtyNode, NODE_BYTES_MAX, NodeKind, share_of};
 pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList, spans_of};
 pub(crate) use link::{Link, Slot};
+pub(crate) use page_set::PageSet;
 pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
 pub(crate) use run::write_runs;
 pub(crate) use write_set::{WriteSet, page_span};

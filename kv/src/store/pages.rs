@@ -49,6 +49,11 @@ impl<'t> Pages<'t> {
         Ok(PageRef { link, node })
     }
 
+    /// How many slots there are for nodes in memory.
+    pub(crate) const fn changed(&self) -> u64 {
+        self.changed.len() as u64
+    }
+
     /// How many nodes there can be at most: the file's pages and those in memory.
     pub(crate) fn nodes(&self) -> u64 {
         self.high_water.saturating_add(self.changed.len() as u64)

@@ -11,7 +11,7 @@ use crate::format::{Malformed, Node};
 /// Copy on write: the snapshot that the transaction began with, and its changed nodes.
 ///
 /// **Invariant:** no page of the snapshot is ever written; a changed page is copied here and its number noted in
-/// `freed`. Dropping the write_set is the rollback.
+/// `freed`. Dropping the write set is the rollback.
 #[derive(Debug)]
 pub(crate) struct WriteSet {
     view: View<'static>,
@@ -21,6 +21,8 @@ pub(crate) struct WriteSet {
     vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
     freed: Vec<Span>,
+    /// All nodes have their pages: none may be added.
+    frozen: bool,
     /// Some node lost an element: there may be something to merge.
     pub(crate) any_shrunk: bool,
     /// Nodes split so far.
@@ -40,6 +42,7 @@ impl WriteSet {
             vacant: Vec::new(),
             buffers,
             freed: Vec::new(),
+            frozen: false,
             any_shrunk: false,
             splits: 0,
             merges: 0,
@@ -146,6 +149,12 @@ impl WriteSet {
         self.merges += 1;
     }
 
+    /// All nodes have their pages. From here on a node may change in place, and none may be added.
+    pub(crate) fn freeze(&mut self) {
+        assert!(!self.frozen, "nodes get their pages once");
+        self.frozen = true;
+    }
+
     /// The pages of the snapshot that this transaction no longer uses.
     pub(crate) fn freed(&self) -> &[Span] {
         &self.freed
@@ -187,6 +196,7 @@ impl WriteSet {
     }
 
     fn insert(&mut self, node: DirtyNode) -> Slot {
+        assert!(!self.frozen, "no node is added after the others have got their pages");
         if let Some(slot) = self.vacant.pop() {
             *self.dirty_mut(slot) = node;
             return slot;

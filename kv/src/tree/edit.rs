@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, ELEMENT};
 use crate::store::{Link, NODE_BYTES_MAX, WriteSet};
 
-/// One tree of a write_set, changeable.
+/// One tree of a write set, changeable.
 #[derive(Debug)]
 pub(crate) struct Tree<'a> {
     pub(crate) write_set: &'a mut WriteSet,

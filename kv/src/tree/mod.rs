@@ -5,6 +5,8 @@
 
 mod cursor;
 mod edit;
+mod forest;
+mod overwrite;
 mod pack;
 mod path;
 mod range;
@@ -16,6 +18,8 @@ mod walk;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
+pub(crate) use forest::{Forest, SHARED, unused};
+pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;
 pub(crate) use rebalance::rebalance;

@@ -27,7 +27,10 @@ pub(crate) fn patch_children(write_set: &mut WriteSet, nodes: &[Slot], page_of: 
         for index in 0..node.count() {
             if let Some(child) = Link::from_raw(node.child(index)).slot() {
                 let page = page_of(child);
-                assert!(page >= 2 && !Link::from_raw(page).in_memory(), "a child has a page before its parent names it");
+                assert!(
+                    page >= 2 && !Link::from_raw(page).in_memory(),
+                    "a child has a page before its parent names it"
+                );
                 node.set_child(index, page);
             }
         }

@@ -2,14 +2,14 @@
 //!
 //! It lives here and not beside the handle because a strict commit asks it before the new state becomes visible.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use freelist_core::{PageId, Span};
 
 use crate::error::{Error, Result};
-use crate::format::{BucketHeader, Leaf, Node};
-use crate::store::{FreeSpace, Link, PageRef, Pages, StoredList, bucket_root};
-use crate::tree::{Root, Visit, Walk};
+use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
+use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, StoredList};
+use crate::tree::{Forest, SHARED, Visit};
 
 /// Something that is wrong with a page.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,32 +59,6 @@ pub(crate) fn check_subtree(pages: Pages<'_>, root: PageId) -> Vec<Problem> {
     let mut check = Check::new(pages);
     check.trees(Link::page(root));
     check.problems
-}
-
-/// A bit for each page of the file.
-#[derive(Debug)]
-pub(crate) struct PageSet(Vec<u64>);
-
-impl PageSet {
-    pub(crate) fn new(pages: u64) -> Self {
-        Self(vec![0; usize::try_from(pages.div_ceil(64)).unwrap_or(0)])
-    }
-
-    pub(crate) fn has(&self, page: u64) -> bool {
-        usize::try_from(page / 64)
-            .ok()
-            .and_then(|word| self.0.get(word))
-            .is_some_and(|word| word >> (page % 64) & 1 == 1)
-    }
-
-    /// Adds a page; false if it was there already, or is beyond the end.
-    pub(crate) fn add(&mut self, page: u64) -> bool {
-        let Some(word) = usize::try_from(page / 64).ok().and_then(|word| self.0.get_mut(word)) else { return false };
-        let bit = 1 << (page % 64);
-        let new = *word & bit == 0;
-        *word |= bit;
-        new
-    }
 }
 
 struct Check<'t> {
@@ -146,67 +120,40 @@ impl<'t> Check<'t> {
         Ok(())
     }
 
-    /// The tree at `root` and those of all buckets inside it.
+    /// The tree at `root` and those of all buckets inside it. What is wrong is reported, and the walk goes on.
     fn trees(&mut self, root: Link) {
-        let mut roots = vec![root];
-        while let Some(root) = roots.pop() {
-            let mut walk = Walk::new(self.pages, Root::Link(root));
-            while let Some(visit) = walk.next() {
-                match visit {
-                    Err(error) => self.report_error(&error, root.page_id()),
-                    Ok(visit) => {
-                        if self.claim(&visit) {
-                            self.visit(&visit, &mut roots);
-                        } else {
-                            // What hangs below a shared page has been walked, and a circle ends here.
-                            walk.skip_children();
-                        }
-                    }
-                }
+        let mut forest = Forest::beside(self.pages, root, mem::replace(&mut self.used, PageSet::new(0)));
+        for visit in &mut forest {
+            match visit {
+                Ok(visit) => self.visit(&visit),
+                // bbolt's words for it.
+                Err(Error::Corrupt { page, what: SHARED }) => self.report(page.get(), "multiple references"),
+                Err(error) => self.report_error(&error, root.page_id()),
             }
         }
+        self.used = forest.into_used();
     }
 
-    /// Counts the node's pages as used, once.
-    fn claim(&mut self, visit: &Visit<'t>) -> bool {
-        let first = visit.page.link.page_id().get();
-        let mut new = true;
-        for page in first..first + visit.pages {
-            if !self.used.add(page) && new {
-                // One problem for a node, however many of its pages are shared.
-                self.report(page, "multiple references");
-                new = false;
-            }
-        }
-        new
-    }
-
-    fn visit(&mut self, visit: &Visit<'t>, roots: &mut Vec<Link>) {
+    fn visit(&mut self, visit: &Visit<'t>) {
         let page = visit.page;
         if let Err(error) = self.order(visit) {
             self.report_error(&error, page.link.page_id());
         }
-        if let Node::Leaf(leaf) = &page.node {
-            for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                match self.nested(&page, leaf, index) {
-                    Ok(link) => roots.extend(link),
-                    Err(error) => self.report_error(&error, page.link.page_id()),
-                }
+        let Node::Leaf(leaf) = &page.node else { return };
+        for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
+            if let Err(error) = self.inline(&page, leaf, index) {
+                self.report_error(&error, page.link.page_id());
             }
         }
     }
 
-    /// The root of the bucket at `index`, if it has pages of its own; an inline bucket is checked here.
-    fn nested(&mut self, page: &PageRef<'t>, leaf: &Leaf<'t>, index: usize) -> Result<Option<Link>> {
-        let value = page.entry(leaf, index)?.value;
-        let header = page.located(BucketHeader::parse(value))?;
-        if header.root != 0 {
-            return bucket_root(page.link, header.root).map(Some);
-        }
+    /// The bucket at `index`, if it is inline. The walk visits the others, and reports a header that is damaged.
+    fn inline(&mut self, page: &PageRef<'t>, leaf: &Leaf<'t>, index: usize) -> Result<()> {
+        let Ok(LeafEntry { value, .. }) = leaf.entry(index) else { return Ok(()) };
+        let Ok(BucketHeader { root: 0, .. }) = BucketHeader::parse(value) else { return Ok(()) };
         let inline = page.located(BucketHeader::inline_leaf(value))?;
         let inline = PageRef { link: page.link, node: Node::Leaf(inline) };
-        self.order(&Visit { page: inline, depth: 0, pages: 0, bounds: (None, None) })?;
-        Ok(None)
+        self.order(&Visit { page: inline, depth: 0, pages: 0, bounds: (None, None) })
     }
 
     /// Keys ascend, and lie within what the parent says.

@@ -30,7 +30,7 @@ pub(crate) use batch::batch;
 pub use bucket::{Bucket, Iter};
 pub use bucket_mut::BucketMut;
 pub use check::Problem;
-pub(crate) use check::{Free, PageSet, check_state, check_subtree};
+pub(crate) use check::{Free, check_state, check_subtree};
 pub(crate) use commit::store_freelist;
 pub(crate) use counters::Counters;
 pub use counters::TxStats;

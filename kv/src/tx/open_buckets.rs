@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Root, Tree, Walk, find, pack, rebalance};
+use crate::tree::{Forest, Root, Tree, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -153,18 +153,21 @@ impl OpenBuckets {
         self.deepest_first().into_iter().filter_map(changed).collect()
     }
 
-    /// Puts page numbers in place of links into the headers, in their parents' leaves.
-    pub(crate) fn patch(&mut self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) -> Result<()> {
+    /// Puts page numbers in place of links into the headers, in their parents' leaves. All nodes have their pages, so
+    /// from here on the write set takes no more nodes. O(changed buckets * log n).
+    ///
+    /// The links between the nodes of a tree are still needed to find the headers: they are replaced after this.
+    pub(crate) fn patch(&self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) {
+        write_set.freeze();
         for at in self.deepest_first() {
-            for (name, child) in self.0[at].children.clone() {
+            for (name, &child) in &self.0[at].children {
                 let OpenBucket { root, sequence, changed, .. } = self.0[child];
-                if let (true, Some(slot)) = (changed, root.slot()) {
-                    let header = BucketHeader { root: page_of(slot), sequence };
-                    self.tree(write_set, at).put_bucket(&name, &header.to_bytes())?;
-                }
+                let Some(slot) = root.slot().filter(|_| changed) else { continue };
+                let tree = self.0[at].root.slot().filter(|_| self.0[at].changed);
+                let tree = tree.expect("a bucket with a changed child is changed and has pages");
+                overwrite_header(write_set, tree, name, slot, BucketHeader { root: page_of(slot), sequence });
             }
         }
-        Ok(())
     }
 
     /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
@@ -261,24 +264,8 @@ fn fits_inline(write_set: &WriteSet, slot: Slot) -> bool {
 
 /// Frees all pages of a tree and of the buckets inside it, none of which is opened.
 fn discard_tree(write_set: &mut WriteSet, root: Link) -> Result<()> {
-    let mut roots = vec![root];
-    let mut links = Vec::new();
-    let mut left = write_set.pages().nodes();
-    while let Some(root) = roots.pop() {
-        let pages = write_set.pages();
-        for visit in Walk::new(pages, Root::Link(root)) {
-            let page = visit?.page;
-            left = left.checked_sub(1).ok_or_else(|| corrupt(page.link, "buckets share pages"))?;
-            links.push(page.link);
-            let Node::Leaf(leaf) = &page.node else { continue };
-            for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                let header = page.located(BucketHeader::parse(page.entry(leaf, index)?.value))?;
-                if header.root != 0 {
-                    roots.push(bucket_root(page.link, header.root)?);
-                }
-            }
-        }
-    }
+    let links: Vec<Link> =
+        Forest::new(write_set.pages(), root).map(|visit| Ok(visit?.page.link)).collect::<Result<_>>()?;
     links.into_iter().try_for_each(|link| write_set.discard(link))
 }
 

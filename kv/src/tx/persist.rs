@@ -25,9 +25,8 @@ use crate::store::{Link, Pages, WriteSet, write_runs};
 pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
     // Read once: a commit is synced as a whole or not at all.
     let sync = !core.no_sync.load(Ordering::Relaxed);
-    let written = write_pages(core, writer, write_set, plan, sync).and_then(|()| {
-        if core.settings.strict { check(core, writer, plan) } else { Ok(()) }
-    });
+    let written = write_pages(core, writer, write_set, plan, sync)
+        .and_then(|()| if core.settings.strict { check(core, writer, plan) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
     write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
     plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());

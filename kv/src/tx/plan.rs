@@ -105,7 +105,7 @@ fn number(
         }
     }
     let page_of = |slot: Slot| pages.get(slot.index()).copied().unwrap_or(0);
-    buckets.patch(write_set, page_of)?;
+    buckets.patch(write_set, page_of);
     patch_children(write_set, &order, page_of);
     assert_eq!(write_set.slots(), slots, "no node is added after the nodes have pages");
     let mut nodes: Vec<(u64, Slot)> = placed.into_iter().zip(order).collect();

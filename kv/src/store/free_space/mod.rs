@@ -20,8 +20,8 @@ use std::fmt;
 use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Span, TxId};
 
 use self::file_end::FileEnd;
-use self::list::{list_bytes, list_pages};
 pub(crate) use self::list::{StoredList, spans_of};
+use self::list::{list_bytes, list_pages};
 use super::{Pages, page_span};
 use crate::error::{Error, Result};
 use crate::format::{Meta, NO_FREELIST};

@@ -1,0 +1,126 @@
+//! Every page of a tree and of the trees of all buckets inside it, each once.
+
+use freelist_core::{PageId, Span};
+
+use super::{Root, Visit, Walk};
+use crate::error::{Error, Result};
+use crate::format::{BucketHeader, Leaf, Node};
+use crate::store::{Link, PageRef, PageSet, Pages, bucket_root, spans_of};
+
+/// What is wrong with a page that two links lead to.
+pub(crate) const SHARED: &str = "page is used in two places";
+
+/// A walk over a tree and the trees of its nested buckets. Inline buckets have no pages and are not visited.
+///
+/// It is bounded by the number of pages: a page that was visited before is an error, and nothing below it is visited
+/// again. After an error the walk may go on, beside what was wrong.
+#[derive(Debug)]
+pub(crate) struct Forest<'t> {
+    pages: Pages<'t>,
+    walk: Walk<'t>,
+    /// Roots of buckets that are still to be walked.
+    roots: Vec<Link>,
+    /// The leaf visited last, and its first element that has not been looked at for a bucket.
+    leaf: Option<(PageRef<'t>, Leaf<'t>, usize)>,
+    used: PageSet,
+    /// Nodes in memory that have been visited.
+    slots: PageSet,
+}
+
+impl<'t> Forest<'t> {
+    pub(crate) fn new(pages: Pages<'t>, root: Link) -> Self {
+        Self::beside(pages, root, PageSet::new(pages.high_water()))
+    }
+
+    /// A walk that must not meet any page of `used`.
+    pub(crate) fn beside(pages: Pages<'t>, root: Link, used: PageSet) -> Self {
+        let walk = Walk::new(pages, Root::Link(root));
+        Self { pages, walk, roots: Vec::new(), leaf: None, used, slots: PageSet::new(pages.changed()) }
+    }
+
+    /// All pages visited so far, and those to begin with.
+    pub(crate) fn into_used(self) -> PageSet {
+        self.used
+    }
+
+    /// The roots of the buckets in the leaf visited last go to `roots`.
+    ///
+    /// # Errors
+    /// A bucket header that is damaged; the next call goes on after it.
+    fn find_buckets(&mut self) -> Result<()> {
+        while let Some((page, leaf, index)) = &mut self.leaf {
+            let at = *index;
+            if at >= leaf.count() {
+                self.leaf = None;
+                break;
+            }
+            *index = at.saturating_add(1);
+            if leaf.is_bucket(at) {
+                let header = page.located(BucketHeader::parse(page.entry(leaf, at)?.value))?;
+                if header.root != 0 {
+                    self.roots.push(bucket_root(page.link, header.root)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the pages of a node as used.
+    ///
+    /// # Errors
+    /// One of them is used already. One error for a node, however many of its pages are shared.
+    fn claim(&mut self, visit: &Visit<'t>) -> Result<()> {
+        let link = visit.page.link;
+        if let Some(slot) = link.slot() {
+            assert!(self.slots.add(slot.index() as u64), "a node in memory hangs in one place");
+            return Ok(());
+        }
+        let first = link.page_id().get();
+        let mut shared = None;
+        for page in first..first.saturating_add(visit.pages) {
+            if !self.used.add(page) {
+                shared = shared.or(Some(PageId::new(page)));
+            }
+        }
+        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page, what: SHARED }))
+    }
+
+    fn visit(&mut self, visit: Visit<'t>) -> Result<Visit<'t>> {
+        if let Err(shared) = self.claim(&visit) {
+            // What hangs below a shared page has been visited, and a circle ends here.
+            self.walk.skip_children();
+            return Err(shared);
+        }
+        if let Node::Leaf(leaf) = visit.page.node {
+            self.leaf = Some((visit.page, leaf, 0));
+        }
+        Ok(visit)
+    }
+}
+
+impl<'t> Iterator for Forest<'t> {
+    type Item = Result<Visit<'t>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Err(damaged) = self.find_buckets() {
+            return Some(Err(damaged));
+        }
+        loop {
+            if let Some(visit) = self.walk.next() {
+                return Some(visit.and_then(|visit| self.visit(visit)));
+            }
+            self.walk = Walk::new(self.pages, Root::Link(self.roots.pop()?));
+        }
+    }
+}
+
+/// The spans of pages below the high-water mark that no tree below `root` uses. O(pages).
+///
+/// # Errors
+/// `Corrupt` where a page is damaged or in two places.
+pub(crate) fn unused(pages: Pages<'_>, root: PageId) -> Result<Vec<Span>> {
+    let mut forest = Forest::new(pages, Link::page(root));
+    forest.try_for_each(|visit| visit.map(drop))?;
+    let used = forest.into_used();
+    spans_of((2..pages.high_water()).filter(|&page| !used.has(page)))
+}
