@@ -47,15 +47,10 @@ pub use db::{
     compact, surgery,
 };
 pub use error::{Error, Result};
+pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
-
-/// The longest key, or name of a new bucket, in bytes.
-pub const MAX_KEY_SIZE: usize = 32_768;
-
-/// The longest value in bytes.
-pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
 
 /// The documents beside the code, as part of this documentation.
 pub mod _docs {

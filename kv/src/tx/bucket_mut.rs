@@ -7,9 +7,9 @@ use super::cursor::{Cursor, Item};
 use super::cursor_mut::CursorMut;
 use super::open_buckets::{BucketIndex, OpenBuckets, taken};
 use crate::error::{Error, Result};
+use crate::format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 use crate::store::{Link, WriteSet};
 use crate::tree::{Root, find};
-use crate::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 
 /// A bucket of a write transaction.
 ///

@@ -7,7 +7,7 @@ use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
 use crate::db::open::newer;
 use crate::error::{Error, Result};
-use crate::format::{Header, Kind, META_BYTES, Malformed, Meta, PAGE_SIZE_MAX};
+use crate::format::{Header, Kind, META_BYTES, Malformed, Meta, PAGE_SIZES_OPENED};
 
 /// The pages of a file, sound or not.
 ///
@@ -133,11 +133,8 @@ impl RawFile {
     }
 }
 
-/// The least that can be.
-const PAGE_SIZE_MIN: u32 = 512;
-
 fn can_be(page_size: u32) -> bool {
-    page_size.is_power_of_two() && (PAGE_SIZE_MIN..=PAGE_SIZE_MAX).contains(&page_size)
+    page_size.is_power_of_two() && PAGE_SIZES_OPENED.contains(&page_size)
 }
 
 fn read_meta(store: &dyn PageStore, at: u64) -> Result<MetaBytes> {
@@ -165,7 +162,8 @@ fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
         suspect = suspect.or_else(|| damaged_size(&second).filter(|&found| found == size));
         fault = fault.or_else(|| telling(&second));
     }
-    let unknown = if store.len() < PAGE_SIZE_MIN.into() { Error::NotADatabase } else { Error::PageSizeUnknown };
+    let unknown =
+        if store.len() < u64::from(*PAGE_SIZES_OPENED.start()) { Error::NotADatabase } else { Error::PageSizeUnknown };
     suspect.ok_or(fault.unwrap_or(unknown))
 }
 
