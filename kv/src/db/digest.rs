@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::tx::{Bucket, ReadTx};
 
 /// Names that lead to a bucket, from the outermost; none for the bucket that holds all others.
-pub type Path = Vec<Vec<u8>>;
+pub type BucketPath = Vec<Vec<u8>>;
 
 /// A chunk ends with the item that brings it to so many bytes of keys and values.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -42,7 +42,7 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
     /// The bucket.
-    pub bucket: Path,
+    pub bucket: BucketPath,
     /// The last key, or name of a nested bucket, in it; it begins after the last of the chunk before. Empty if the
     /// bucket is.
     pub last: Vec<u8>,
@@ -57,7 +57,7 @@ pub enum Difference {
     /// A key, a value, the bucket's counter, or which keys there are.
     Changed {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
         /// It lies after this key; none for the bucket's beginning.
         after: Option<Vec<u8>>,
         /// It lies at or before this key; none for the bucket's end.
@@ -66,17 +66,17 @@ pub enum Difference {
     /// The bucket was digested and is not there, or cannot be reached.
     Missing {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
     },
     /// The bucket is there and was not digested.
     Added {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
     },
     /// The bucket cannot be read as a whole.
     Unreadable {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
         /// The damage.
         why: String,
     },
@@ -231,13 +231,13 @@ impl ReadTx<'_> {
 
 /// A walk over all buckets, those around others first, each once.
 struct Walk<'t> {
-    waiting: Vec<(Path, Bucket<'t>)>,
+    waiting: Vec<(BucketPath, Bucket<'t>)>,
     roots: BucketRoots,
 }
 
 impl<'t> Walk<'t> {
     fn new(top: Bucket<'t>) -> Self {
-        Self { roots: BucketRoots::new(&top), waiting: vec![(Path::new(), top)] }
+        Self { roots: BucketRoots::new(&top), waiting: vec![(BucketPath::new(), top)] }
     }
 
     /// Lets the buckets inside this one be next, in the order of their names; before damage, those before it.

@@ -76,8 +76,8 @@ pub struct BucketStats {
     pub leaf_pages: u64,
     /// Further pages of leaves larger than a page.
     pub leaf_overflow_pages: u64,
-    /// Keys, nested buckets among them.
-    pub keys: u64,
+    /// Items: keys and nested buckets.
+    pub items: u64,
     /// Levels from the root to the deepest leaf, through the trees of the buckets inside: those of its own tree and of
     /// the deepest bucket in it.
     pub depth: u64,
@@ -104,7 +104,7 @@ impl BucketStats {
         self.branch_overflow_pages += other.branch_overflow_pages;
         self.leaf_pages += other.leaf_pages;
         self.leaf_overflow_pages += other.leaf_overflow_pages;
-        self.keys += other.keys;
+        self.items += other.items;
         self.depth = self.depth.max(other.depth);
         self.branch_bytes += other.branch_bytes;
         self.branch_bytes_used += other.branch_bytes_used;
@@ -154,7 +154,7 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
                 stats.branch_bytes_used += used;
             }
             Node::Leaf(leaf) => {
-                stats.keys += leaf.count() as u64;
+                stats.items += leaf.count() as u64;
                 for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                     nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
                 }

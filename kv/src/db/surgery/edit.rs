@@ -63,7 +63,7 @@ impl RawFile {
     pub fn abandon_freelist(&self) -> Result<Vec<Edit>> {
         let valid = (0..2).filter_map(|slot| Some((slot, self.meta(slot).ok()?)));
         let edits: Vec<Edit> = valid
-            .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist: NO_FREELIST, ..meta }))
+            .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist_page: NO_FREELIST, ..meta }))
             .collect::<Result<_>>()?;
         if edits.is_empty() { Err(invalid(0)) } else { Ok(edits) }
     }
@@ -155,7 +155,7 @@ impl RawFile {
 /// Whether a leaf's element is a bucket with pages, or cannot be told.
 fn has_pages(page: &RawPage, index: usize) -> bool {
     match page.item(index) {
-        Ok(Some(RawItem::Bucket { root, .. })) => root.get() != 0,
+        Ok(Some(RawItem::Bucket { root_page, .. })) => root_page.get() != 0,
         Ok(item) => item.is_none(),
         Err(_) => true,
     }

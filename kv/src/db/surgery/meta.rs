@@ -10,11 +10,11 @@ pub struct RawMeta {
     /// 0, unless a repair tool has set some.
     pub flags: u32,
     /// The page that the root bucket starts at.
-    pub root: u64,
+    pub root_page: u64,
     /// The root bucket's counter, which nothing uses.
     pub root_sequence: u64,
     /// The page that the list of free pages starts at, or [`NO_FREELIST`](super::NO_FREELIST).
-    pub freelist: u64,
+    pub freelist_page: u64,
     /// The first page that was never used.
     pub high_water: u64,
     /// The transaction whose state this is.
@@ -63,14 +63,14 @@ impl From<MetaError> for MetaFault {
 impl From<Meta> for RawMeta {
     fn from(meta: Meta) -> Self {
         let Meta { page_size, flags, root, root_sequence, freelist, high_water, tx } = meta;
-        Self { page_size, flags, root, root_sequence, freelist, high_water, tx }
+        Self { page_size, flags, root_page: root, root_sequence, freelist_page: freelist, high_water, tx }
     }
 }
 
 impl From<RawMeta> for Meta {
     fn from(meta: RawMeta) -> Self {
-        let RawMeta { page_size, flags, root, root_sequence, freelist, high_water, tx } = meta;
-        Self { page_size, flags, root, root_sequence, freelist, high_water, tx }
+        let RawMeta { page_size, flags, root_page, root_sequence, freelist_page, high_water, tx } = meta;
+        Self { page_size, flags, root: root_page, root_sequence, freelist: freelist_page, high_water, tx }
     }
 }
 

@@ -34,5 +34,5 @@ pub use file::RawFile;
 pub use meta::{MetaFault, RawMeta};
 pub use page::{RawItem, RawPage};
 
-/// What [`RawMeta::freelist`] says when the file has no list of free pages.
+/// What [`RawMeta::freelist_page`] says when the file has no list of free pages.
 pub const NO_FREELIST: u64 = crate::format::NO_FREELIST;

@@ -37,7 +37,7 @@ pub enum RawItem<'p> {
         /// Its name.
         key: &'p [u8],
         /// The page that it starts at; 0 if it lies inline, in `value`.
-        root: PageId,
+        root_page: PageId,
         /// Its counter.
         sequence: u64,
         /// Its header of 16 bytes, and its page if it is inline.
@@ -158,7 +158,7 @@ fn item<'p>(node: &Node<'p>, index: usize) -> std::result::Result<RawItem<'p>, M
                 return Ok(RawItem::Value { key, value });
             }
             let BucketHeader { root, sequence } = BucketHeader::parse(value)?;
-            Ok(RawItem::Bucket { key, root: PageId::new(root), sequence, value })
+            Ok(RawItem::Bucket { key, root_page: PageId::new(root), sequence, value })
         }
     }
 }
