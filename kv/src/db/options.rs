@@ -212,7 +212,7 @@ impl Options {
 
     /// Opens the database at `path`, or creates it.
     ///
-    /// Opening for writing writes and syncs one page. It costs O(free pages) if the file lists them, otherwise O(pages).
+    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file lists them, otherwise O(pages).
     /// Opening for reading costs O(1).
     ///
     /// # Errors
@@ -229,7 +229,7 @@ impl Options {
 
     /// Opens the database in `store`, or creates it if the store is empty.
     ///
-    /// The options that concern files (lock, permissions, growth, map) have no effect here. A power cut during creation may
+    /// The options that concern files (lock, permissions, growth syncs, map) have no effect here. A power cut during creation may
     /// leave a store that does not open; a file does not have this problem.
     ///
     /// ```

@@ -1,46 +1,67 @@
-//! Meta pages, judged and not.
+//! Meta pages, valid and invalid.
 
 use crate::format::{META_BYTES, Meta, MetaError};
 
-/// The fields of a meta page.
+/// The fields of a meta page. [`RawFile::meta`](super::RawFile::meta) returns them.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// let file = kv::surgery::RawFile::new(store, None)?;
+/// let meta: kv::surgery::RawMeta = file.meta(1)?;
+/// assert_eq!((meta.page_size, meta.root_page, meta.high_water, meta.tx), (4096, 3, 4, 1));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RawMeta {
-    /// Bytes of a page.
+    /// The page size in bytes.
     pub page_size: u32,
-    /// 0, unless a repair tool has set some.
+    /// Flags without a meaning: 0, unless a repair tool has set some.
     pub flags: u32,
-    /// The page that the root bucket starts at.
+    /// The root page of the root bucket.
     pub root_page: u64,
-    /// The root bucket's counter, which nothing uses.
+    /// The counter of the root bucket, which nothing uses.
     pub root_sequence: u64,
-    /// The page that the list of free pages starts at, or [`NO_FREELIST`](super::NO_FREELIST).
+    /// The first page of the list of free pages, or [`NO_FREELIST`](super::NO_FREELIST).
     pub freelist_page: u64,
-    /// The first page that was never used.
+    /// The high-water mark: the first page number that was never used.
     pub high_water: u64,
-    /// The transaction whose state this is.
+    /// The id of the transaction that committed this state.
     pub tx: u64,
 }
 
-/// Why a meta page is not valid.
+/// The reason why a meta page is not valid.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// use kv::PageStore as _;
+/// use kv::surgery::{MetaFault, RawFile};
+///
+/// // A byte of the high-water mark in meta page 0 flips.
+/// store.write_at(56, &[std::io::IoSlice::new(&[0xFF])])?;
+/// assert_eq!(RawFile::new(store, None)?.meta(0), Err(MetaFault::Checksum));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetaFault {
-    /// The magic number is another: no meta page, or one that was overwritten.
+    /// The magic number is wrong: this is no meta page, or it was overwritten.
     #[error("it is no meta page (the magic number is another)")]
     NotAMeta,
-    /// Written on a machine of the other byte order.
+    /// A machine of the other byte order wrote it.
     #[error("it was written on a machine of the other byte order")]
     ByteSwapped,
-    /// Another version of the format.
+    /// The format has another version.
     #[error("it has format version {found}, not 2")]
     Version {
         /// The version found.
         found: u32,
     },
-    /// The checksum does not fit the fields.
+    /// The checksum does not match the fields.
     #[error("its checksum is wrong")]
     Checksum,
-    /// The checksum is right and the page size cannot be.
+    /// The checksum is right, but the page size is invalid.
     #[error("its page size of {found} bytes cannot be")]
     PageSize {
         /// The size found.
@@ -82,7 +103,7 @@ pub(super) struct MetaBytes {
 }
 
 impl MetaBytes {
-    /// Of a file that ends before its meta page does.
+    /// The meta page of a file that ends before it.
     pub(super) const MISSING: Self = Self { bytes: [0; META_BYTES], len: 0 };
 
     pub(super) const fn new(bytes: [u8; META_BYTES]) -> Self {
