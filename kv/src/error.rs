@@ -1,4 +1,4 @@
-//! Every way an operation can fail, with its cause, its place and its remedy.
+//! Every way in which an operation can fail.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,32 +7,54 @@ use freelist_core::{FreelistError, PageId};
 use pagefile_std::StoreError;
 
 /// `Result` with this crate's [`enum@Error`].
+///
+/// ```
+/// fn count(db: &kv::Db, bucket: &str) -> kv::Result<usize> {
+///     Ok(db.begin_read().bucket(bucket)?.iter().count())
+/// }
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// # db.update(|tx| tx.create_bucket("b").map(drop))?;
+/// assert_eq!(count(&db, "b")?, 0);
+/// # Ok::<_, kv::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation failed. The text says what to do about it.
+/// The reason why an operation failed.
+///
+/// ```
+/// use kv::Error;
+///
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let refused = db.update(|tx| tx.bucket_mut("absent")?.put("key", "value"));
+/// match refused {
+///     Err(Error::BucketNotFound { name }) => assert_eq!(name, b"absent"),
+///     other => unreachable!("{other:?}"),
+/// }
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes of the file break the format. Reading goes on wherever the damage is not.
+    /// A page of the file is damaged: its bytes break a rule of the format. Other pages can still be read.
     #[error(
         "page {page} is damaged: {what}; restore a backup, or see what `kv check` and `kv surgery` can do with a copy"
     )]
     Corrupt {
-        /// The page whose bytes are wrong; 0 where they belong to no page yet.
+        /// The damaged page; 0 if the bytes belong to no page yet.
         page: PageId,
-        /// The rule that they break.
+        /// The broken rule.
         what: &'static str,
     },
 
-    /// The commit failed before anything could make it visible: the transaction is gone, the state before it stands.
+    /// The commit failed, and certainly did not happen: the database has the state before the transaction.
     #[error("not committed, the state before this transaction stands: {cause}")]
     NotCommitted {
         /// What failed.
         cause: Box<Error>,
     },
 
-    /// The commit failed while its last page was being made durable. Whether it happened is known when the file is
-    /// opened again: it is then wholly there or wholly not. This handle goes on showing the state before it.
+    /// The commit failed while its last page was being made durable, and may have happened. Opening the file again decides:
+    /// the transaction is then wholly there or wholly absent. Until then this handle shows the state before it.
     #[error(
         "it is unknown whether this transaction was committed, opening the file again decides it, wholly or not at all: {cause}"
     )]
@@ -41,7 +63,7 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// An earlier write or sync failed, so it is unknown what the disk holds. Reads go on; writes are refused.
+    /// An earlier write or sync failed, so the content of the disk is unknown. This handle still reads, and refuses writes.
     #[error(
         "an earlier write to this file failed: reads go on, writes are refused; close the database and open it again"
     )]
@@ -55,23 +77,23 @@ pub enum Error {
     Locked {
         /// The file.
         path: PathBuf,
-        /// How long the lock was waited for.
+        /// The time spent waiting for the lock.
         waited: Duration,
     },
 
-    /// A write to a database that was opened read-only.
+    /// The database was opened read-only.
     #[error("the database is open read-only: open it without `read_only` to change it")]
     ReadOnly,
 
-    /// The file is no bbolt database.
+    /// The file is not a bbolt database.
     #[error("this is no bbolt database (neither of its first two pages is a meta page): check the path")]
     NotADatabase,
 
-    /// The file was written on a machine of the other byte order.
+    /// A machine of the other byte order wrote the file.
     #[error("this database was written on a machine of the other byte order: export it there and import it here")]
     ByteSwapped,
 
-    /// The file has another version of the format.
+    /// The file has another version of the format than 2.
     #[error("the file has format version {found}, this engine reads version 2: use the program that wrote it")]
     VersionMismatch {
         /// The version in the file.
@@ -94,27 +116,27 @@ pub enum Error {
     Truncated {
         /// Bytes up to the high-water mark.
         expected: u64,
-        /// Bytes that the file has.
+        /// Length of the file in bytes.
         found: u64,
-        /// Whether the other meta page is valid and tells of no more bytes than there are: the state before the last
+        /// Whether the other meta page is valid and needs no more bytes than the file has: the state before the last
         /// transaction may then be whole.
         older_fits: bool,
     },
 
-    /// No meta page of a file that is looked at page by page tells how large its pages are.
+    /// No meta page gives the page size; only [`surgery`](crate::surgery) returns this.
     #[error(
         "this is no bbolt database, or its two meta pages are damaged: neither tells the page size; check the path, or give the size (`--page-size`) to look anyway"
     )]
     PageSizeUnknown,
 
-    /// No bucket of this name.
+    /// There is no bucket of this name.
     #[error("there is no bucket {}: create it first, or check the name", Name(.name))]
     BucketNotFound {
-        /// The name that was looked for.
+        /// The name.
         name: Vec<u8>,
     },
 
-    /// The bucket is there already.
+    /// A bucket of this name exists.
     #[error("bucket {} exists already: use `create_bucket_if_absent` if that is fine", Name(.name))]
     BucketExists {
         /// The name.
@@ -150,20 +172,20 @@ pub enum Error {
         len: usize,
     },
 
-    /// A key where a bucket stands, or a bucket where a key stands.
+    /// The name is taken: a bucket is expected and there is a key, or a key and there is a bucket.
     #[error("{} is a {}: use another name, or delete it first", Name(.key), if *.is_bucket { "bucket, not a key" } else { "key, not a bucket" })]
     IncompatibleValue {
         /// The key.
         key: Vec<u8>,
-        /// What stands there.
+        /// Whether the name belongs to a bucket.
         is_bucket: bool,
     },
 
-    /// A bucket cannot be moved to where it is, or into itself.
+    /// A bucket cannot be moved to where it already is, or into itself.
     #[error("source and target of the move are the same bucket, or the target lies inside what is moved")]
     SameBuckets,
 
-    /// The transaction needs more pages than the option `max_size` allows.
+    /// The transaction needs more pages than [`Options::max_size`](crate::Options::max_size) allows.
     #[error("the file would grow to {needed} bytes, the limit is {limit}: delete or compact, or raise `max_size`")]
     MaxSizeReached {
         /// Bytes that the file would need.
@@ -172,18 +194,18 @@ pub enum Error {
         limit: u64,
     },
 
-    /// An option has a value that cannot be.
+    /// An option or argument has an invalid value.
     #[error("option `{option}` cannot be {value}: {expected}")]
     InvalidOption {
-        /// Which.
+        /// The option.
         option: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: u64,
-        /// What it may be.
+        /// The valid values.
         expected: &'static str,
     },
 
-    /// A commit in strict mode found the tree inconsistent before its meta page was written.
+    /// A commit with [`Options::strict`](crate::Options::strict) found the new state inconsistent, and did not happen.
     #[error(
         "strict mode found the new state inconsistent: {problem}; if `kv check` finds nothing wrong with the file as it is, its list of free pages included, this is a defect of this library: please report it"
     )]
@@ -192,12 +214,12 @@ pub enum Error {
         problem: String,
     },
 
-    /// A text or stream could not be read or written (backups, exports).
+    /// A stream could not be read or written, for example the target of a backup.
     #[error("cannot {what}: {source}")]
     Stream {
-        /// What was being done.
+        /// The operation.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
@@ -205,7 +227,7 @@ pub enum Error {
     #[error(transparent)]
     Store(StoreError),
 
-    /// The freelist refused: out of memory, or a page freed twice.
+    /// The freelist failed: memory is exhausted, or a page was freed twice.
     #[error(transparent)]
     Freelist(FreelistError),
 }

@@ -1,7 +1,7 @@
 //! An embedded key/value store whose file is bbolt's, the engine under etcd, byte for byte.
 //!
-//! One file, one writer and any number of readers. Keys are sorted; buckets nest; a transaction happens wholly or not
-//! at all. What Go's bbolt or etcd wrote, this library opens, reads, writes and checks, and what it wrote, they open.
+//! One file, one writer and any number of readers. Keys are sorted, buckets nest, and transactions are atomic and durable.
+//! This library opens, reads, writes and checks the files of Go's bbolt and etcd, and they open its files.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -27,10 +27,12 @@
 //!
 //! # Where to begin
 //! - [`Db`]: open, [`view`](Db::view), [`update`](Db::update), [`batch`](Db::batch).
-//! - [`Bucket`] and [`BucketMut`]: what a transaction reads and changes.
+//! - [`ReadTx`] and [`WriteTx`]: transactions that outlive a closure.
+//! - [`Bucket`] and [`BucketMut`]: reading and changing.
 //! - [`Options`]: page size, syncing, limits.
-//! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: looking after a file; [`surgery`]: looking into a damaged one.
-//! - `digest`, behind the feature of this name: hashes beside a file, which find what the format cannot.
+//! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
+//! - [`surgery`]: examination and repair of a damaged file.
+//! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
 #![forbid(unsafe_code)]
 
 mod db;
@@ -47,17 +49,12 @@ pub use db::{
     compact, surgery,
 };
 pub use error::{Error, Result};
+pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
 
-/// The longest key, or name of a new bucket, in bytes.
-pub const MAX_KEY_SIZE: usize = 32_768;
-
-/// The longest value in bytes.
-pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
-
-/// The documents beside the code, as part of this documentation.
+/// The documents of the repository.
 pub mod _docs {
     #[doc = include_str!("../docs/FORMAT.md")]
     pub mod format {}

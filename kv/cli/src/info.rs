@@ -68,11 +68,11 @@ impl Info {
             let opened = Options::new().read_only(true).open_store(Box::new(store));
             return Err(opened.err().unwrap_or(Error::NotADatabase).into());
         };
-        let freelist_page = (meta.freelist != NO_FREELIST).then_some(meta.freelist);
+        let freelist_page = (meta.freelist_page != NO_FREELIST).then_some(meta.freelist_page);
         Ok(Facts {
             page_size: meta.page_size,
             transaction: meta.tx,
-            root_page: meta.root,
+            root_page: meta.root_page,
             freelist_page,
             free_pages: freelist_page.and_then(|page| free_pages(&file, page)),
             high_water_mark: meta.high_water,

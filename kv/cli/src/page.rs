@@ -120,8 +120,8 @@ impl Page {
                     write!(out, "{}: ", quoted_or_hex(key))?;
                     self.format_value.writeln(out, value)?;
                 }
-                RawItem::Bucket { key, root, sequence, .. } => {
-                    writeln!(out, "{}: <pgid={root},seq={sequence}>", quoted_or_hex(key))?;
+                RawItem::Bucket { key, root_page, sequence, .. } => {
+                    writeln!(out, "{}: <pgid={root_page},seq={sequence}>", quoted_or_hex(key))?;
                 }
                 RawItem::Free { page } => writeln!(out, "{page}")?,
                 _ => {}
@@ -140,8 +140,8 @@ fn print_meta(file: &RawFile, id: u64, out: &mut impl Write) -> Result<()> {
     writeln!(out, "Version:    {version}")?;
     writeln!(out, "Page Size:  {} bytes", meta.page_size)?;
     writeln!(out, "Flags:      {:08x}", meta.flags)?;
-    writeln!(out, "Root:       <pgid={}>", meta.root)?;
-    writeln!(out, "Freelist:   <pgid={}>", meta.freelist)?;
+    writeln!(out, "Root:       <pgid={}>", meta.root_page)?;
+    writeln!(out, "Freelist:   <pgid={}>", meta.freelist_page)?;
     writeln!(out, "HWM:        <pgid={}>", meta.high_water)?;
     writeln!(out, "Txn ID:     {}", meta.tx)?;
     writeln!(out, "Checksum:   {checksum:016x}")?;

@@ -51,7 +51,7 @@ impl Figures {
             branch_overflow_pages: stats.branch_overflow_pages,
             leaf_pages: stats.leaf_pages,
             leaf_overflow_pages: stats.leaf_overflow_pages,
-            keys: stats.keys,
+            keys: stats.items,
             depth: stats.depth,
             branch_bytes: stats.branch_bytes,
             branch_bytes_used: stats.branch_bytes_used,
@@ -96,7 +96,7 @@ fn print(stats: &BucketStats, buckets: u64, out: &mut impl Write) -> Result<()> 
     writeln!(out, "\tNumber of logical leaf pages: {}", s.leaf_pages)?;
     writeln!(out, "\tNumber of physical leaf overflow pages: {}", s.leaf_overflow_pages)?;
     writeln!(out, "Tree statistics")?;
-    writeln!(out, "\tNumber of keys/value pairs: {}", s.keys)?;
+    writeln!(out, "\tNumber of keys/value pairs: {}", s.items)?;
     writeln!(out, "\tNumber of levels in B+tree: {}", s.depth)?;
     writeln!(out, "Page size utilization")?;
     writeln!(out, "\tBytes allocated for physical branch pages: {}", s.branch_bytes)?;

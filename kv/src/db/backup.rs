@@ -12,12 +12,22 @@ use crate::tx::ReadTx;
 
 impl ReadTx<'_> {
     /// Writes this state to `target` as a whole database file, free pages included, and returns its length in bytes.
+    /// O(bytes of the file).
     ///
-    /// Writers go on meanwhile. bbolt and etcd open the copy, and so does this library. As in bbolt's copies, page 0
-    /// holds the meta of this state and page 1 the same with the transaction id before.
+    /// Write transactions can commit meanwhile. bbolt, etcd and this library open the copy. As in bbolt's copies, page 0
+    /// holds the meta of this state, and page 1 holds the same meta with the previous transaction id.
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// let mut copy = Vec::new();
+    /// let bytes = db.begin_read().write_to(&mut copy)?;
+    /// assert_eq!(bytes, copy.len() as u64);
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Stream`] if `target` fails, [`Error::Store`] if the file cannot be read.
+    /// - [`Error::Stream`] if `target` fails.
+    /// - [`Error::Store`] if the file cannot be read.
     pub fn write_to(&self, target: &mut impl Write) -> Result<u64> {
         const PIECE: u64 = 1 << 20;
         let (core, snapshot) = (self.core(), self.snapshot());
@@ -52,11 +62,12 @@ impl ReadTx<'_> {
         Ok(end)
     }
 
-    /// Writes this state to a new file: after a crash it is there as a whole, or not at all. Returns its length in
-    /// bytes. On Unix the copy has the permissions of the database's file.
+    /// Writes this state to a new file and returns its length in bytes. After a crash the file is whole or absent. On Unix
+    /// the copy gets the permissions of the database's file. O(bytes of the file).
     ///
     /// # Errors
-    /// [`Error::Store`] if there is a file of this name already, or none can be made.
+    /// - [`Error::Store`] if a file of this name exists or cannot be created, or the database cannot be read.
+    /// - [`Error::Stream`] if the copy cannot be written.
     pub fn copy_file(&self, path: impl AsRef<Path>) -> Result<u64> {
         let mut copied = Ok(0);
         let made = pagefile_std::create_whole(path.as_ref(), &mut |file| {
@@ -76,15 +87,15 @@ impl ReadTx<'_> {
         }
     }
 
-    /// The page that this state's root bucket starts at.
+    /// Returns the root page of this state's root bucket. O(1).
     #[must_use]
     pub fn root_page(&self) -> PageId {
         PageId::new(self.snapshot().root)
     }
 }
 
-/// Whoever may open the file at `source` may open the copy, and nobody else; on Unix, for elsewhere that is for the
-/// directory to say. If the file has lost its name by now, the copy is its owner's alone.
+/// On Unix, gives the copy the permissions of the file at `source`; on other systems the directory decides. If the file
+/// no longer has this name, only its owner can open the copy.
 fn copy_permissions(source: Option<&Path>, copy: &File) -> io::Result<()> {
     match source.filter(|_| cfg!(unix)).map(Path::metadata) {
         Some(Ok(metadata)) => copy.set_permissions(metadata.permissions()),

@@ -1,11 +1,20 @@
-//! Copying everything into a fresh file, densely.
+//! Copying everything into a new file with full pages.
 
 use super::bucket_roots::BucketRoots;
 use super::db::Db;
 use crate::error::Result;
 use crate::tx::{Bucket, BucketIndex, BucketMut, Cursor, WriteTx};
 
-/// What a compaction did.
+/// Counts of the work of a compaction. [`compact()`](crate::compact()) returns it.
+///
+/// ```
+/// # let store = || kv::Options::new().open_store(Box::new(kv::MemStore::new()));
+/// # let (source, target) = (store()?, store()?);
+/// source.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+/// let report: kv::CompactReport = kv::compact(&source, &target, 0)?;
+/// assert_eq!((report.buckets, report.keys, report.bytes, report.transactions), (1, 1, 8, 1));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct CompactReport {
@@ -15,15 +24,15 @@ pub struct CompactReport {
     pub keys: u64,
     /// Bytes of keys and values copied.
     pub bytes: u64,
-    /// Transactions it took.
+    /// Transactions of the target.
     pub transactions: u64,
 }
 
-/// Copies all buckets, keys, values and sequences of one state of `source` into `target`, filling its pages. `target`
-/// should be fresh: what it has already stays, unless a key of `source` replaces it.
+/// Copies all buckets, keys, values and counters of one state of `source` into `target` and fills its pages.
 ///
-/// A transaction of `target` takes at most about `tx_max_bytes` of keys and values (0 for everything in one), which
-/// bounds the memory. `source` can be read and written meanwhile.
+/// `target` should be new. Keys that it already has stay, unless `source` has the same key. A transaction of `target` ends
+/// when it has copied `tx_max_bytes` of keys and values (0: one transaction copies everything), so memory is bounded.
+/// `source` can be read and written meanwhile. O(bytes of keys and values).
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -36,6 +45,12 @@ pub struct CompactReport {
 /// assert!(target.begin_read().size() < source.begin_read().size());
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// - [`Error::Corrupt`](crate::Error::Corrupt) if a page of `source` is damaged.
+/// - [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) if `target` has a bucket where `source` has a key, or
+///   a key where it has a bucket.
+/// - As [`Db::update`] on `target`. The transactions before the error stay committed.
 pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactReport> {
     let state = source.begin_read();
     let limit = if tx_max_bytes == 0 { u64::MAX } else { tx_max_bytes };
@@ -49,7 +64,7 @@ pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactRep
     Ok(report)
 }
 
-/// A bucket of which something may still be to be copied, inside the one before it on the way.
+/// A bucket that is being copied, inside the bucket before it on the way.
 struct Part<'s> {
     name: &'s [u8],
     bucket: Bucket<'s>,
@@ -64,9 +79,8 @@ impl<'s> Part<'s> {
 
 /// Copies until the transaction is full or nothing is left.
 ///
-/// Everything comes in the order of a walk that enters each bucket where its name stands. So the target's leaves, with
-/// the small buckets inside them, have their final form behind the place where the walk is, and only there do they grow
-/// in the next transaction.
+/// The walk enters each bucket where its name comes in key order. So the target's leaves before the current key, with the
+/// small buckets inside them, have their final form, and the next transaction only adds after it.
 fn fill(
     tx: &mut WriteTx<'_>,
     way: &mut Vec<Part<'_>>,
@@ -112,7 +126,7 @@ fn fill(
     Ok(())
 }
 
-/// Has the pages of `bucket` filled, for inline buckets grow in their parent's leaves when the transaction ends.
+/// Makes commits fill the pages of `bucket`: inline buckets grow in their parent's leaves when the transaction ends.
 fn densely(mut bucket: BucketMut<'_>) -> BucketIndex {
     bucket.set_fill_percent(1.0);
     bucket.index()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::batch::Queue;
 use super::options::Options;
 use super::stats::Stats;
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ use crate::tx::{self, Core, Handle, ReadTx, WriteTx};
 #[derive(Debug)]
 pub struct Db {
     core: Arc<Core>,
+    /// The callers of `batch` that wait for the next shared transaction.
+    queue: Queue,
     options: Options,
     /// The freelist has been written by `close`, or shall not be.
     closed: bool,
@@ -30,7 +33,7 @@ pub struct Db {
 
 impl Db {
     pub(super) fn new(core: Core, options: &Options) -> Self {
-        Self { core: Arc::new(core), options: options.clone(), closed: false }
+        Self { core: Arc::new(core), queue: Queue::default(), options: options.clone(), closed: false }
     }
 
     /// Opens the database at `path`, or creates it, with default [`Options`].
@@ -94,7 +97,7 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        tx::batch(&self.core, f)
+        self.queue.batch(&self.core, f)
     }
 
     /// Begins a read transaction. No lock, no allocation.

@@ -1,8 +1,8 @@
-//! Strong hashes of what a database holds, to be kept beside it: they find the flipped bits that the format does not.
+//! Strong hashes of a database's content, to keep beside the file. They find the flipped bits that the format does not.
 //!
-//! The format has checksums on its two meta pages and nowhere else. A digest hashes every bucket in chunks of
-//! neighbouring keys, by what they are and not by where they lie: a copy, a backup, a compaction and what Go's bbolt
-//! writes of the same content have the same digest.
+//! The format has checksums on its two meta pages only. A digest hashes every bucket in chunks of neighbouring keys. It
+//! depends on the content and not on the layout: a copy, a backup, a compacted file and a file that Go's bbolt wrote have
+//! the same digest if they have the same content.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -32,51 +32,74 @@ use super::bucket_roots::BucketRoots;
 use crate::error::{Error, Result};
 use crate::tx::{Bucket, ReadTx};
 
-/// Names that lead to a bucket, from the outermost; none for the bucket that holds all others.
-pub type Path = Vec<Vec<u8>>;
+/// The names on the way to a bucket, the outermost first; empty for the root bucket.
+pub type BucketPath = Vec<Vec<u8>>;
 
-/// A chunk ends with the item that brings it to so many bytes of keys and values.
+/// A chunk ends with the item that brings it to this many bytes of keys and values.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// Neighbouring items of one bucket, and their hash. A bucket has one at least.
+/// A run of neighbouring items of one bucket, and their hash. Every bucket has at least one chunk.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("letters")?.put("a", "alpha"))?;
+/// let mut chunks: Vec<kv::digest::Chunk> = Vec::new();
+/// db.begin_read().digest(|chunk| {
+///     chunks.push(chunk);
+///     Ok(())
+/// })?;
+/// assert_eq!(chunks[0].bucket.len(), 0, "the root bucket");
+/// assert_eq!((&chunks[1].bucket[0][..], &chunks[1].last[..]), (&b"letters"[..], &b"a"[..]));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
     /// The bucket.
-    pub bucket: Path,
-    /// The last key, or name of a nested bucket, in it; it begins after the last of the chunk before. Empty if the
-    /// bucket is.
+    pub bucket: BucketPath,
+    /// The last key, or name of a nested bucket, in the chunk. The chunk begins after the last key of the chunk before.
+    /// Empty if the bucket is empty.
     pub last: Vec<u8>,
-    /// SHA-256 of the bucket's path and counter and of its items' keys and values, each after its length.
+    /// SHA-256 of the bucket's path and counter, and of the keys and values of the chunk, each after its length.
     pub sha256: [u8; 32],
 }
 
-/// What is not as it was digested.
+/// A difference between a state and a digest. [`ReadTx::verify`] returns it.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// use kv::digest::Difference;
+///
+/// db.update(|tx| tx.create_bucket("letters").map(drop))?;
+/// let differences = db.begin_read().verify(&[])?;
+/// assert!(differences.contains(&Difference::Added { bucket: vec![b"letters".to_vec()] }));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Difference {
-    /// A key, a value, the bucket's counter, or which keys there are.
+    /// The keys, the values or the counter of the bucket differ.
     Changed {
         /// The bucket.
-        bucket: Path,
-        /// It lies after this key; none for the bucket's beginning.
+        bucket: BucketPath,
+        /// The difference lies after this key; `None` for the bucket's beginning.
         after: Option<Vec<u8>>,
-        /// It lies at or before this key; none for the bucket's end.
+        /// The difference lies at or before this key; `None` for the bucket's end.
         to: Option<Vec<u8>>,
     },
-    /// The bucket was digested and is not there, or cannot be reached.
+    /// The digest has the bucket and the state does not, or the bucket cannot be reached.
     Missing {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
     },
-    /// The bucket is there and was not digested.
+    /// The state has the bucket and the digest does not.
     Added {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
     },
-    /// The bucket cannot be read as a whole.
+    /// A part of the bucket cannot be read.
     Unreadable {
         /// The bucket.
-        bucket: Path,
+        bucket: BucketPath,
         /// The damage.
         why: String,
     },
@@ -106,7 +129,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// A path as people read it.
+/// A path in a message.
 struct Names<'a>(&'a [Vec<u8>]);
 
 impl fmt::Display for Names<'_> {
@@ -170,11 +193,13 @@ impl Hashing {
 }
 
 impl ReadTx<'_> {
-    /// Hashes all buckets and gives each chunk of at least 64 KiB, or of what is left of its bucket, to `each`. A
-    /// bucket's chunks come in key order, and before those of the buckets inside it. O(bytes of keys and values).
+    /// Hashes all buckets and passes each chunk to `each`. A chunk has at least 64 KiB of keys and values, except for the
+    /// last of a bucket. The chunks of a bucket come in key order, before those of the buckets inside it. O(bytes of keys
+    /// and values).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where the file is damaged; what `each` answers.
+    /// - [`Error::Corrupt`] if a page is damaged.
+    /// - The errors of `each`, which end the walk.
     pub fn digest(&self, mut each: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
         let mut walk = Walk::new(self.root());
         while let Some((path, bucket)) = walk.waiting.pop() {
@@ -198,11 +223,12 @@ impl ReadTx<'_> {
         Ok(())
     }
 
-    /// What is not as in `chunks`, the answer of [`digest`](Self::digest) at an earlier time or of another copy: none if
-    /// every bucket, counter, key and value is the same. O(bytes of keys and values).
+    /// Compares this state with `chunks`, which [`digest`](Self::digest) returned at an earlier time or for another copy,
+    /// and returns all differences. The list is empty if every bucket, counter, key and value is the same. O(bytes of keys
+    /// and values).
     ///
     /// # Errors
-    /// Damage is a [`Difference`], and the walk goes on beside it. Any other error ends it.
+    /// [`Error::Store`] if the file cannot be read. Damage is a [`Difference`] and does not end the comparison.
     pub fn verify(&self, chunks: &[Chunk]) -> Result<Vec<Difference>> {
         let mut expected: BTreeMap<&[Vec<u8>], Vec<&Chunk>> = BTreeMap::new();
         for chunk in chunks {
@@ -231,13 +257,13 @@ impl ReadTx<'_> {
 
 /// A walk over all buckets, those around others first, each once.
 struct Walk<'t> {
-    waiting: Vec<(Path, Bucket<'t>)>,
+    waiting: Vec<(BucketPath, Bucket<'t>)>,
     roots: BucketRoots,
 }
 
 impl<'t> Walk<'t> {
     fn new(top: Bucket<'t>) -> Self {
-        Self { roots: BucketRoots::new(&top), waiting: vec![(Path::new(), top)] }
+        Self { roots: BucketRoots::new(&top), waiting: vec![(BucketPath::new(), top)] }
     }
 
     /// Lets the buckets inside this one be next, in the order of their names; before damage, those before it.

@@ -6,13 +6,23 @@ use crate::format::Node;
 use crate::tree::Walk;
 use crate::tx::{Bucket, ReadTx, WriteTx};
 
-/// A bucket's name, how many keys it has, and the buckets inside it.
+/// A bucket's name, its number of keys, and the buckets inside it. [`ReadTx::inspect`] returns it.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("b")?.create_bucket("nested")?.put("key", "value"))?;
+/// let root: kv::BucketStructure = db.begin_read().inspect()?;
+/// assert_eq!(root.name, b"root");
+/// assert_eq!(root.children[0].name, b"b");
+/// assert_eq!(root.children[0].children[0].keys, 1);
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct BucketStructure {
-    /// Its name; `root` for the bucket that holds all others, as bbolt has it.
+    /// The name. The root bucket is called `root`, as in bbolt.
     pub name: Vec<u8>,
-    /// Its keys that are no buckets.
+    /// The number of keys with values. Nested buckets do not count.
     pub keys: u64,
     /// The buckets inside it, in name order.
     pub children: Vec<BucketStructure>,
@@ -22,10 +32,10 @@ pub struct BucketStructure {
 const LEVELS_MAX: usize = 1000;
 
 impl Bucket<'_> {
-    /// What is in this bucket, under the given name. O(pages of the bucket and those inside it).
+    /// Returns the structure of this bucket, which gets the given name. O(pages of the bucket and of those inside it).
     ///
     /// # Errors
-    /// [`Error::Corrupt`]; also for buckets that nest more than 1,000 levels deep.
+    /// [`Error::Corrupt`] if a page of the bucket is damaged, or buckets nest more than 1,000 levels deep.
     pub fn inspect(&self, name: impl AsRef<[u8]>) -> Result<BucketStructure> {
         inspect(self, name.as_ref(), &mut BucketRoots::new(self), LEVELS_MAX)
     }
@@ -54,14 +64,20 @@ fn inspect(bucket: &Bucket<'_>, name: &[u8], roots: &mut BucketRoots, levels: us
 }
 
 impl ReadTx<'_> {
-    /// The tree of all buckets. O(pages).
+    /// Returns the tree of all buckets. O(pages).
+    ///
+    /// # Errors
+    /// As [`Bucket::inspect`].
     pub fn inspect(&self) -> Result<BucketStructure> {
         self.root().inspect("root")
     }
 }
 
 impl WriteTx<'_> {
-    /// The tree of all buckets, with what this transaction has changed. O(pages).
+    /// Returns the tree of all buckets, with the changes of this transaction. O(pages).
+    ///
+    /// # Errors
+    /// As [`Bucket::inspect`].
     pub fn inspect(&self) -> Result<BucketStructure> {
         self.root().inspect("root")
     }

@@ -1,6 +1,7 @@
 //! The database: open and recover, the handle, check, compact, back up, look inside.
 
 mod backup;
+mod batch;
 mod bucket_roots;
 mod compact;
 #[allow(clippy::module_inception, reason = "the handle gives the room its name")]

@@ -12,13 +12,20 @@ use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
 use crate::store::AnySpans;
 
-/// How free pages are held in memory. The file is the same with either.
+/// How the free pages are held in memory. Both kinds write the same file.
+///
+/// ```
+/// use kv::{FreelistKind, MemStore, Options};
+///
+/// let db = Options::new().freelist(FreelistKind::SortedArray).open_store(Box::new(MemStore::new()))?;
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FreelistKind {
-    /// Spans in hash maps: allocation and release in O(1).
+    /// Spans in hash maps, as bbolt's `hashmap`: allocation and release cost O(1).
     #[default]
     SpanMaps,
-    /// One sorted array, as bbolt had it first: O(n). For comparison.
+    /// One sorted array, as bbolt's `array`: allocation and release cost O(free pages). For comparison.
     SortedArray,
 }
 
@@ -31,18 +38,26 @@ impl FreelistKind {
     }
 }
 
-/// When the list of free pages is written to the file. bbolt opens the file either way.
+/// When the list of free pages is written to the file. bbolt opens the file in both cases.
+///
+/// ```
+/// use kv::{FreelistSync, MemStore, Options};
+///
+/// // As bbolt writes files by default.
+/// let db = Options::new().freelist_sync(FreelistSync::Every).open_store(Box::new(MemStore::new()))?;
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FreelistSync {
-    /// With every commit, as bbolt does by default. A commit then costs O(free pages).
+    /// Every commit writes the list, as bbolt does by default. A commit then costs O(free pages).
     Every,
-    /// When the database is closed. A commit costs nothing for it; after a crash, opening the file walks the tree once
-    /// to find the free pages.
+    /// Closing the database writes the list, and commits do not. After a crash, opening the file for writing finds the
+    /// free pages by one walk over all trees.
     #[default]
     OnClose,
 }
 
-/// How to open a database: what is not set has its default.
+/// Options for opening a database. Every option has a default.
 ///
 /// ```
 /// use std::time::Duration;
@@ -90,106 +105,107 @@ impl Default for Options {
 }
 
 impl Options {
-    /// All defaults.
+    /// Returns options with all defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Open for reading only, beside other readers (of any process) and beside no writer. The file must exist.
-    /// Default: false.
+    /// Opens the file, which must exist, for reading only. Any number of processes can read the file at the same time; no
+    /// process can write it meanwhile. Default: false.
     pub const fn read_only(mut self, read_only: bool) -> Self {
         self.file.read_only = read_only;
         self
     }
 
-    /// How long to wait while another process, or another handle, has the file. Default: for ever; zero tries once.
+    /// The longest wait for the file's lock while another process, or another handle, holds it. Zero tries once.
+    /// Default: no limit.
     pub const fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.file.lock_timeout = Some(timeout);
         self
     }
 
-    /// Create the file if it is not there. Default: true.
+    /// Creates the file if it is absent. Default: true.
     pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Permissions of a new file on Unix, less those that the process's umask takes; elsewhere this has no effect. A
-    /// file keeps those it has. Default: 0o600, its owner alone.
+    /// The permissions of a new file on Unix; the process's umask applies. An existing file keeps its permissions. No
+    /// effect on other systems. Default: 0o600, only the owner.
     pub const fn mode(mut self, mode: u32) -> Self {
         self.file.mode = Some(mode);
         self
     }
 
-    /// Bytes of a page of a new file: a power of two from 1,024 to 65,536. A file keeps the size it was made with.
+    /// The page size of a new file in bytes: a power of two from 1,024 to 65,536. An existing file keeps its page size.
     /// Default: 4,096.
     pub const fn page_size(mut self, bytes: u32) -> Self {
         self.page_size = bytes;
         self
     }
 
-    /// How free pages are held in memory. Default: [`FreelistKind::SpanMaps`].
+    /// How the free pages are held in memory. Default: [`FreelistKind::SpanMaps`].
     pub const fn freelist(mut self, kind: FreelistKind) -> Self {
         self.freelist = kind;
         self
     }
 
-    /// When the list of free pages is written. Default: [`FreelistSync::OnClose`].
+    /// When the list of free pages is written to the file. Default: [`FreelistSync::OnClose`].
     pub const fn freelist_sync(mut self, sync: FreelistSync) -> Self {
         self.freelist_sync = sync;
         self
     }
 
-    /// Commit without syncing, and grow the file without: a power cut may then leave a file that does not open. For data
-    /// that can be made again. [`Db::set_no_sync`] changes it while open, [`Db::sync`] makes everything durable.
+    /// Commits and grows the file without syncing: a power cut may then leave a file that does not open. For rebuildable
+    /// data. [`Db::set_no_sync`] changes this while the database is open; [`Db::sync`] makes all commits so far durable.
     /// Default: false.
     pub const fn no_sync(mut self, no_sync: bool) -> Self {
         self.no_sync = no_sync;
         self
     }
 
-    /// Do not sync the file's growth by itself. On some file systems a power cut may then lose the end of the file.
+    /// Grows the file without a separate sync. On some file systems a power cut may then lose the end of the file.
     /// Default: false.
     pub const fn no_grow_sync(mut self, no_grow_sync: bool) -> Self {
         self.file.no_grow_sync = no_grow_sync;
         self
     }
 
-    /// Bytes that the file is brought to when it is opened for writing, so that it need not grow soon. Default: 0.
+    /// Preallocates the file to this many bytes when it is opened for writing. Default: 0.
     pub const fn initial_size(mut self, bytes: u64) -> Self {
         self.initial_size = bytes;
         self
     }
 
-    /// Bytes that the database may use at most; a commit that needs more fails and changes nothing. The file may be
-    /// longer by what it grows ahead. Default: no limit.
+    /// The most bytes that the pages of the database may take. A commit that needs more fails with
+    /// [`Error::MaxSizeReached`] and changes nothing. The file may be longer, because it grows ahead. Default: no limit.
     pub const fn max_size(mut self, bytes: u64) -> Self {
         self.max_size = Some(bytes);
         self
     }
 
-    /// Load the list of free pages in read-only mode too, so that [`Stats`](crate::Stats) tells of them; for writing it
-    /// is always loaded. Default: false.
+    /// Loads the list of free pages in read-only mode too, so that [`Stats`](crate::Stats) counts them. O(free pages). A
+    /// database open for writing always has it loaded. Default: false.
     pub const fn preload_freelist(mut self, preload: bool) -> Self {
         self.preload_freelist = preload;
         self
     }
 
-    /// Keep the file's bytes in main memory (`mlock`, Unix only). Default: false.
+    /// Locks the mapped file into main memory (`mlock`, Unix only). Default: false.
     pub const fn mlock(mut self, mlock: bool) -> Self {
         self.file.mlock = mlock;
         self
     }
 
-    /// Bytes of address space to reserve for the map, so that growth does not move it. Default: 64 GiB or eight times
-    /// the file, whichever is more. See [`pagefile_std::FileOptions::reserve`].
+    /// Reserves this many bytes of address space for the map, so that growth does not move it. Default: 64 GiB or eight
+    /// times the file, the larger of the two. See [`pagefile_std::FileOptions::reserve`].
     pub const fn reserve(mut self, bytes: u64) -> Self {
         self.file.reserve = Some(bytes);
         self
     }
 
-    /// Check the whole new state of each commit before it becomes visible, O(pages) each: for hunting defects.
-    /// Default: false.
+    /// Checks the whole new state at each commit before the state becomes visible. O(pages) for each commit. For finding
+    /// defects. Default: false.
     pub const fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -197,17 +213,25 @@ impl Options {
 
     /// Opens the database at `path`, or creates it.
     ///
+    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file lists them, otherwise O(pages).
+    /// Opening for reading costs O(1).
+    ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`],
-    /// [`Error::ChecksumMismatch`], [`Error::Truncated`], [`Error::Corrupt`], [`Error::InvalidOption`],
-    /// [`Error::Store`].
+    /// - [`Error::InvalidOption`] for a page size out of range.
+    /// - [`Error::Locked`] if the lock is not free within the [`lock_timeout`](Self::lock_timeout).
+    /// - [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`], [`Error::ChecksumMismatch`] if the
+    ///   meta pages show that the file is not a database that this library reads.
+    /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged.
+    /// - [`Error::Store`] if the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
         self.validate()?;
         open_path(path.as_ref(), self)
     }
 
-    /// Opens the database in `store`, or creates it if the store is empty. The options of files (lock, syncing, mlock)
-    /// are the store's business. Creation is not atomic here, as it is for files.
+    /// Opens the database in `store`, or creates it if the store is empty.
+    ///
+    /// The options that concern files (lock, permissions, growth syncs, map) have no effect here. A power cut during creation may
+    /// leave a store that does not open; a file does not have this problem.
     ///
     /// ```
     /// let store = pagefile_std::MemStore::new();
@@ -215,6 +239,9 @@ impl Options {
     /// db.update(|tx| tx.create_bucket("in memory").map(|_| ()))?;
     /// # Ok::<_, kv::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without [`Error::Locked`].
     pub fn open_store(&self, store: Box<dyn PageStore>) -> Result<Db> {
         self.validate()?;
         open_store(store, self, None)

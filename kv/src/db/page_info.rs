@@ -1,4 +1,4 @@
-//! What a page is used for, and whether everything is in order.
+//! The use of each page, and whether everything is in order.
 
 use freelist_core::PageId;
 
@@ -8,14 +8,21 @@ use crate::store::{Link, PageSet, StoredList};
 use crate::tree::{Forest, SHARED, Visit};
 use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
 
-/// Beyond it a file has not enough transaction ids left to call it sound. No honest writer gets there.
+/// With a larger transaction id, a file has too few ids left to be sound. No honest writer gets there.
 const LAST_TX_WITH_A_FUTURE: u64 = u64::MAX - (1 << 32);
 
-/// What a page is used for.
+/// The use of a page.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let first = db.begin_read().page(kv::PageId::new(0))?;
+/// assert_eq!(first.map(|page| page.kind), Some(kv::PageKind::Meta));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum PageKind {
-    /// One of the first two.
+    /// A meta page: page 0 or 1.
     Meta,
     /// Keys and child pages.
     Branch,
@@ -23,7 +30,7 @@ pub enum PageKind {
     Leaf,
     /// The list of free pages.
     Freelist,
-    /// Nothing.
+    /// No use: a later transaction may write it.
     Free,
 }
 
@@ -39,26 +46,35 @@ impl std::fmt::Display for PageKind {
     }
 }
 
-/// A page, or a run of pages that belong together.
+/// A page with its overflow pages. [`ReadTx::page_map`] and [`ReadTx::page`] return it.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("b")?.put("key", [0; 10_000]))?;
+/// let map: Vec<kv::PageInfo> = db.begin_read().page_map()?;
+/// let large = map.iter().find(|page| page.overflow > 0);
+/// assert_eq!(large.map(|page| (page.kind, page.count, page.overflow)), Some((kv::PageKind::Leaf, 1, 2)));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct PageInfo {
     /// The first page.
     pub id: PageId,
-    /// What it is used for.
+    /// The use of the page.
     pub kind: PageKind,
-    /// How many elements it has; for the freelist, page ids.
+    /// The number of elements: items of a leaf, children of a branch, page numbers of the freelist; 0 for other pages.
     pub count: u64,
-    /// How many more pages belong to it.
+    /// The number of overflow pages, which directly follow this one.
     pub overflow: u64,
 }
 
 impl ReadTx<'_> {
-    /// Every page of this state in page order; a run of pages that belong together is one entry, each free page is one.
-    /// O(pages).
+    /// Returns every page of this state in page order. A page and its overflow pages are one entry; each free page is one
+    /// entry. O(pages).
     ///
     /// # Errors
-    /// [`Error::Corrupt`]: a damaged page, or one that is used in two places.
+    /// [`Error::Corrupt`] if a page is damaged or used in two places.
     pub fn page_map(&self) -> Result<Vec<PageInfo>> {
         let mut map = self.used_pages()?;
         map.sort_unstable_by_key(|info| info.id);
@@ -76,8 +92,11 @@ impl ReadTx<'_> {
         Ok(map)
     }
 
-    /// What page `id` is used for; none beyond the high-water mark. A page in the middle of a run is described by its
-    /// run. O(pages): it may be anywhere in the tree.
+    /// Returns the entry of page `id` in the [`page_map`](Self::page_map), or `None` beyond the high-water mark. An
+    /// overflow page has the entry of its first page. O(pages): the page may be anywhere in the tree.
+    ///
+    /// # Errors
+    /// As [`page_map`](Self::page_map).
     pub fn page(&self, id: PageId) -> Result<Option<PageInfo>> {
         let map = self.page_map()?;
         let at = map.partition_point(|info| info.id <= id);
@@ -85,9 +104,13 @@ impl ReadTx<'_> {
         Ok(info.filter(|info| id.get() <= info.id.get() + info.overflow))
     }
 
-    /// Everything that is wrong with this state: pages used twice or not at all, keys out of order, damaged pages, a
-    /// transaction id that leaves less than 4 billion commits (a [compacted](crate::compact) copy counts anew). An
-    /// empty answer means that it is consistent. O(pages).
+    /// Checks this state and returns all problems; an empty list means that the state is consistent. O(pages).
+    ///
+    /// Problems are: damaged pages, pages used twice or not at all, keys out of order, and a transaction id that leaves
+    /// fewer than 4 billion commits (a [compacted](crate::compact) copy starts again at 1).
+    ///
+    /// # Errors
+    /// None today: damage is a [`Problem`].
     pub fn check(&self) -> Result<Vec<Problem>> {
         let snapshot = self.snapshot();
         let free = match snapshot.freelist {
@@ -101,7 +124,10 @@ impl ReadTx<'_> {
         Ok(problems)
     }
 
-    /// Everything that is wrong with what hangs below page `root`, a branch or a leaf. O(pages below it).
+    /// Checks the tree below page `root`, a branch or a leaf, and returns all problems. O(pages below it).
+    ///
+    /// # Errors
+    /// None today: damage is a [`Problem`].
     pub fn check_from(&self, root: PageId) -> Result<Vec<Problem>> {
         Ok(check_subtree(self.pages(), root))
     }

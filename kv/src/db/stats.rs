@@ -6,24 +6,32 @@ use crate::format::Node;
 use crate::tree::{Root, Walk};
 use crate::tx::{Bucket, Core, TxStats};
 
-/// Figures about an open database.
+/// Figures about an open database. [`Db::stats`](crate::Db::stats) returns them.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let reader = db.begin_read();
+/// let stats: kv::Stats = db.stats();
+/// assert_eq!((stats.read_tx_begun, stats.read_tx_open), (1, 1));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Pages that the next write transaction can use. This and the next three are 0 in a database that was opened
-    /// read-only without [`Options::preload_freelist`](crate::Options::preload_freelist): it does not know.
+    /// Pages that the next write transaction can use. This field and the next three are 0 in a database that was opened
+    /// read-only without [`Options::preload_freelist`](crate::Options::preload_freelist).
     pub free_pages: u64,
-    /// Pages that become free when nobody can see them any more.
+    /// Pages that become free when no reader can see them any more.
     pub pending_pages: u64,
     /// Bytes of free and pending pages.
     pub free_bytes: u64,
-    /// Bytes that the list of them takes when it is written.
+    /// Bytes that the list of free and pending pages takes in the file.
     pub freelist_bytes: u64,
-    /// Read transactions begun.
+    /// Read transactions begun since the database was opened.
     pub read_tx_begun: u64,
     /// Read transactions open now.
     pub read_tx_open: u64,
-    /// What write transactions have done.
+    /// The work of all commits since the database was opened.
     pub tx: TxStats,
 }
 
@@ -43,8 +51,11 @@ impl Stats {
         }
     }
 
-    /// What was done since `earlier` was taken: counts of what is now stay as they are, counts that only grow become the
-    /// difference, 0 where `earlier` is the later one.
+    /// Returns these figures with `earlier` ones subtracted from the counts that only grow ([`read_tx_begun`] and [`tx`]);
+    /// a difference below 0 becomes 0. The other figures do not change. O(1).
+    ///
+    /// [`read_tx_begun`]: Self::read_tx_begun
+    /// [`tx`]: Self::tx
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -64,47 +75,59 @@ impl Stats {
     }
 }
 
-/// Figures about a bucket and all buckets inside it, as bbolt's `BucketStats`.
+/// Figures about a bucket and all buckets inside it, as bbolt's `BucketStats`. [`Bucket::stats`] returns them.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| {
+///     let mut bucket = tx.create_bucket("b")?;
+///     bucket.put("key", "value")?;
+///     bucket.create_bucket("nested")?.put("key", "value")
+/// })?;
+/// let stats: kv::BucketStats = db.begin_read().bucket("b")?.stats()?;
+/// assert_eq!((stats.buckets, stats.items), (2, 3));
+/// assert_eq!(stats.inline_buckets, 1, "the small nested bucket lies in its parent's leaf");
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct BucketStats {
     /// Branch pages.
     pub branch_pages: u64,
-    /// Further pages of branches larger than a page.
+    /// Overflow pages of branches larger than a page.
     pub branch_overflow_pages: u64,
     /// Leaf pages.
     pub leaf_pages: u64,
-    /// Further pages of leaves larger than a page.
+    /// Overflow pages of leaves larger than a page.
     pub leaf_overflow_pages: u64,
-    /// Keys, nested buckets among them.
-    pub keys: u64,
-    /// Levels from the root to the deepest leaf, through the trees of the buckets inside: those of its own tree and of
-    /// the deepest bucket in it.
+    /// Items: keys and nested buckets.
+    pub items: u64,
+    /// Levels from the root to the deepest leaf. A nested bucket's levels add to those of the tree around it.
     pub depth: u64,
     /// Bytes allocated for branches.
     pub branch_bytes: u64,
-    /// Bytes of them in use.
+    /// Bytes in use of those allocated for branches.
     pub branch_bytes_used: u64,
     /// Bytes allocated for leaves.
     pub leaf_bytes: u64,
-    /// Bytes of them in use.
+    /// Bytes in use of those allocated for leaves.
     pub leaf_bytes_used: u64,
     /// Buckets, this one included.
     pub buckets: u64,
-    /// Buckets that have no page of their own.
+    /// Inline buckets: small ones, which lie in a leaf of the bucket around them and have no page.
     pub inline_buckets: u64,
-    /// Bytes that these take within leaves.
+    /// Bytes that inline buckets take within leaves.
     pub inline_bytes_used: u64,
 }
 
 impl BucketStats {
-    /// Adds the figures of another bucket. The depth is then that of the deeper of the two.
+    /// Adds the figures of another bucket. The depth becomes the larger of the two. O(1).
     pub fn add(&mut self, other: &Self) {
         self.branch_pages += other.branch_pages;
         self.branch_overflow_pages += other.branch_overflow_pages;
         self.leaf_pages += other.leaf_pages;
         self.leaf_overflow_pages += other.leaf_overflow_pages;
-        self.keys += other.keys;
+        self.items += other.items;
         self.depth = self.depth.max(other.depth);
         self.branch_bytes += other.branch_bytes;
         self.branch_bytes_used += other.branch_bytes_used;
@@ -117,7 +140,10 @@ impl BucketStats {
 }
 
 impl Bucket<'_> {
-    /// Figures about this bucket and all inside it. O(pages of the bucket).
+    /// Returns figures about this bucket and all buckets inside it. O(pages of the bucket).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page of the bucket is damaged.
     pub fn stats(&self) -> Result<BucketStats> {
         let mut stats = BucketStats::default();
         // With the levels of all trees above each.
@@ -154,7 +180,7 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
                 stats.branch_bytes_used += used;
             }
             Node::Leaf(leaf) => {
-                stats.keys += leaf.count() as u64;
+                stats.items += leaf.count() as u64;
                 for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                     nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
                 }

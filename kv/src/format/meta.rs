@@ -66,7 +66,7 @@ impl Meta {
             return Err(MetaError::Checksum);
         }
         let meta = Self::fields(page).ok_or(MetaError::NotAMeta)?;
-        if !meta.page_size.is_power_of_two() || !(512..=super::PAGE_SIZE_MAX).contains(&meta.page_size) {
+        if !meta.page_size.is_power_of_two() || !super::PAGE_SIZES_OPENED.contains(&meta.page_size) {
             return Err(MetaError::PageSize(meta.page_size));
         }
         Ok(meta)

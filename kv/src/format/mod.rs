@@ -19,6 +19,7 @@ mod element;
 mod extension;
 mod freelist;
 mod leaf;
+mod limits;
 mod meta;
 mod page;
 
@@ -28,6 +29,8 @@ pub(crate) use element::{ELEMENT, element_at};
 pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
+pub(crate) use limits::{ELEMENTS_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED};
+pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
 
@@ -43,12 +46,3 @@ pub(crate) const SECTOR: usize = 512;
 
 /// The page number that stands for "no freelist page": whoever opens the file looks for free pages itself.
 pub(crate) const NO_FREELIST: u64 = u64::MAX;
-
-/// The smallest and largest page size this engine creates.
-pub(crate) const PAGE_SIZES_CREATED: std::ops::RangeInclusive<u32> = 1024..=65536;
-
-/// The largest page size that bbolt looks for when the first meta page is damaged, and so the largest we open.
-pub(crate) const PAGE_SIZE_MAX: u32 = 1024 << 14;
-
-/// The most elements a page may hold: bbolt treats a count of 65,535 as overflow.
-pub(crate) const ELEMENTS_MAX: usize = 0xFFFE;

@@ -1,4 +1,4 @@
-//! A bucket, to read.
+//! A bucket for reading.
 
 use std::iter::FusedIterator;
 use std::ops::{Bound, RangeBounds};
@@ -14,8 +14,8 @@ use crate::tree::{self, Root, find};
 
 /// A sorted map from keys to values and nested buckets, as its transaction sees it.
 ///
-/// Copying a `Bucket` is free. What it returns borrows the transaction, points into the file's map, and is valid as
-/// long as the transaction; the compiler lets nothing outlive it.
+/// Keys are byte strings and ascend in byte order. A `Bucket` is small and `Copy`. The keys and values that it returns
+/// point into the mapped file and borrow the transaction: the compiler lets none of them outlive it.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -73,27 +73,34 @@ impl<'t> Bucket<'t> {
         (self.pages, self.root)
     }
 
-    /// The value of `key`; none if it is absent or names a bucket. O(log n), no allocation, no copy.
+    /// Returns the value of `key`, or `None` if the key is absent or names a nested bucket. O(log n), without allocating
+    /// or copying.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page on the way to the key is damaged.
     #[inline]
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<&'t [u8]>> {
         let found = find(&self.pages, self.root, key.as_ref())?;
         Ok(found.and_then(|(_, entry)| (!entry.is_bucket()).then_some(entry.value)))
     }
 
-    /// Whether `key` is here, as a key or as a bucket. O(log n).
+    /// Returns whether the bucket has the item `key`, a value or a nested bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page on the way to the key is damaged.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         Ok(find(&self.pages, self.root, key.as_ref())?.is_some())
     }
 
-    /// The bucket's counter, as set by [`BucketMut::set_sequence`](crate::BucketMut::set_sequence) and
-    /// [`BucketMut::next_sequence`](crate::BucketMut::next_sequence).
+    /// Returns the bucket's counter, which [`BucketMut::set_sequence`](crate::BucketMut::set_sequence) and
+    /// [`BucketMut::next_sequence`](crate::BucketMut::next_sequence) change. A new bucket has 0. O(1).
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// The page that the bucket's tree starts at; 0 for an inline bucket, which has none, and for one that its
-    /// transaction has changed.
+    /// Returns the root page of the bucket's tree. It is 0 for an inline bucket, which has no page, and for a bucket that
+    /// this transaction has changed. O(1).
     #[must_use]
     pub const fn root_page(&self) -> PageId {
         match self.root {
@@ -102,19 +109,22 @@ impl<'t> Bucket<'t> {
         }
     }
 
-    /// The bucket `name` inside this one. O(log n).
+    /// Returns the nested bucket `name`. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// - [`Error::BucketNotFound`] if there is no item `name`.
+    /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
         self.get_bucket(name)?.ok_or_else(|| Error::BucketNotFound { name: name.to_vec() })
     }
 
-    /// The bucket `name` inside this one, if there is one. O(log n).
+    /// Returns the nested bucket `name`, or `None` if there is no item `name`. O(log n).
     ///
     /// # Errors
-    /// [`Error::IncompatibleValue`] if `name` is a key.
+    /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Self>> {
         let name = name.as_ref();
         if let Some((buckets, at)) = self.opened
@@ -129,31 +139,48 @@ impl<'t> Bucket<'t> {
         }
     }
 
-    /// A cursor over the bucket's items.
+    /// Returns a cursor over the bucket's items. It has no position yet. O(1).
     #[must_use]
     pub fn cursor(&self) -> Cursor<'t> {
         Cursor::new(*self)
     }
 
-    /// All items in key order, from either end. A nested bucket has no value.
+    /// Iterates over all items in key order, from either end. O(log n) to begin, amortised O(1) for each item.
     #[must_use]
     pub fn iter(&self) -> Iter<'t> {
         Iter(tree::Range::new(self.pages, self.root, Bound::Unbounded, Bound::Unbounded))
     }
 
-    /// The items whose keys lie within `bounds`, from either end. O(log n) to begin, O(1) amortised an item.
+    /// Iterates over the items whose keys lie within `bounds`, in key order, from either end. O(log n) to begin, amortised
+    /// O(1) for each item.
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// # db.update(|tx| {
+    /// #     let mut bucket = tx.create_bucket("letters")?;
+    /// #     ["a", "b", "c", "d"].iter().try_for_each(|key| bucket.put(key, ""))
+    /// # })?;
+    /// # let tx = db.begin_read();
+    /// let letters = tx.bucket("letters")?;
+    /// assert_eq!(letters.range("b".."d").count(), 2);
+    /// assert_eq!(letters.range("b"..="d").count(), 3);
+    /// let last = letters.range("b"..).next_back().transpose()?;
+    /// assert_eq!(last, Some((&b"d"[..], Some(&b""[..]))));
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     pub fn range<K: AsRef<[u8]>>(&self, bounds: impl RangeBounds<K>) -> Iter<'t> {
         let owned = |bound: Bound<&K>| bound.map(|key| key.as_ref().to_vec());
         Iter(tree::Range::new(self.pages, self.root, owned(bounds.start_bound()), owned(bounds.end_bound())))
     }
 
-    /// The nested bucket `name`, which a walk has just met: if it is not found, the keys are out of order.
+    /// The nested bucket `name`, which a walk has just met. If a search does not find it, the keys are out of order.
     fn listed(&self, name: &[u8]) -> Result<Self> {
         const UNFOUND: &str = "a key that a walk meets is not found: keys do not ascend";
         self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root_page(), what: UNFOUND })
     }
 
-    /// The nested buckets with their names, in name order.
+    /// Iterates over the nested buckets with their names, in name order. It visits every item of this bucket: O(n log n)
+    /// at most.
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&'t [u8], Self)>> + use<'t> {
         let bucket = *self;
         bucket.iter().filter_map(move |item| match item {
@@ -182,7 +209,24 @@ impl<'t> IntoIterator for Bucket<'t> {
     }
 }
 
-/// Items of a bucket in key order, from either end. After an error it ends.
+/// An iterator over a bucket's [items](crate::Item) in key order, from either end.
+///
+/// [`Bucket::iter`] and [`Bucket::range`] return it. It ends after the first error.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| {
+///     let mut planets = tx.create_bucket("planets")?;
+///     planets.put("mars", "red")?;
+///     planets.put("earth", "blue")?;
+///     let mut items = planets.iter();
+///     assert_eq!(items.next().transpose()?, Some((&b"earth"[..], Some(&b"blue"[..]))));
+///     assert_eq!(items.next_back().transpose()?, Some((&b"mars"[..], Some(&b"red"[..]))));
+///     assert!(items.next().is_none());
+///     Ok::<_, kv::Error>(())
+/// })?;
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Iter<'t>(tree::Range<'t>);
 

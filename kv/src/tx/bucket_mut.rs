@@ -1,4 +1,4 @@
-//! A bucket, to change.
+//! A bucket for reading and changing.
 
 use std::ops::RangeBounds;
 
@@ -7,14 +7,15 @@ use super::cursor::{Cursor, Item};
 use super::cursor_mut::CursorMut;
 use super::open_buckets::{BucketIndex, OpenBuckets, taken};
 use crate::error::{Error, Result};
+use crate::format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 use crate::store::{Link, WriteSet};
 use crate::tree::{Root, find};
-use crate::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 
-/// A bucket of a write transaction.
+/// A bucket of a write transaction, for reading and changing.
 ///
-/// It borrows its transaction, so there is one at a time; asking for the same bucket again costs next to nothing. What
-/// [`get`](Self::get) returns borrows the `BucketMut`, so nothing can change under it.
+/// It borrows its transaction exclusively, so only one exists at a time. Opening the same bucket again is cheap: the
+/// transaction remembers the buckets that it has opened. A value that [`get`](Self::get) returns borrows the `BucketMut`,
+/// so no change can invalidate it.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -58,30 +59,49 @@ impl<'t> BucketMut<'t> {
         self.at
     }
 
-    /// The nested bucket `name`, in place of this one: for following a path.
+    /// Exchanges this bucket for its nested bucket `name`, to follow a path. O(log n).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// # db.update(|tx| tx.create_bucket("a")?.create_bucket("b")?.create_bucket("c").map(drop))?;
+    /// # let mut tx = db.begin_write()?;
+    /// let mut bucket = tx.bucket_mut("a")?;
+    /// for name in ["b", "c"] {
+    ///     bucket = bucket.into_bucket_mut(name)?;
+    /// }
+    /// bucket.put("key", "in the innermost bucket")?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// Those of [`bucket_mut`](Self::bucket_mut).
+    /// As [`bucket_mut`](Self::bucket_mut).
     pub fn into_bucket_mut(self, name: impl AsRef<[u8]>) -> Result<Self> {
         Self::child(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
-    /// The bucket as it is now, to read.
+    /// Returns the bucket for reading, with all changes so far. O(1).
     #[must_use]
     pub fn as_bucket(&self) -> Bucket<'_> {
         Bucket::opened(self.write_set.pages(), self.buckets, self.at)
     }
 
-    /// The value of `key`; none if it is absent or names a bucket. O(log n).
+    /// Returns the value of `key`, or `None` if the key is absent or names a nested bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page on the way to the key is damaged.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<&[u8]>> {
         self.as_bucket().get(key)
     }
 
-    /// Inserts or replaces the value of `key`. O(log n).
+    /// Sets the value of `key`, which may be new. O(log n), and a copy of the key and value.
     ///
     /// # Errors
-    /// [`Error::KeyRequired`], [`Error::KeyTooLarge`], [`Error::ValueTooLarge`]; [`Error::IncompatibleValue`] if `key`
-    /// names a bucket. The bucket is then as it was.
+    /// None of these changes the bucket.
+    /// - [`Error::KeyRequired`] for an empty key.
+    /// - [`Error::KeyTooLarge`] for a key of more than [`MAX_KEY_SIZE`] bytes.
+    /// - [`Error::ValueTooLarge`] for a value of more than [`MAX_VALUE_SIZE`] bytes.
+    /// - [`Error::IncompatibleValue`] if `key` names a nested bucket.
+    /// - [`Error::Corrupt`] if a page on the way to the key is damaged.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
         match key.len() {
@@ -95,10 +115,11 @@ impl<'t> BucketMut<'t> {
         self.buckets.tree(self.write_set, self.at).put(key, value)
     }
 
-    /// Removes `key`; says whether it was there. O(log n).
+    /// Deletes `key` and its value, and returns whether the key was there. O(log n).
     ///
     /// # Errors
-    /// [`Error::IncompatibleValue`] if `key` names a bucket.
+    /// - [`Error::IncompatibleValue`] if `key` names a nested bucket: use [`delete_bucket`](Self::delete_bucket).
+    /// - [`Error::Corrupt`] if a page on the way to the key is damaged.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
         match find(&self.write_set.pages(), Root::Link(self.root()), key)? {
@@ -110,14 +131,17 @@ impl<'t> BucketMut<'t> {
         }
     }
 
-    /// The bucket's counter.
+    /// Returns the bucket's counter. A new bucket has 0. O(1).
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.buckets.get(self.at).sequence
     }
 
-    /// Sets the bucket's counter.
-    #[allow(clippy::unnecessary_wraps, reason = "as every change, it may come to fail")]
+    /// Sets the bucket's counter. O(1).
+    ///
+    /// # Errors
+    /// None today. The signature allows for them, as that of every change.
+    #[allow(clippy::unnecessary_wraps, reason = "every change may fail one day")]
     pub fn set_sequence(&mut self, sequence: u64) -> Result<()> {
         let bucket = self.buckets.get_mut(self.at);
         bucket.sequence = sequence;
@@ -125,67 +149,83 @@ impl<'t> BucketMut<'t> {
         Ok(())
     }
 
-    /// Adds one to the bucket's counter and returns it: 1 first. Numbers drawn by a transaction that is rolled back are
-    /// drawn again. After 2^64 - 1 it wraps around to 0, as bbolt's does.
+    /// Adds one to the bucket's counter and returns the new number. O(1).
+    ///
+    /// The first number of a new bucket is 1. After 2^64 - 1 the counter wraps around to 0, as bbolt's does. A rollback
+    /// also rolls the counter back: later transactions return the same numbers again.
+    ///
+    /// # Errors
+    /// As [`set_sequence`](Self::set_sequence).
     pub fn next_sequence(&mut self) -> Result<u64> {
         let next = self.sequence().wrapping_add(1);
         self.set_sequence(next)?;
         Ok(next)
     }
 
-    /// The nested bucket `name`, to read. O(log n).
+    /// Returns the nested bucket `name` for reading. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// As [`Bucket::bucket`].
     pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Bucket<'_>> {
         self.as_bucket().bucket(name)
     }
 
-    /// The nested bucket `name`, to read, if there is one. O(log n).
+    /// Returns the nested bucket `name` for reading, or `None` if there is no item `name`. O(log n).
+    ///
+    /// # Errors
+    /// As [`Bucket::get_bucket`].
     pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Bucket<'_>>> {
         self.as_bucket().get_bucket(name)
     }
 
-    /// The nested bucket `name`, to change. O(log n).
+    /// Returns the nested bucket `name` for changing. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// - [`Error::BucketNotFound`] if there is no item `name`.
+    /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         BucketMut::child(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
-    /// Creates the nested bucket `name`. O(log n).
+    /// Creates the nested bucket `name` and returns it. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`];
-    /// [`Error::IncompatibleValue`] if `name` is a key.
+    /// - [`Error::BucketExists`] if the bucket is there already.
+    /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
+    /// - [`Error::BucketNameRequired`] for an empty name.
+    /// - [`Error::BucketNameTooLarge`] for a name of more than [`MAX_KEY_SIZE`] bytes.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create(self.write_set, self.buckets, self.at, named(name.as_ref())?)
     }
 
-    /// The nested bucket `name`, created if it is not there. O(log n).
+    /// Returns the nested bucket `name` and creates it if it is absent. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// As [`create_bucket`](Self::create_bucket), without [`Error::BucketExists`].
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(self.write_set, self.buckets, self.at, named(name.as_ref())?)
     }
 
-    /// The nested bucket `name`, created if it is not there, however long the name is.
+    /// Returns the nested bucket `name` and creates it if it is absent, even if its name is longer than [`MAX_KEY_SIZE`]
+    /// bytes. O(log n).
     ///
-    /// The format sets no limit to names, and bbolt takes what is longer than [`MAX_KEY_SIZE`]: this is for whoever
-    /// copies such a database, as [`compact`](crate::compact()) does.
+    /// The format does not limit names, and bbolt creates buckets with longer ones. Programs that copy such a database
+    /// need this, as [`compact`](crate::compact()) does.
     ///
     /// # Errors
-    /// [`Error::BucketNameRequired`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// As [`create_bucket_if_absent`](Self::create_bucket_if_absent), without [`Error::BucketNameTooLarge`].
     pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(self.write_set, self.buckets, self.at, name.as_ref())
     }
 
-    /// Deletes the nested bucket `name` and everything in it. O(pages of the bucket).
+    /// Deletes the nested bucket `name` with everything in it. O(pages of the bucket).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`]; [`Error::IncompatibleValue`] if `name` is a key.
+    /// - [`Error::BucketNotFound`] if there is no item `name`.
+    /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
+    /// - [`Error::Corrupt`] if a page of the bucket is damaged.
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
         if self.buckets.delete(self.write_set, self.at, name)? {
@@ -195,39 +235,40 @@ impl<'t> BucketMut<'t> {
         }
     }
 
-    /// A cursor to read with; it borrows the bucket, so nothing changes under it.
+    /// Returns a cursor for reading. It borrows the bucket, so no change can invalidate it. O(1).
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         self.as_bucket().cursor()
     }
 
-    /// A cursor that can delete the item it is at.
+    /// Returns a cursor that can delete its current item. O(1).
     #[must_use]
     pub fn cursor_mut(&mut self) -> CursorMut<'_> {
         CursorMut::new(BucketMut { write_set: self.write_set, buckets: self.buckets, at: self.at })
     }
 
-    /// All items in key order, from either end.
+    /// Iterates over all items in key order, from either end; see [`Bucket::iter`].
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         self.as_bucket().iter()
     }
 
-    /// The items whose keys lie within `bounds`, from either end.
+    /// Iterates over the items whose keys lie within `bounds`, from either end; see [`Bucket::range`].
     pub fn range<K: AsRef<[u8]>>(&self, bounds: impl RangeBounds<K>) -> Iter<'_> {
         self.as_bucket().range(bounds)
     }
 
-    /// How full the pages of this bucket are left where nodes are split, as a share from 0.1 to 1.0 (what is outside is
-    /// brought to the nearest). It holds for this bucket until the transaction ends, and is not stored.
+    /// Sets how full a split leaves the pages of this bucket: a share from 0.1 to 1.0. A share outside this range becomes
+    /// the nearest within it. It applies to this bucket until the transaction ends; the file does not store it. O(1).
     ///
-    /// - In key order at the end of the bucket: each page is filled to the share, and the last has the rest.
-    /// - Out of order: what one page has grown into within this transaction is packed to the share at the commit, where
-    ///   that makes it fewer pages (or more, for a small share). Where one page has become two that stay two, each keeps
-    ///   half: bbolt would leave a full page and a sliver.
+    /// - Inserts in key order at the end of the bucket fill each page to the share; the last page gets the rest.
+    /// - Other inserts: the commit packs the pages that one page has grown into to the share, if that changes their
+    ///   number. Where one page has become two and stays two, each keeps half; bbolt would leave a full page and a
+    ///   nearly empty one.
     ///
-    /// Pages that were not split stay as they are. Left alone, a node that grew in key order stays full and any other is
-    /// halved, which comes to two thirds and suits most loads. 1.0 suits a load into a bucket that is then only read.
+    /// Pages that were not split do not change. Without this call, a node that grew in key order stays full and any other
+    /// node is halved. Random inserts then fill pages to two thirds, which suits most loads. 1.0 suits a bucket that is
+    /// filled once and only read afterwards.
     pub fn set_fill_percent(&mut self, fill: f64) {
         let fill = if fill.is_nan() { 0.5 } else { fill.clamp(0.1, 1.0) };
         self.buckets.get_mut(self.at).fill = Some(fill);
@@ -247,7 +288,7 @@ impl<'b> IntoIterator for &'b BucketMut<'_> {
     }
 }
 
-/// A name that is as long as this library lets new names be.
+/// Returns `name` unless it is too long for a new bucket.
 pub(super) fn named(name: &[u8]) -> Result<&[u8]> {
     if name.len() > MAX_KEY_SIZE { Err(Error::BucketNameTooLarge { len: name.len() }) } else { Ok(name) }
 }

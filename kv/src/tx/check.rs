@@ -11,7 +11,14 @@ use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
 use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, StoredList};
 use crate::tree::{Forest, SHARED, Visit};
 
-/// Something that is wrong with a page.
+/// A page and what is wrong with it. [`ReadTx::check`](crate::ReadTx::check) returns it.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let problems: Vec<kv::Problem> = db.begin_read().check()?;
+/// assert!(problems.is_empty(), "{}", problems[0]);
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Problem {
     /// The page.

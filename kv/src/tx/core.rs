@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 
 use pagefile_std::PageStore;
 
-use super::batch::Queue;
 use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
@@ -39,7 +38,6 @@ pub(crate) struct Core {
     pub(crate) readers: Readers,
     pub(crate) published: Published,
     pub(crate) writer_lock: WriterLock,
-    pub(crate) queue: Queue,
     pub(crate) counters: Counters,
 }
 
@@ -66,7 +64,6 @@ impl Core {
             readers: Readers::new(),
             published: Published::new(snapshot),
             writer_lock: WriterLock::new(writer),
-            queue: Queue::default(),
             counters,
         }
     }

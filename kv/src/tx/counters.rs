@@ -1,19 +1,32 @@
-//! What has been done, counted.
+//! Counters of the work that write transactions do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::store::FreeSpace;
 
-/// What write transactions have done since the database was opened. All counts only grow.
+/// Counts of the work of write transactions.
+///
+/// [`Stats::tx`](crate::Stats::tx) counts the work of all commits since the database was opened; these counts only grow.
+/// [`WriteTx::stats`](crate::WriteTx::stats) counts the work of one open transaction.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let before = db.stats().tx;
+/// db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+/// let done: kv::TxStats = db.stats().tx.since(&before);
+/// assert_eq!(done.commits, 1);
+/// assert!(done.pages > 0 && done.bytes > 0);
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct TxStats {
     /// Commits that changed something.
     pub commits: u64,
-    /// Nodes written (a node with overflow counts once).
+    /// Nodes written, or so far changed in memory. A node with overflow pages counts once.
     pub nodes: u64,
-    /// Pages allocated for them and for the freelist.
+    /// Pages allocated for nodes and for the freelist.
     pub pages: u64,
     /// Pages freed.
     pub pages_freed: u64,
@@ -21,7 +34,7 @@ pub struct TxStats {
     pub splits: u64,
     /// Nodes merged or removed because they were empty.
     pub merges: u64,
-    /// Write calls for data pages (one can write many neighbouring pages).
+    /// Write calls for data pages. One call can write many neighbouring pages.
     pub writes: u64,
     /// Bytes written, meta pages included.
     pub bytes: u64,
@@ -32,7 +45,7 @@ pub struct TxStats {
 }
 
 impl TxStats {
-    /// What was done since `earlier` was taken; nothing where that is the later one.
+    /// Returns the difference between these counts and `earlier` ones; 0 where `earlier` has the larger count. O(1).
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {

@@ -5,18 +5,32 @@ use crate::error::Result;
 use crate::format::LeafEntry;
 use crate::tree;
 
-/// A key, and its value; no value where the key names a nested bucket.
+/// An item of a bucket: a key and its value, or the name of a nested bucket and `None`.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| {
+///     let mut bucket = tx.create_bucket("b")?;
+///     bucket.put("key", "value")?;
+///     bucket.create_bucket("nested")?;
+///     let items: Vec<kv::Item<'_>> = bucket.iter().collect::<kv::Result<_>>()?;
+///     assert_eq!(items, [(&b"key"[..], Some(&b"value"[..])), (b"nested", None)]);
+///     Ok::<_, kv::Error>(())
+/// })?;
+/// # Ok::<_, kv::Error>(())
+/// ```
 pub type Item<'t> = (&'t [u8], Option<&'t [u8]>);
 
 pub(super) fn item<'t>(entry: &LeafEntry<'t>) -> Item<'t> {
     (entry.key, if entry.is_bucket() { None } else { Some(entry.value) })
 }
 
-/// A place among the items of a bucket, in key order, movable both ways.
+/// A position among the items of a bucket. It moves in key order, in both directions.
 ///
-/// A cursor begins nowhere: [`next`](Self::next) then goes to the first item and [`prev`](Self::prev) to the last.
-/// Moving past either end answers `None` and leaves the cursor at the item it was at. A cursor of a write transaction
-/// borrows it, so nothing can change under it; to delete while walking, use [`CursorMut`](crate::CursorMut).
+/// A new cursor has no position: [`next`](Self::next) then moves to the first item and [`prev`](Self::prev) to the last.
+/// A move past either end returns `None` and leaves the cursor at its item. A cursor of a write transaction borrows that
+/// transaction, so no change can invalidate the cursor. To delete items during a walk, use
+/// [`CursorMut`](crate::CursorMut).
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -50,36 +64,52 @@ impl<'t> Cursor<'t> {
         Self { place: tree::Cursor::new(pages, root), bucket }
     }
 
-    /// The bucket whose items these are.
+    /// Returns the bucket that the cursor walks over. O(1).
     #[must_use]
     pub const fn bucket(&self) -> Bucket<'t> {
         self.bucket
     }
 
-    /// To the first item. O(log n).
+    /// Moves to the first item and returns it; `None` in an empty bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn first(&mut self) -> Result<Option<Item<'t>>> {
         Ok(self.place.first()?.as_ref().map(item))
     }
 
-    /// To the last item. O(log n).
+    /// Moves to the last item and returns it; `None` in an empty bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn last(&mut self) -> Result<Option<Item<'t>>> {
         Ok(self.place.last()?.as_ref().map(item))
     }
 
-    /// To the next item. O(1) amortised.
+    /// Moves to the next item and returns it; `None` at the end, where the cursor stays. Amortised O(1).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     #[allow(clippy::should_implement_trait, reason = "it can fail; `Bucket::iter` is the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Item<'t>>> {
         Ok(self.place.next()?.as_ref().map(item))
     }
 
-    /// To the item before. O(1) amortised.
+    /// Moves to the previous item and returns it; `None` at the beginning, where the cursor stays. Amortised O(1).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     #[inline]
     pub fn prev(&mut self) -> Result<Option<Item<'t>>> {
         Ok(self.place.prev()?.as_ref().map(item))
     }
 
-    /// To the first item whose key is `key` or greater; past the end, if there is none. O(log n).
+    /// Moves to the first item whose key is `key` or greater and returns it. If there is none, the cursor moves past the
+    /// last item and this returns `None`. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Item<'t>>> {
         Ok(self.place.seek(key.as_ref())?.as_ref().map(item))
     }

@@ -5,10 +5,10 @@ use super::bucket::Bucket;
 use super::cursor::Item;
 use crate::error::Result;
 
-/// A place among the items of a changeable bucket. It stays right whatever it deletes: after
-/// [`delete`](Self::delete), [`next`](Self::next) goes to the item behind the deleted one, and none is skipped.
+/// A position among the items of a bucket of a write transaction. It can delete the current item.
 ///
-/// It holds its place as a key, so each step seeks: O(log n).
+/// After [`delete`](Self::delete), [`next`](Self::next) moves to the item after the deleted one: no item is skipped. The
+/// cursor remembers its position as a key and searches for it at each step, so a step costs O(log n).
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -37,7 +37,7 @@ pub struct CursorMut<'b> {
     place: Place,
 }
 
-/// Where the cursor is with regard to its key.
+/// The cursor's position relative to its key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     Nowhere,
@@ -51,23 +51,33 @@ impl<'b> CursorMut<'b> {
         Self { bucket, key: Vec::new(), place: Place::Nowhere }
     }
 
-    /// The bucket whose items these are, as it is now.
+    /// Returns the bucket that the cursor walks over, with all changes so far. O(1).
     #[must_use]
     pub fn bucket(&self) -> Bucket<'_> {
         self.bucket.as_bucket()
     }
 
-    /// To the first item. O(log n).
+    /// Moves to the first item and returns it; `None` in an empty bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn first(&mut self) -> Result<Option<Item<'_>>> {
         self.go(|bucket, _, _| bucket.cursor().first())
     }
 
-    /// To the last item. O(log n).
+    /// Moves to the last item and returns it; `None` in an empty bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn last(&mut self) -> Result<Option<Item<'_>>> {
         self.go(|bucket, _, _| bucket.cursor().last())
     }
 
-    /// To the item behind; the first, if the cursor has not been placed. At the end it stays. O(log n).
+    /// Moves to the next item and returns it; `None` at the end, where the cursor stays. A new cursor moves to the first
+    /// item. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     #[allow(clippy::should_implement_trait, reason = "it can fail and lends its items")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>> {
         self.go(|bucket, key, place| {
@@ -77,13 +87,17 @@ impl<'b> CursorMut<'b> {
                 Place::Between => cursor.seek(key),
                 Place::At => match cursor.seek(key)? {
                     Some((found, _)) if found == key => cursor.next(),
-                    behind => Ok(behind),
+                    after => Ok(after),
                 },
             }
         })
     }
 
-    /// To the item before; the last, if the cursor has not been placed. At the beginning it stays. O(log n).
+    /// Moves to the previous item and returns it; `None` at the beginning, where the cursor stays. A new cursor moves to
+    /// the last item. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn prev(&mut self) -> Result<Option<Item<'_>>> {
         self.go(|bucket, key, place| {
             let mut cursor = bucket.cursor();
@@ -97,7 +111,11 @@ impl<'b> CursorMut<'b> {
         })
     }
 
-    /// To the first item whose key is `key` or greater; if there is none, behind the last. O(log n).
+    /// Moves to the first item whose key is `key` or greater and returns it. If there is none, the cursor moves past the
+    /// last item and this returns `None`. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Item<'_>>> {
         self.key.clear();
         self.key.extend_from_slice(key.as_ref());
@@ -105,11 +123,12 @@ impl<'b> CursorMut<'b> {
         self.next()
     }
 
-    /// Deletes the item that the cursor is at; says whether there was one. O(log n).
+    /// Deletes the current item and returns whether there was one. O(log n).
     ///
     /// # Errors
-    /// [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) for a nested bucket: use
-    /// [`BucketMut::delete_bucket`].
+    /// - [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) for a nested bucket: use
+    ///   [`BucketMut::delete_bucket`].
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn delete(&mut self) -> Result<bool> {
         if self.place != Place::At {
             return Ok(false);
@@ -119,7 +138,7 @@ impl<'b> CursorMut<'b> {
         Ok(deleted)
     }
 
-    /// Moves to the item that `find` answers; stays if it answers none.
+    /// Moves to the item that `find` returns; stays if it returns none.
     fn go(
         &mut self,
         find: impl for<'t> FnOnce(Bucket<'t>, &[u8], Place) -> Result<Option<Item<'t>>>,

@@ -1,8 +1,7 @@
-//! Transactions: read and write, their buckets, the commit, and who is reading what.
+//! Transactions: read and write, their buckets, the commit, and the register of readers.
 //!
 //! **Invariant:** only [`persist`] makes anything durable; only [`readers`] knows who is reading.
 
-mod batch;
 mod bucket;
 mod bucket_mut;
 mod check;
@@ -20,13 +19,12 @@ mod publish;
 mod published;
 mod read;
 mod readers;
-mod sync;
+pub(crate) mod sync;
 mod write;
 mod writer;
 mod writer_lock;
 
 pub(crate) use self::core::{Core, Handle, Settings};
-pub(crate) use batch::batch;
 pub use bucket::{Bucket, Iter};
 pub use bucket_mut::BucketMut;
 pub use check::Problem;
@@ -39,6 +37,6 @@ pub use cursor_mut::CursorMut;
 pub(crate) use open_buckets::BucketIndex;
 pub(crate) use published::Snapshot;
 pub use read::ReadTx;
-
+pub(crate) use write::Hook;
 pub use write::WriteTx;
 pub(crate) use writer::Writer;

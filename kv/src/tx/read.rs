@@ -12,11 +12,24 @@ use super::{Bucket, Cursor};
 use crate::error::Result;
 use crate::store::{Link, Pages};
 
-/// A consistent state of the database, to read, for as long as it is held.
+/// A read transaction: one consistent state of the database. Commits after its beginning do not change what it sees.
 ///
-/// Beginning and ending one takes no lock and allocates nothing. It holds nobody up: neither the writer, nor the
-/// file's growth. The pages that it can see are not used again before it ends, so a very old one makes the file grow.
-/// It may be sent to and shared between threads.
+/// Beginning and ending a read transaction takes no lock and allocates nothing. It never blocks the writer or the growth
+/// of the file. The writer does not reuse the pages that a read transaction can see, so a long one makes the file grow.
+/// Threads can share a read transaction and send it to each other.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("b")?.put("key", "old"))?;
+/// let before = db.begin_read();
+/// db.update(|tx| tx.bucket_mut("b")?.put("key", "new"))?;
+/// let after = db.begin_read();
+///
+/// assert_eq!(before.bucket("b")?.get("key")?, Some(&b"old"[..]));
+/// assert_eq!(after.bucket("b")?.get("key")?, Some(&b"new"[..]));
+/// assert!(before.id() < after.id());
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ReadTx<'db> {
     // Dropped before the handle that keeps its map alive.
@@ -52,43 +65,48 @@ impl<'db> ReadTx<'db> {
         &self.core
     }
 
-    /// The transaction whose state this is.
+    /// Returns the id of the transaction that committed this state. O(1).
     #[must_use]
     pub const fn id(&self) -> TxId {
         TxId::new(self.snapshot.tx)
     }
 
-    /// Bytes of the file that this state may use: pages up to the high-water mark.
+    /// Returns the bytes of the file up to this state's high-water mark, free pages included. The file may be longer.
+    /// O(1).
     #[must_use]
     pub fn size(&self) -> u64 {
         self.snapshot.high_water * u64::from(self.core.page_size)
     }
 
-    /// The bucket that holds all others. It has no keys of its own.
+    /// Returns the root bucket, whose items are the top-level buckets. O(1).
     #[must_use]
     pub fn root(&self) -> Bucket<'_> {
         Bucket::at(self.pages(), Link::page(PageId::new(self.snapshot.root)), self.snapshot.root_sequence)
     }
 
-    /// The top-level bucket `name`. O(log n).
+    /// Returns the top-level bucket `name`. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`](crate::Error::BucketNotFound).
+    /// - [`Error::BucketNotFound`](crate::Error::BucketNotFound) if there is no such bucket.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way to it is damaged.
     pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Bucket<'_>> {
         self.root().bucket(name)
     }
 
-    /// The top-level bucket `name`, if there is one. O(log n).
+    /// Returns the top-level bucket `name`, or `None` if there is no such bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way to it is damaged.
     pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Bucket<'_>>> {
         self.root().get_bucket(name)
     }
 
-    /// The top-level buckets with their names, in name order.
+    /// Iterates over the top-level buckets with their names, in name order; see [`Bucket::buckets`].
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&[u8], Bucket<'_>)>> {
         self.root().buckets()
     }
 
-    /// A cursor over the names of the top-level buckets.
+    /// Returns a cursor over the names of the top-level buckets. O(1).
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         self.root().cursor()

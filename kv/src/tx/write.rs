@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::store::{Link, WriteSet};
 
 /// What [`WriteTx::on_commit`] is given.
-pub(super) type Hook = Box<dyn FnOnce() + Send>;
+pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 
 /// The one transaction at a time that may change the database.
 ///
@@ -191,8 +191,8 @@ impl<'db> WriteTx<'db> {
         self.hooks.push(Box::new(hook));
     }
 
-    /// The hooks so far, for whoever runs them in this transaction's place.
-    pub(super) fn take_hooks(&mut self) -> Vec<Hook> {
+    /// Takes the hooks so far out; the caller then runs them after the commit.
+    pub(crate) fn take_hooks(&mut self) -> Vec<Hook> {
         std::mem::take(&mut self.hooks)
     }
 

@@ -19,7 +19,7 @@ fn figures(stats: &BucketStats) -> Vec<u64> {
         s.branch_overflow_pages,
         s.leaf_pages,
         s.leaf_overflow_pages,
-        s.keys,
+        s.items,
         s.depth,
         s.branch_bytes,
         s.branch_bytes_used,

@@ -84,7 +84,7 @@ fn the_structure_counts_what_a_walk_finds() {
         assert_eq!(structure.name, b"root");
         let (keys, buckets) = sum(&structure);
         let stats = tx.root().stats().unwrap();
-        assert_eq!((keys + buckets - 1, buckets), (stats.keys, stats.buckets));
+        assert_eq!((keys + buckets - 1, buckets), (stats.items, stats.buckets));
         assert_eq!(keys + buckets, dump(tx).len() as u64);
     });
 }
@@ -112,11 +112,11 @@ fn a_write_transaction_looks_at_its_own_changes() {
             bucket.put(format!("{n}"), "value").unwrap();
         }
         let after = tx.root().stats().unwrap();
-        assert_eq!((after.keys, after.buckets), (before.keys + 501, before.buckets + 1));
+        assert_eq!((after.items, after.buckets), (before.items + 501, before.buckets + 1));
         assert_eq!(tx.inspect().unwrap().children.last().unwrap().keys, 500);
         tx.commit().unwrap();
         let committed = db.begin_read().root().stats().unwrap();
-        assert_eq!((committed.keys, committed.buckets), (after.keys, after.buckets));
+        assert_eq!((committed.items, committed.buckets), (after.items, after.buckets));
     }
 }
 

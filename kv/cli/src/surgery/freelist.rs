@@ -57,7 +57,7 @@ fn abandon(files: &Files, terminal: &mut Terminal) -> Result<()> {
 
 fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
     let file = files.open(terminal)?;
-    if file.newest().is_some_and(|meta| meta.freelist != NO_FREELIST) {
+    if file.newest().is_some_and(|meta| meta.freelist_page != NO_FREELIST) {
         return Err(Failure::Problem(
             "there is a freelist already: `kv surgery freelist abandon` first, if it is wrong".into(),
         ));

@@ -192,8 +192,8 @@ impl Update {
 fn set(meta: &mut RawMeta, field: Field) {
     match field {
         Field::PageSize(value) => meta.page_size = value,
-        Field::Root(value) => (meta.root, meta.root_sequence) = (value, 0),
-        Field::Freelist(value) => meta.freelist = value,
+        Field::Root(value) => (meta.root_page, meta.root_sequence) = (value, 0),
+        Field::Freelist(value) => meta.freelist_page = value,
         Field::HighWater(value) => meta.high_water = value,
     }
 }

@@ -109,7 +109,7 @@ fn clear(files: &Files, page: u64, from: usize, to: Option<usize>, terminal: &mu
 }
 
 fn has_freelist(file: &RawFile) -> bool {
-    file.newest().is_some_and(|meta| meta.freelist != NO_FREELIST)
+    file.newest().is_some_and(|meta| meta.freelist_page != NO_FREELIST)
 }
 
 fn consider_abandon(out: &mut impl Write) -> Result<()> {

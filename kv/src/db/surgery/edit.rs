@@ -1,4 +1,4 @@
-//! Repairs: what to write where, and the copy that it is written to.
+//! Repairs: bytes and their offset, and the copy that receives them.
 
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -12,7 +12,22 @@ use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, Header, Kind, NO_FREELIST, set_header};
 use crate::store::{DirtyNode, NodeKind};
 
-/// Bytes that replace others of a file.
+/// A repair: bytes that replace others at one offset of a file. [`RawFile::write_copy`] applies it to a copy.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// use kv::surgery::{Edit, RawFile, RawMeta};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let file = RawFile::new(store, None)?;
+/// let meta = RawMeta { tx: 100, ..file.meta(0)? };
+/// let edit: Edit = file.edit_meta(0, &meta)?;
+/// let copy = directory.path().join("copy.db");
+/// file.write_copy(&copy, &[edit], |_bytes| ())?;
+/// assert_eq!(kv::Db::open(&copy)?.begin_read().id(), kv::TxId::new(100));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edit {
     offset: u64,
@@ -20,19 +35,32 @@ pub struct Edit {
 }
 
 /// The outcome of [`RawFile::clear_elements`].
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # let db = kv::Options::new().open_store(Box::new(store.clone()))?;
+/// # db.update(|tx| ["a", "b"].iter().try_for_each(|name| tx.create_bucket(name).map(drop)))?;
+/// # let root = db.begin_read().root_page();
+/// # drop(db);
+/// let file = kv::surgery::RawFile::new(store, None)?;
+/// let cleared: kv::surgery::Cleared = file.clear_elements(root, 1, None)?;
+/// assert_eq!((cleared.elements, cleared.leaves_orphans), (1, false));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Cleared {
     /// The repair.
     pub edit: Edit,
-    /// How many elements it drops.
+    /// The number of elements that the repair drops.
     pub elements: usize,
-    /// Whether pages may hang below them, which then nothing uses and no freelist lists.
+    /// Whether there may be pages below the dropped elements. The trees then no longer use these pages, and the list of
+    /// free pages does not have them.
     pub leaves_orphans: bool,
 }
 
 impl RawFile {
-    /// Fields for meta page `slot`, 0 or 1, with their checksum.
+    /// Returns the repair that gives meta page `slot`, 0 or 1, these fields and the checksum of them. O(1).
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for another slot.
@@ -45,10 +73,10 @@ impl RawFile {
         Ok(Edit { offset: page * u64::from(self.page_size), bytes })
     }
 
-    /// The older meta page in place of the newer: takes back the last transaction.
+    /// Returns the repair that undoes the last transaction: it replaces the newer meta page by the older. O(1).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if one of them is not valid: then there is nothing to go back to.
+    /// [`Error::Corrupt`] if a meta page is not valid: then there is no older state.
     pub fn revert_meta(&self) -> Result<Edit> {
         let newest = self.newest_slot().unwrap_or(0);
         let older = self.meta(1 - newest).map_err(|_| invalid(1 - newest))?;
@@ -56,35 +84,43 @@ impl RawFile {
         self.edit_meta(newest, &older)
     }
 
-    /// Meta pages that name no freelist: whoever opens the file looks for the free pages. For each valid meta page.
+    /// Returns the repairs that remove the freelist from each valid meta page. Opening the file then finds the free pages
+    /// by a walk over all trees. O(1).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if none is valid.
+    /// [`Error::Corrupt`] if no meta page is valid.
     pub fn abandon_freelist(&self) -> Result<Vec<Edit>> {
         let valid = (0..2).filter_map(|slot| Some((slot, self.meta(slot).ok()?)));
         let edits: Vec<Edit> = valid
-            .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist: NO_FREELIST, ..meta }))
+            .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist_page: NO_FREELIST, ..meta }))
             .collect::<Result<_>>()?;
         if edits.is_empty() { Err(invalid(0)) } else { Ok(edits) }
     }
 
-    /// A copy of page `from` and its overflow pages over page `to` and as many after it.
+    /// Returns the repair that copies page `from` with its overflow pages over page `to` and as many pages after it.
+    /// O(bytes of the pages).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if `from` is no page, or either reaches beyond the end of the file.
+    /// - [`Error::Corrupt`] if `from` has no valid header, or the pages reach beyond the end of the file.
+    /// - [`Error::Store`] if the store cannot be read.
     pub fn copy_page(&self, from: PageId, to: PageId) -> Result<Edit> {
         let RawPage { header, mut bytes, .. } = self.page(from)?;
         set_header(&mut bytes, Header { id: to.get(), ..header });
         Ok(Edit { offset: self.offset(to, u64::from(header.overflow) + 1)?, bytes })
     }
 
-    /// Page `id`, a branch or leaf, without its elements `from` up to, not including, `to` (none: the last). Only those
-    /// that stay need to be sound. The page keeps its overflow pages. A branch that loses all becomes an empty leaf, and
-    /// so, if all are to go, does a page whose header is none or another's; how many its overflow pages were is then forgotten.
+    /// Returns the repair that drops the elements `from..to` of page `id`, a branch or leaf. `None` as `to` means all from
+    /// `from` on. O(bytes of the pages).
+    ///
+    /// Only the elements that stay must be sound. The page keeps its overflow pages. A branch that loses all elements becomes
+    /// an empty leaf. A page with an invalid header, or with the header of another page, also becomes an empty leaf if all
+    /// elements go; it then loses its overflow pages.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if the range is empty or not of this page; [`Error::Corrupt`] if the page is of another
-    /// kind, lies beyond the end of the file, or has damage in its header or an element that stays.
+    /// - [`Error::InvalidOption`] if the range is empty, or the page has no such elements.
+    /// - [`Error::Corrupt`] if the page is of another kind, lies beyond the end of the file, or has damage in its header or
+    ///   in an element that stays.
+    /// - [`Error::Store`] if the store cannot be read.
     pub fn clear_elements(&self, id: PageId, from: usize, to: Option<usize>) -> Result<Cleared> {
         let page = match self.page(id) {
             // Nothing else that such a header says is to be believed: which pages are its overflow, for one.
@@ -112,7 +148,7 @@ impl RawFile {
         Ok(Cleared { edit, elements: end - from, leaves_orphans })
     }
 
-    /// Page `id` as an empty leaf, whatever it was.
+    /// The repair that makes page `id` an empty leaf.
     fn emptied(&self, id: PageId) -> Result<Cleared> {
         let header = Header { id: id.get(), kind: Kind::Leaf, count: 0, overflow: 0 };
         let blank = RawPage { at: id, header, bytes: self.bytes(id)? };
@@ -120,11 +156,11 @@ impl RawFile {
         Ok(Cleared { edit, elements: 0, leaves_orphans: true })
     }
 
-    /// Writes a copy of the file with these edits to a new file at `path`, durably and whole; `progress` hears how many
-    /// bytes have been copied.
+    /// Writes a copy of the file with these repairs to a new file at `path`. The new file is durable when this returns, and
+    /// after a crash it is whole or absent. `progress` gets the number of bytes copied so far. O(bytes of the file).
     ///
     /// # Errors
-    /// [`Error::Store`] if there is a file of this name, or it cannot be written; then there is none.
+    /// [`Error::Store`] if a file of this name exists, or reading or writing fails; then there is no new file.
     pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], mut progress: impl FnMut(u64)) -> Result<()> {
         const PIECE: u64 = 1 << 20;
         let mut read = Ok(());
@@ -152,10 +188,10 @@ impl RawFile {
     }
 }
 
-/// Whether a leaf's element is a bucket with pages, or cannot be told.
+/// Whether a leaf's element is a bucket with pages, or is damaged so that it may be one.
 fn has_pages(page: &RawPage, index: usize) -> bool {
     match page.item(index) {
-        Ok(Some(RawItem::Bucket { root, .. })) => root.get() != 0,
+        Ok(Some(RawItem::Bucket { root_page, .. })) => root_page.get() != 0,
         Ok(item) => item.is_none(),
         Err(_) => true,
     }

@@ -1,4 +1,4 @@
-//! A file of pages, read as it is.
+//! A file of pages that may be damaged.
 
 use freelist_core::PageId;
 use pagefile_std::PageStore;
@@ -7,11 +7,21 @@ use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
 use crate::db::open::newer;
 use crate::error::{Error, Result};
-use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZE_MAX};
+use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZES_OPENED};
 
-/// The pages of a file, sound or not.
+/// The pages of a file that may be damaged.
 ///
-/// It holds the store, and so the file's lock, until it is dropped.
+/// It holds the store, and with it the file's lock, until it is dropped.
+///
+/// ```
+/// use kv::surgery::RawFile;
+///
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// let file = RawFile::new(store, None)?;
+/// assert_eq!((file.page_size(), file.newest_slot()), (4096, Some(1)));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct RawFile {
     pub(super) store: Box<dyn PageStore>,
@@ -20,12 +30,14 @@ pub struct RawFile {
 }
 
 impl RawFile {
-    /// The pages in `store`. Their size is `page_size`, or what a meta page says.
+    /// Takes the pages in `store`. The page size in bytes is `page_size`; if that is `None`, a meta page gives it. O(1).
     ///
     /// # Errors
-    /// If no page size is given and no meta page tells it, what is wrong with the meta pages: [`Error::ByteSwapped`],
-    /// [`Error::VersionMismatch`], else [`Error::PageSizeUnknown`]; for a file that has no whole page,
-    /// [`Error::NotADatabase`]. [`Error::InvalidOption`] if the size given cannot be; [`Error::Store`].
+    /// - [`Error::InvalidOption`] if `page_size` is not a power of two from 512 to 16,777,216.
+    /// - [`Error::NotADatabase`] if the page size is not given and the file is shorter than the smallest page.
+    /// - [`Error::ByteSwapped`], [`Error::VersionMismatch`], or else [`Error::PageSizeUnknown`], if the page size is not
+    ///   given and neither meta page gives it.
+    /// - [`Error::Store`] if the store cannot be read.
     pub fn new(store: impl PageStore + 'static, page_size: Option<u32>) -> Result<Self> {
         let store: Box<dyn PageStore> = Box::new(store);
         let first = MetaBytes::read(&*store, 0)?;
@@ -41,46 +53,47 @@ impl RawFile {
         Ok(Self { store, page_size, metas: [first, second] })
     }
 
-    /// Bytes of a page.
+    /// Returns the page size in bytes. O(1).
     #[must_use]
     pub const fn page_size(&self) -> u32 {
         self.page_size
     }
 
-    /// Bytes of the file.
+    /// Returns the length of the file in bytes. O(1).
     #[must_use]
     pub fn file_len(&self) -> u64 {
         self.store.len()
     }
 
-    /// Whole pages in the file.
+    /// Returns the number of whole pages in the file. O(1).
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.store.len() / u64::from(self.page_size)
     }
 
-    /// Meta page `slot`, 0 or 1, if it is valid.
+    /// Returns the fields of meta page `slot`, 0 or 1, if it is valid. O(1).
     ///
     /// # Errors
-    /// Why it is not.
+    /// The [`MetaFault`] that makes it invalid.
     pub fn meta(&self, slot: usize) -> Result<RawMeta, MetaFault> {
         self.metas.get(slot).ok_or(MetaFault::NotAMeta)?.judged().map(RawMeta::from)
     }
 
-    /// What stands in the fields of meta page `slot`, valid or not, and in its checksum. None where the file ends first.
+    /// Returns the fields and the checksum of meta page `slot`, valid or not. `None` if the file ends before them. O(1).
     #[must_use]
     pub fn meta_as_it_is(&self, slot: usize) -> Option<(RawMeta, u64)> {
         let meta = self.metas.get(slot)?;
         Some((meta.fields()?.into(), meta.checksum()?))
     }
 
-    /// The meta page that opening the file goes by: of the valid ones that with the larger transaction id.
+    /// Returns the meta page that opening the file uses: of the valid ones, that with the larger transaction id. `None` if
+    /// neither is valid. O(1).
     #[must_use]
     pub fn newest(&self) -> Option<RawMeta> {
         self.newest_slot().and_then(|slot| self.meta(slot).ok())
     }
 
-    /// In which of the two meta pages [`newest`](Self::newest) stands.
+    /// Returns the number, 0 or 1, of the meta page that [`newest`](Self::newest) returns. O(1).
     #[must_use]
     pub fn newest_slot(&self) -> Option<usize> {
         match self.metas.each_ref().map(MetaBytes::judged) {
@@ -91,18 +104,21 @@ impl RawFile {
         }
     }
 
-    /// The bytes of page `id` alone, without overflow.
+    /// Reads page `id` without its overflow pages. O(page size).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the file ends first; [`Error::Store`].
+    /// - [`Error::Corrupt`] if the file ends before the page does.
+    /// - [`Error::Store`] if the store cannot be read.
     pub fn bytes(&self, id: PageId) -> Result<Vec<u8>> {
         self.run(id, 1)
     }
 
-    /// Page `id` with its overflow pages. The first two are meta pages whatever their header says.
+    /// Reads page `id` with its overflow pages. Pages 0 and 1 are meta pages, whatever their headers say. O(bytes of the
+    /// pages).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if its header is none, or the file ends first; [`Error::Store`].
+    /// - [`Error::Corrupt`] if the page has no valid header, or the file ends before its overflow pages do.
+    /// - [`Error::Store`] if the store cannot be read.
     pub fn page(&self, id: PageId) -> Result<RawPage> {
         let mut bytes = self.bytes(id)?;
         let header = if id.get() < 2 {
@@ -133,15 +149,12 @@ impl RawFile {
     }
 }
 
-/// The least that can be.
-const PAGE_SIZE_MIN: u32 = 512;
-
 fn can_be(page_size: u32) -> bool {
-    page_size.is_power_of_two() && (PAGE_SIZE_MIN..=PAGE_SIZE_MAX).contains(&page_size)
+    page_size.is_power_of_two() && PAGE_SIZES_OPENED.contains(&page_size)
 }
 
-/// The page size that the first meta page says, or a second one at the place where that size puts it; a valid one
-/// before one with a wrong checksum.
+/// The page size in the first meta page, or in a second one that lies where its page size puts it. A valid meta page
+/// takes precedence over one with a wrong checksum.
 fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
     if let Ok(meta) = first.judged() {
         return Ok(meta.page_size);
@@ -156,11 +169,12 @@ fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
         suspect = suspect.or_else(|| damaged_size(&second).filter(|&found| found == size));
         fault = fault.or_else(|| telling(&second));
     }
-    let unknown = if store.len() < PAGE_SIZE_MIN.into() { Error::NotADatabase } else { Error::PageSizeUnknown };
+    let unknown =
+        if store.len() < u64::from(*PAGE_SIZES_OPENED.start()) { Error::NotADatabase } else { Error::PageSizeUnknown };
     suspect.ok_or(fault.unwrap_or(unknown))
 }
 
-/// The error for a meta page that is one, of a kind that is not read here.
+/// The error for a meta page of a byte order or version that this library does not read.
 fn telling(meta: &MetaBytes) -> Option<Error> {
     match meta.judged() {
         Err(MetaFault::ByteSwapped) => Some(Error::ByteSwapped),
@@ -169,7 +183,7 @@ fn telling(meta: &MetaBytes) -> Option<Error> {
     }
 }
 
-/// The page size in a meta page whose checksum is wrong, if it can be one.
+/// The page size in a meta page whose checksum is wrong, if this library can open it.
 fn damaged_size(meta: &MetaBytes) -> Option<u32> {
     let damaged = meta.judged() == Err(MetaFault::Checksum);
     meta.fields().map(|Meta { page_size, .. }| page_size).filter(|&size| damaged && can_be(size))

@@ -1,49 +1,70 @@
-//! Meta pages, judged and not.
+//! Meta pages, valid and invalid.
 
 use pagefile_std::PageStore;
 
 use crate::error::Result;
 use crate::format::{Extension, META_BYTES, Meta, MetaError, SECTOR};
 
-/// The fields of a meta page.
+/// The fields of a meta page. [`RawFile::meta`](super::RawFile::meta) returns them.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// let file = kv::surgery::RawFile::new(store, None)?;
+/// let meta: kv::surgery::RawMeta = file.meta(1)?;
+/// assert_eq!((meta.page_size, meta.root_page, meta.high_water, meta.tx), (4096, 3, 4, 1));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RawMeta {
-    /// Bytes of a page.
+    /// The page size in bytes.
     pub page_size: u32,
-    /// 0, unless a repair tool has set some.
+    /// Flags without a meaning: 0, unless a repair tool has set some.
     pub flags: u32,
-    /// The page that the root bucket starts at.
-    pub root: u64,
-    /// The root bucket's counter, which nothing uses.
+    /// The root page of the root bucket.
+    pub root_page: u64,
+    /// The counter of the root bucket, which nothing uses.
     pub root_sequence: u64,
-    /// The page that the list of free pages starts at, or [`NO_FREELIST`](super::NO_FREELIST).
-    pub freelist: u64,
-    /// The first page that was never used.
+    /// The first page of the list of free pages, or [`NO_FREELIST`](super::NO_FREELIST).
+    pub freelist_page: u64,
+    /// The high-water mark: the first page number that was never used.
     pub high_water: u64,
-    /// The transaction whose state this is.
+    /// The id of the transaction that committed this state.
     pub tx: u64,
 }
 
-/// Why a meta page is not valid.
+/// The reason why a meta page is not valid.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+/// use kv::PageStore as _;
+/// use kv::surgery::{MetaFault, RawFile};
+///
+/// // A byte of the high-water mark in meta page 0 flips.
+/// store.write_at(56, &[std::io::IoSlice::new(&[0xFF])])?;
+/// assert_eq!(RawFile::new(store, None)?.meta(0), Err(MetaFault::Checksum));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetaFault {
-    /// The magic number is another: no meta page, or one that was overwritten.
+    /// The magic number is wrong: this is no meta page, or it was overwritten.
     #[error("it is no meta page (the magic number is another)")]
     NotAMeta,
-    /// Written on a machine of the other byte order.
+    /// A machine of the other byte order wrote it.
     #[error("it was written on a machine of the other byte order")]
     ByteSwapped,
-    /// Another version of the format.
+    /// The format has another version.
     #[error("it has format version {found}, not 2")]
     Version {
         /// The version found.
         found: u32,
     },
-    /// The checksum does not fit the fields.
+    /// The checksum does not match the fields.
     #[error("its checksum is wrong")]
     Checksum,
-    /// The checksum is right and the page size cannot be.
+    /// The checksum is right, but the page size is invalid.
     #[error("its page size of {found} bytes cannot be")]
     PageSize {
         /// The size found.
@@ -66,15 +87,16 @@ impl From<MetaError> for MetaFault {
 impl From<Meta> for RawMeta {
     fn from(meta: Meta) -> Self {
         let Meta { page_size, flags, root, root_sequence, freelist, high_water, tx, extension: _ } = meta;
-        Self { page_size, flags, root, root_sequence, freelist, high_water, tx }
+        Self { page_size, flags, root_page: root, root_sequence, freelist_page: freelist, high_water, tx }
     }
 }
 
 impl From<RawMeta> for Meta {
     fn from(meta: RawMeta) -> Self {
-        let RawMeta { page_size, flags, root, root_sequence, freelist, high_water, tx } = meta;
-        // What an extension says holds for the meta that it was written with, and not for one that was edited.
+        let RawMeta { page_size, flags, root_page, root_sequence, freelist_page, high_water, tx } = meta;
+        // An extension is bound to the meta that it was written with. An edited meta has none.
         let extension = Extension::NONE;
+        let (root, freelist) = (root_page, freelist_page);
         Self { page_size, flags, root, root_sequence, freelist, high_water, tx, extension }
     }
 }

@@ -1,8 +1,8 @@
-//! Pages as they lie in a file, to look at them and to repair what is damaged.
+//! The raw pages of a file, to examine it and to repair damage in a copy.
 //!
-//! [`RawFile`] reads the pages of a file without believing that it is a sound database: it opens what
-//! [`Db::open`](crate::Db::open) refuses. A repair is a few [`Edit`]s, and they are applied to a copy: nothing here
-//! writes to the file that is looked at.
+//! [`RawFile`] reads the pages of a file without assuming that the file is sound: it opens files that
+//! [`Db::open`](crate::Db::open) refuses. A repair is a list of [`Edit`]s for a copy. Nothing here writes to the examined
+//! file.
 //!
 //! ```
 //! use kv::surgery::RawFile;
@@ -34,5 +34,5 @@ pub use file::RawFile;
 pub use meta::{MetaFault, RawMeta};
 pub use page::{RawItem, RawPage};
 
-/// What [`RawMeta::freelist`] says when the file has no list of free pages.
+/// The value of [`RawMeta::freelist_page`] in a file without a list of free pages.
 pub const NO_FREELIST: u64 = crate::format::NO_FREELIST;

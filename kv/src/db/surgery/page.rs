@@ -6,7 +6,19 @@ use crate::db::PageKind;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, FreelistPage, Header, Kind, Malformed, Node};
 
-/// A page of a file with its overflow pages: header and items.
+/// A page of a file with its overflow pages: header and items. [`RawFile::page`](super::RawFile::page) returns it.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # let db = kv::Options::new().open_store(Box::new(store.clone()))?;
+/// # db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+/// # let root = db.begin_read().root_page();
+/// # drop(db);
+/// let file = kv::surgery::RawFile::new(store, None)?;
+/// let page: kv::surgery::RawPage = file.page(root)?;
+/// assert_eq!((page.id(), page.kind(), page.count()?), (root, kv::PageKind::Leaf, 1));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RawPage {
     pub(super) at: PageId,
@@ -14,36 +26,49 @@ pub struct RawPage {
     pub(super) bytes: Vec<u8>,
 }
 
-/// An item of a page.
+/// An item of a page. [`RawPage::item`] and [`RawPage::items`] return it.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # let db = kv::Options::new().open_store(Box::new(store.clone()))?;
+/// # db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+/// # let root = db.begin_read().root_page();
+/// # drop(db);
+/// use kv::surgery::{RawFile, RawItem};
+///
+/// let page = RawFile::new(store, None)?.page(root)?;
+/// assert!(matches!(page.item(0)?, Some(RawItem::Bucket { key: b"b", .. })));
+/// # Ok::<_, kv::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RawItem<'p> {
-    /// Of a branch: a child page, and the first key below it.
+    /// An item of a branch: a child page, and the first key below it.
     Child {
         /// The key.
         key: &'p [u8],
-        /// The child.
+        /// The child page.
         page: PageId,
     },
-    /// Of a leaf: a key and its value.
+    /// An item of a leaf: a key and its value.
     Value {
         /// The key.
         key: &'p [u8],
         /// The value.
         value: &'p [u8],
     },
-    /// Of a leaf: a nested bucket.
+    /// An item of a leaf: a nested bucket.
     Bucket {
-        /// Its name.
+        /// The name of the bucket.
         key: &'p [u8],
-        /// The page that it starts at; 0 if it lies inline, in `value`.
-        root: PageId,
-        /// Its counter.
+        /// The root page of the bucket's tree; 0 if the bucket lies inline, in `value`.
+        root_page: PageId,
+        /// The counter of the bucket.
         sequence: u64,
-        /// Its header of 16 bytes, and its page if it is inline.
+        /// The bucket header of 16 bytes, followed by the page of an inline bucket.
         value: &'p [u8],
     },
-    /// Of the freelist: a free page.
+    /// An item of the freelist: a free page.
     Free {
         /// The page.
         page: PageId,
@@ -51,7 +76,7 @@ pub enum RawItem<'p> {
 }
 
 impl<'p> RawItem<'p> {
-    /// The key, unless this is of a freelist.
+    /// Returns the key, or `None` for an item of the freelist. O(1).
     #[must_use]
     pub const fn key(&self) -> Option<&'p [u8]> {
         match self {
@@ -62,13 +87,13 @@ impl<'p> RawItem<'p> {
 }
 
 impl RawPage {
-    /// The page that it says it is: in a sound file the one that was asked for.
+    /// Returns the page number in the header. In a sound file it is the number that was asked for. O(1).
     #[must_use]
     pub const fn id(&self) -> PageId {
         PageId::new(self.header.id)
     }
 
-    /// What it is used for.
+    /// Returns the use of the page. O(1).
     #[must_use]
     pub const fn kind(&self) -> PageKind {
         match self.header.kind {
@@ -79,22 +104,22 @@ impl RawPage {
         }
     }
 
-    /// How many more pages belong to it.
+    /// Returns the number of overflow pages. O(1).
     #[must_use]
     pub const fn overflow(&self) -> u64 {
         self.header.overflow as u64
     }
 
-    /// Its bytes, overflow pages included.
+    /// Returns all bytes, overflow pages included. O(1).
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// How many items it has; none for a meta page.
+    /// Returns the number of items; 0 for a meta page. O(1).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it says more than fit.
+    /// [`Error::Corrupt`] if the header claims more items than fit.
     pub fn count(&self) -> Result<usize> {
         Ok(match self.header.kind {
             Kind::Meta => 0,
@@ -103,10 +128,10 @@ impl RawPage {
         })
     }
 
-    /// Item `index`: none at or beyond [`count`](Self::count).
+    /// Returns item `index`, or `None` at or beyond [`count`](Self::count). O(1).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the item's bytes lie outside the page.
+    /// [`Error::Corrupt`] if the header claims more items than fit, or the item's bytes lie outside the page.
     pub fn item(&self, index: usize) -> Result<Option<RawItem<'_>>> {
         if index >= self.count()? {
             return Ok(None);
@@ -118,10 +143,11 @@ impl RawPage {
         self.located(item(&node, index)).map(Some)
     }
 
-    /// All items in the order in which they stand. One whose bytes lie outside the page is an error; the others follow.
+    /// Iterates over all items in the order of the page. An item whose bytes lie outside the page is an error; the
+    /// iterator then goes on with the next item. O(1) for each item.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the page says that it has more items than fit.
+    /// [`Error::Corrupt`] if the header claims more items than fit.
     pub fn items(&self) -> Result<Box<dyn Iterator<Item = Result<RawItem<'_>>> + '_>> {
         Ok(match self.header.kind {
             Kind::Meta => Box::new(std::iter::empty()),
@@ -158,7 +184,7 @@ fn item<'p>(node: &Node<'p>, index: usize) -> std::result::Result<RawItem<'p>, M
                 return Ok(RawItem::Value { key, value });
             }
             let BucketHeader { root, sequence } = BucketHeader::parse(value)?;
-            Ok(RawItem::Bucket { key, root: PageId::new(root), sequence, value })
+            Ok(RawItem::Bucket { key, root_page: PageId::new(root), sequence, value })
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Group commit: many callers, one transaction.
 //!
-//! Callers queue their closures. Whoever finds nobody leading becomes the leader: it waits for the writer lock, takes
-//! all that have queued by then, runs them in one transaction and commits it; meanwhile the next callers queue, and one
-//! of them leads the next round. So the group is as large as a commit is slow, and a caller alone never waits for
-//! company: there is no timer. (`RocksDB` groups its writers alike.)
+//! Each caller puts its closure into the queue. A caller that finds no leader becomes the leader: it waits for the
+//! writer lock, takes the closures that are in the queue by then, runs them in one transaction and commits it. More
+//! callers queue meanwhile, and the first of them leads the next round. The slower a commit, the larger the group, and
+//! a single caller never waits for others: there is no timer. (`RocksDB` groups its writers in the same way.)
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -11,33 +11,32 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError};
 
-use super::core::{Core, Handle};
-use super::sync::{Condvar, Mutex, MutexGuard};
-use super::write::{Hook, WriteTx};
 use crate::error::{Error, Result};
+use crate::tx::sync::{Condvar, Mutex, MutexGuard};
+use crate::tx::{Core, Handle, Hook, WriteTx};
 
-/// As many closures share a transaction at most.
-const GROUP: usize = 1000;
+/// Most closures in one commit.
+const GROUP_MAX: usize = 1000;
 
-/// What a caller's closure made of its turn in a shared transaction.
+/// How a closure's turn in a shared transaction ended.
 enum Outcome {
-    /// It went through, and so did the commit.
+    /// The closure succeeded, and so did the commit.
     Committed,
-    /// The closure failed or the commit did: the caller runs it again, alone.
+    /// The closure or the commit failed: the caller runs the closure again, in a transaction without others.
     Alone,
     /// The closure panicked.
     Panicked(Box<dyn Any + Send>),
-    /// The commit failed in a way that another try would not mend.
+    /// The commit failed, and another try would not help.
     Failed(Error),
 }
 
-/// What a closure answered, and the hooks that it left in a transaction that is not its own.
+/// The closure's result, and the hooks that the closure registered in the shared transaction.
 struct Answer<T> {
     value: T,
     hooks: Vec<Hook>,
 }
 
-/// Runs the caller's closure; false if it failed.
+/// Runs the caller's closure and returns whether it succeeded.
 type Run = Box<dyn FnMut(&mut WriteTx<'_>) -> bool + Send>;
 
 struct Job {
@@ -45,7 +44,7 @@ struct Job {
     done: Arc<Done>,
 }
 
-/// Where a caller waits for its outcome, or for becoming the leader.
+/// A caller waits here until a leader decides its outcome, or until it has to lead.
 #[derive(Default)]
 struct Done {
     state: Mutex<Turn>,
@@ -67,7 +66,7 @@ pub(crate) struct Queue(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
-    /// Somebody leads a round, or has been told to lead the next.
+    /// A caller leads a round, or has been told to lead the next.
     led: bool,
 }
 
@@ -77,49 +76,51 @@ impl fmt::Debug for Queue {
     }
 }
 
-/// Runs `f` in a transaction shared with whoever else calls this at the time; see [`Db::batch`](crate::Db::batch).
-pub(crate) fn batch<T, E>(
-    core: &Core,
-    mut f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<Error> + Send + 'static,
-{
-    let result: Arc<Mutex<Option<Answer<T>>>> = Arc::default();
-    let kept = Arc::clone(&result);
-    let closure = Arc::new(Mutex::new(move |tx: &mut WriteTx<'_>| f(tx)));
-    let shared = Arc::clone(&closure);
-    let run: Run = Box::new(move |tx| match lock(&shared)(tx) {
-        Ok(value) => {
-            *lock(&kept) = Some(Answer { value, hooks: tx.take_hooks() });
-            true
-        }
-        Err(_) => false,
-    });
-    match core.queue.submit(core, run) {
-        Outcome::Committed => match lock(&result).take() {
-            Some(Answer { value, hooks }) => {
-                for hook in hooks {
-                    hook();
+impl Queue {
+    /// Runs `f` in a transaction that it shares with the other callers of that time; see
+    /// [`Db::batch`](crate::Db::batch).
+    pub(super) fn batch<T, E>(
+        &self,
+        core: &Core,
+        mut f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let result: Arc<Mutex<Option<Answer<T>>>> = Arc::default();
+        let kept = Arc::clone(&result);
+        let closure = Arc::new(Mutex::new(move |tx: &mut WriteTx<'_>| f(tx)));
+        let shared = Arc::clone(&closure);
+        let run: Run = Box::new(move |tx| match lock(&shared)(tx) {
+            Ok(value) => {
+                *lock(&kept) = Some(Answer { value, hooks: tx.take_hooks() });
+                true
+            }
+            Err(_) => false,
+        });
+        match self.submit(core, run) {
+            Outcome::Committed => match lock(&result).take() {
+                Some(Answer { value, hooks }) => {
+                    for hook in hooks {
+                        hook();
+                    }
+                    Ok(value)
                 }
+                None => unreachable!("a closure that succeeded left its result"),
+            },
+            Outcome::Failed(error) => Err(error.into()),
+            Outcome::Panicked(panic) => resume_unwind(panic),
+            Outcome::Alone => {
+                let mut tx = WriteTx::begin(Handle::Borrowed(core))?;
+                let value = lock(&closure)(&mut tx)?;
+                tx.commit()?;
                 Ok(value)
             }
-            None => unreachable!("a closure that went through left its result"),
-        },
-        Outcome::Failed(error) => Err(error.into()),
-        Outcome::Panicked(panic) => resume_unwind(panic),
-        Outcome::Alone => {
-            let mut tx = WriteTx::begin(Handle::Borrowed(core))?;
-            let value = lock(&closure)(&mut tx)?;
-            tx.commit()?;
-            Ok(value)
         }
     }
-}
 
-impl Queue {
-    /// Queues `run` and returns what became of it; leads a round if nobody else does.
+    /// Queues `run` and returns its outcome; leads a round if no other caller does.
     fn submit(&self, core: &Core, run: Run) -> Outcome {
         let done = Arc::new(Done::default());
         let lead = {
@@ -139,11 +140,13 @@ impl Queue {
         }
     }
 
-    /// One round. The leader's own job is the first in the queue.
+    /// Leads one round. The leader's own job is the first in the queue.
     fn lead(&self, core: &Core) {
         let round = || -> Vec<Job> {
             let mut waiting = lock(&self.0);
-            let group = waiting.jobs.len().min(GROUP);
+            assert!(waiting.led, "only a leader takes jobs from the queue");
+            assert!(!waiting.jobs.is_empty(), "the leader's own job is in the queue");
+            let group = waiting.jobs.len().min(GROUP_MAX);
             waiting.jobs.drain(..group).collect()
         };
         match WriteTx::begin(Handle::Borrowed(core)) {
@@ -158,7 +161,7 @@ impl Queue {
     }
 }
 
-/// Runs the jobs in one transaction. One that fails or panics is taken out, and the others begin again without it.
+/// Runs the jobs in one transaction. A job that fails or panics is taken out, and the others begin again without it.
 fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
     let mut tx = Some(first);
     while !jobs.is_empty() {
@@ -187,7 +190,7 @@ fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
     }
 }
 
-/// What a commit means for each of its callers. A transaction that was too large for all may not be for one.
+/// The outcome of each job of a commit. A transaction that is too large with all jobs may be small enough with one.
 fn outcome(committed: &Result<()>) -> Outcome {
     match committed {
         Ok(()) => Outcome::Committed,
@@ -196,7 +199,7 @@ fn outcome(committed: &Result<()>) -> Outcome {
     }
 }
 
-/// Errors of the system cannot be copied; each caller of a shared commit gets the cause as far as it can be told.
+/// A copy of the cause for each caller of a shared commit. An error of the system cannot be cloned; its kind and text can.
 fn repeat(cause: &Error) -> Error {
     match cause {
         Error::Store(pagefile_std::StoreError::Io { operation, path, offset, source }) => {
@@ -213,11 +216,14 @@ fn repeat(cause: &Error) -> Error {
 
 impl Done {
     fn decide(&self, turn: Turn) {
-        *lock(&self.state) = turn;
+        let mut state = lock(&self.state);
+        assert!(matches!(*state, Turn::Waiting), "a caller has taken one turn before the next is decided");
+        *state = turn;
+        drop(state);
         self.woken.notify_one();
     }
 
-    /// Waits until there is something to do, and takes it.
+    /// Waits for a turn, and takes it.
     fn wait(&self) -> Turn {
         let mut state = lock(&self.state);
         loop {
@@ -229,7 +235,7 @@ impl Done {
     }
 }
 
-/// What these locks guard is whole at every moment, so a panic of one caller is nothing to another.
+/// The guarded values are whole at every moment: a panic of one caller does not harm another.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
