@@ -3,10 +3,11 @@
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cuts::image_len_max;
 use super::epoch::{Epoch, index};
-use super::flight::PowerCut;
-use crate::{MemStore, PageStore, StoreError, View};
+use super::power_cut::PowerCut;
+use crate::error::StoreError;
+use crate::mem::MemStore;
+use crate::store::{PageStore, View};
 
 /// How finely changes are remembered, in bytes.
 const CHUNK: usize = 4096;
@@ -85,7 +86,7 @@ impl Images {
 impl ImageStore {
     fn of(epoch: &Epoch) -> ImageStore {
         // Room for the layer above to grow a little: moved memory cannot be used again.
-        let memory = MemStore::with_capacity(8 * image_len_max(epoch).max(1 << 17) as u64);
+        let memory = MemStore::with_capacity(8 * epoch.image_len_max().max(1 << 17) as u64);
         let store = ImageStore { memory, touched: Mutex::default() };
         store.take_len(epoch.durable.len() as u64);
         store.memory.write_at(0, &[IoSlice::new(&epoch.durable)]).expect("room for the image");

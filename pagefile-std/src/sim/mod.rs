@@ -94,14 +94,16 @@ mod disk;
 mod epoch;
 mod flight;
 mod images;
+mod machine;
 mod plan;
+mod power_cut;
+mod strategy;
 
-pub use cuts::Strategy;
-pub use disk::{Ahead, SimDisk, SimOptions};
+pub use disk::{SimDisk, SimOptions};
 pub use epoch::{Barrier, Epoch};
-pub use flight::PowerCut;
+pub use flight::SECTOR;
 pub use images::{ImageStore, Images};
+pub use machine::Ahead;
 pub use plan::{Call, Fault, Kernel, Plan};
-
-/// What a disk writes as a whole, in bytes: the unit that a power cut keeps or loses.
-pub const SECTOR: usize = 512;
+pub use power_cut::PowerCut;
+pub use strategy::Strategy;
