@@ -12,8 +12,9 @@
 use std::io::IoSlice;
 use std::thread;
 
+use crate::error::{Operation, StoreError};
 use crate::random::Random;
-use crate::{Operation, PageStore, StoreError, View};
+use crate::store::{PageStore, View};
 
 /// Runs all cases, each on a store of its own from `fresh`: writable, of any length and content.
 ///

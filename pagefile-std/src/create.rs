@@ -20,8 +20,9 @@ use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::lock::{failed, sync_directory};
-use crate::{Operation, StoreError, position};
+use crate::error::{Operation, StoreError, failed};
+use crate::path::sync_directory;
+use crate::position;
 
 /// Makes a new file of what `fill` writes, durably: a power cut leaves no file of this name or the whole one. For
 /// backups and the like, which stream what would not fit into memory.

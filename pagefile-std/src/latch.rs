@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// Remembers that an operation that changes a store has failed, and refuses all later ones.
 ///

@@ -59,6 +59,7 @@ mod mapping;
 mod mem;
 mod options;
 mod page_file;
+mod path;
 mod position;
 #[cfg(any(feature = "conformance", feature = "sim"))]
 mod random;

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::{Map, View};
+use crate::map::Map;
+use crate::store::View;
 
 /// The map of a store over its life.
 #[derive(Debug)]

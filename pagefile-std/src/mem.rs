@@ -4,10 +4,11 @@ use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
+use crate::error::{Operation, StoreError};
 use crate::growth::grown_len;
+use crate::map::Map;
 use crate::mapping::Mapping;
-use crate::store::check_range;
-use crate::{Map, Operation, PageStore, StoreError, View};
+use crate::store::{PageStore, View, check_range};
 
 /// Room that a store has from the start: address space where that costs nothing, little elsewhere.
 const CAPACITY: u64 = if Map::CAN_RESERVE { 1 << 30 } else { CAPACITY_MIN };

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::{Operation, StoreError, failed};
 use crate::growth::grown_len;
-use crate::lock::{LockedFile, failed, follow_links, open_locked, sync_directory};
-use crate::map::addressable;
+use crate::latch::Latch;
+use crate::lock::{LockedFile, open_locked};
+use crate::map::{Map, addressable};
 use crate::mapping::Mapping;
-use crate::store::check_range;
-use crate::{FileOptions, Latch, Map, Operation, PageStore, StoreError, View, create, position};
+use crate::options::FileOptions;
+use crate::path::{follow_links, sync_directory};
+use crate::store::{PageStore, View, check_range};
+use crate::{create, position};
 
 /// Bytes of pages in a file, under an advisory lock, mapped for reading.
 ///

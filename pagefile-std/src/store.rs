@@ -4,7 +4,8 @@ use std::fmt::Debug;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use crate::{Map, Operation, StoreError};
+use crate::error::{Operation, StoreError};
+use crate::map::Map;
 
 /// Bytes of pages, as one long array that can grow, with a say in when they are durable.
 ///
