@@ -170,6 +170,7 @@ pub enum StoreError {
 
 /// An I/O error of the file as a whole.
 pub(crate) fn failed(operation: Operation, path: &Path, source: io::Error) -> StoreError {
+    assert!(!matches!(operation, Operation::Read | Operation::Write), "a failed read or write says at which offset");
     StoreError::Io { operation, path: path.to_path_buf(), offset: None, source }
 }
 

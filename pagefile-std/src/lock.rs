@@ -108,6 +108,7 @@ impl Wait<'_> {
         let waited = self.began.elapsed();
         let left = self.limit.map_or(PAUSE_MAX, |limit| limit.saturating_sub(waited));
         if left.is_zero() {
+            assert!(self.limit.is_some_and(|limit| waited >= limit), "only a time limit ends a wait, and not early");
             return Err(StoreError::Locked { path: self.path.to_path_buf(), waited });
         }
         assert!(self.pause >= PAUSE_MIN && self.pause <= PAUSE_MAX, "tries neither spin nor rest for long");

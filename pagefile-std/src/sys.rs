@@ -69,12 +69,13 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
 /// mapped is an error.
 #[cfg(unix)]
 pub(crate) fn lock_in_memory(start: *const u8, len: usize) -> io::Result<()> {
+    assert!(start.addr().is_multiple_of(4096), "a mapping starts at a page of memory, as mlock may demand");
     // SAFETY: mlock reads and writes no memory through the pointer; it refuses ranges that are not
     // mapped.
     if unsafe { libc::mlock(start.cast(), len) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Windows bounds locked memory by the working set, which is not ours to change.
+/// Windows bounds locked memory by the size of the working set, which only the program may change.
 #[cfg(not(unix))]
 pub(crate) fn lock_in_memory(_start: *const u8, _len: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -85,6 +86,8 @@ pub(crate) fn lock_in_memory(_start: *const u8, _len: usize) -> io::Result<()> {
 pub(crate) fn write_vectored_at(file: &File, bufs: &[io::IoSlice<'_>], offset: u64) -> io::Result<usize> {
     use std::os::fd::AsRawFd;
 
+    assert!((1..=1024).contains(&bufs.len()), "one call takes between one buffer and IOV_MAX of them");
+    assert!(!bufs[0].is_empty(), "a call without bytes would look like one that the system refused");
     let count = libc::c_int::try_from(bufs.len()).unwrap_or(libc::c_int::MAX);
     let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
     // SAFETY: `IoSlice` has the layout of `iovec` (std guarantees it on Unix), and `bufs` holds at

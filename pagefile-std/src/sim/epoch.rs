@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// What ended an epoch.
+/// What ended an epoch; [`Epoch`] shows its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Barrier {
     /// A sync, successful or not.

@@ -2,29 +2,38 @@
 
 use std::ops::Range;
 
-/// How far to go through the outcomes of a power cut.
+/// Which outcomes of a power cut to go through.
 ///
 /// For each length that the disk may have:
 ///
-/// 1. At most [`exhaustive_max`](Strategy::exhaustive_max) sectors in flight: every subset of them,
-///    which is every outcome there is. Otherwise at most so many pages: every subset of them.
+/// 1. If at most [`exhaustive_max`](Strategy::exhaustive_max) sectors are in flight: every subset of
+///    them, which is every outcome there is. If at most so many pages are: every subset of pages.
 ///    Otherwise none, all, each page missing, each page alone, each prefix in the order written and
 ///    in page order, each pair missing, and random subsets.
 /// 2. Each page torn at each sector boundary, either end kept, with the rest present and absent.
 /// 3. Random subsets of sectors.
-/// 4. Pages in the range written in place: every subset of their sectors, and a cut after every
+/// 4. Pages in the range written in place: every subset of their sectors, and a tear after every
 ///    byte that changes, with the rest present and absent.
+///
+/// ```
+/// use pagefile_std::sim::Strategy;
+///
+/// // Fewer random outcomes; the first two pages, 8 KiB, are written in place.
+/// let strategy = Strategy { random: 100, ..Strategy::for_pages(4096) };
+/// assert_eq!((strategy.in_place.clone(), strategy.exhaustive_max), (0..8192, 12));
+/// assert!(strategy.without_in_place().in_place.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strategy {
     /// Size of a page, in bytes: the unit of 1.
     pub page_size: usize,
-    /// Bytes that are written in place and are cut after every byte, such as those of the metas.
+    /// The range, in bytes, that is written in place and may be torn after every byte: the metas.
     pub in_place: Range<u64>,
-    /// Up to how many sectors, and pages, to take every subset of: 12 is 4,096 outcomes.
+    /// The most sectors, and the most pages, to take every subset of: 12 are 4,096 outcomes.
     pub exhaustive_max: usize,
     /// How many random subsets to take where not all are taken.
     pub random: usize,
-    /// What the random ones depend on.
+    /// Determines the random subsets.
     pub seed: u64,
     /// Whether bytes past the durable length may also read as garbage.
     pub garbage: bool,
