@@ -1,7 +1,7 @@
-//! What every [`PageStore`] has to pass: run it on yours.
+//! Tests that every [`PageStore`] must pass: run them on yours.
 //!
-//! It covers the contract while the power is on. What a store loses in a power cut cannot be seen
-//! from inside a process.
+//! They cover the contract while the power is on. A process cannot see what its store would lose in a
+//! power cut.
 //!
 //! ```
 //! use pagefile_std::{MemStore, conformance};
@@ -12,13 +12,14 @@
 use std::io::IoSlice;
 use std::thread;
 
+use crate::error::{Operation, StoreError};
 use crate::random::Random;
-use crate::{Operation, PageStore, StoreError, View};
+use crate::store::{PageStore, View};
 
-/// Runs all cases, each on a store of its own from `fresh`: writable, of any length and content.
+/// Runs all cases. Each gets a new store from `fresh`: writable, of any length and content.
 ///
 /// # Panics
-/// At the first promise that the store breaks.
+/// At the first broken promise.
 pub fn page_store<S: PageStore>(mut fresh: impl FnMut() -> S) {
     grows_to_what_was_asked_or_more(&fresh());
     new_bytes_are_zero(&fresh());
@@ -42,7 +43,7 @@ fn grows_to_what_was_asked_or_more(store: &dyn PageStore) {
             assert_eq!(store.len(), len, "a store that is long enough does not grow");
         }
         assert_eq!(store.is_empty(), len == 0);
-        assert!(store.view().len() >= len, "a view of now has all bytes of now");
+        assert!(store.view().len() >= len, "a new view has all bytes of the store");
     }
 }
 
@@ -55,7 +56,7 @@ fn new_bytes_are_zero(store: &dyn PageStore) {
     assert_eq!(store.view().bytes(before, new.len()), Some(&new[..]));
 }
 
-/// Writes at random places, beside a `Vec` that the same is done to.
+/// Writes at random offsets, into the store and into a `Vec` as its model.
 fn shows_what_was_written(store: &dyn PageStore) {
     store.grow(50_000).expect("growth");
     let mut model = vec![0; length(store.len())];
@@ -76,7 +77,7 @@ fn shows_what_was_written(store: &dyn PageStore) {
         let mut read = vec![0; len];
         store.read_at(start as u64, &mut read).expect("a read inside the store");
         assert_eq!(read, bytes, "read_at shows the last write");
-        assert_eq!(store.view().bytes(0, model.len()), Some(&model[..]), "a view of now shows all writes");
+        assert_eq!(store.view().bytes(0, model.len()), Some(&model[..]), "a new view shows all writes");
     }
 }
 
@@ -162,7 +163,7 @@ fn readers_go_on_while_it_grows(store: &dyn PageStore) {
             for (view, page) in published {
                 held.push(view);
                 for view in &held {
-                    // A view may show pages that are newer than it; what it shows is right.
+                    // A view may show pages that are newer than the view, but only whole ones.
                     if let Some(bytes) = view.bytes(page / 2 * PAGE as u64, PAGE) {
                         let first = bytes[0];
                         assert!(bytes.iter().all(|byte| *byte == first), "a page is of one write");

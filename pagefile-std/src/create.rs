@@ -1,17 +1,17 @@
-//! A new file, whole from the first moment that it has its name.
+//! Creates a new file that is whole as soon as it has its name.
 //!
-//! The bytes go into a temporary file in the same directory, which is synced and then given the
-//! name, without ever taking it from a file that another process has made meanwhile:
+//! The bytes go into a temporary file in the same directory. After a sync the temporary file gets the
+//! name, but never takes it from a file that another process has made meanwhile:
 //!
-//! - Nothing has the name: a hard link gives it, and fails if something has it by then.
-//! - A file system without hard links: the name is claimed with an empty file, and the next case
-//!   applies.
-//! - An empty file has the name (a claim, or made by a user): it is replaced by a rename, under its
-//!   lock and after looking again that it is empty. Whoever waited for that lock notices, because
-//!   the path no longer names what it has locked. Windows may refuse to replace a file that is open
-//!   (not on NTFS); there the empty file is written in place, which a power cut may leave half done.
+//! - If nothing has the name, a hard link gives it; the link fails if something has the name by then.
+//! - On a file system without hard links, an empty file claims the name, and the next case applies.
+//! - If an empty file has the name (a claim, or made by a user), a rename replaces it. The creator
+//!   holds the lock of the empty file and checks again that it is empty. Another process that waits
+//!   for that lock notices the change, because the path no longer names the file that it has locked.
+//!   Windows may refuse to replace an open file (not on NTFS); the creator then writes into the empty
+//!   file, and a power cut may leave it half written.
 //!
-//! A power cut or a kill leaves nothing, an empty file or the whole one. A kill may also leave the
+//! A power cut or a kill leaves nothing, an empty file or the whole file. A kill may also leave the
 //! temporary file (`.pagefile-*.new`), which nobody ever reads and which may be deleted.
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -20,15 +20,17 @@ use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::lock::{failed, sync_directory};
-use crate::{Operation, StoreError, position};
+use crate::error::{Operation, StoreError, failed};
+use crate::path::sync_directory;
+use crate::position;
 
-/// Makes a new file of what `fill` writes, durably: a power cut leaves no file of this name or the whole one. For
-/// backups and the like, which stream what would not fit into memory.
+/// Makes a new file from the bytes that `fill` writes, durably: a power cut leaves no file of this name or the whole
+/// one. For backups and exports, which stream more bytes than fit into memory.
 ///
 /// # Errors
-/// [`StoreError::Io`] with [`Operation::Create`], of kind `AlreadyExists` if there is a file of this name, which then
-/// is as it was; or with what `fill` answered, or if it wrote nothing.
+/// [`StoreError::Io`] with [`Operation::Create`]: of kind `AlreadyExists` if there is a file of this name, which stays
+/// as it is; with the error of `fill`; or if `fill` wrote nothing. With [`Operation::Sync`] if the directory cannot be
+/// synced: the file is then there, but a power cut may take it.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -40,7 +42,7 @@ use crate::{Operation, StoreError, position};
 /// ```
 pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
     let exists = || failed(Operation::Create, path, io::ErrorKind::AlreadyExists.into());
-    // Before all the work; what counts is the link at the end.
+    // Only to fail before all the work: the link at the end decides.
     if path.try_exists().map_err(|source| failed(Operation::Create, path, source))? {
         return Err(exists());
     }
@@ -59,7 +61,7 @@ pub fn create_whole(path: &Path, fill: &mut dyn FnMut(&mut File) -> io::Result<(
 }
 
 /// Gives the name to a new file with these bytes, or leaves it to the file that has it already.
-/// Where there are no hard links, an empty file has the name afterwards.
+/// Without hard links, an empty file has the name afterwards.
 pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool, mode: Option<u32>) -> Result<(), StoreError> {
     let access = mode.map_or(Access::OWNER, Access::Mode);
     let temporary = Temporary::write(path, sync, &access, &mut |file| file.write_all(bytes))?;
@@ -73,8 +75,8 @@ pub(crate) fn publish(path: &Path, bytes: &[u8], sync: bool, mode: Option<u32>) 
     }
 }
 
-/// Puts a new file with these bytes in the place of an empty one, whose lock the caller holds. The
-/// new one has the empty one's permissions.
+/// Replaces an empty file, whose lock the caller holds, by a new file with these bytes and the
+/// permissions of the empty one.
 pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool) -> Result<(), StoreError> {
     let permissions = empty.metadata().map_err(|source| failed(Operation::Create, path, source))?.permissions();
     let temporary = Temporary::write(path, sync, &Access::As(permissions), &mut |file| file.write_all(bytes))?;
@@ -88,7 +90,7 @@ pub(crate) fn replace_empty(path: &Path, empty: &File, bytes: &[u8], sync: bool)
     replaced.map_err(|source| failed(Operation::Create, path, source))
 }
 
-/// A file under a name of its own, which it loses in the end.
+/// A file under a temporary name, which is removed at the end.
 struct Temporary {
     path: PathBuf,
 }
@@ -105,11 +107,12 @@ impl Temporary {
             let random = RandomState::new().hash_one(target);
             let name = format!(".pagefile-{}-{random:016x}.new", process::id());
             let path = target.with_file_name(name);
+            assert_ne!(path, target, "a new file is not written under its final name");
             let mut file = match create_new(&path, access) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other.map_err(|source| failed(Operation::Create, &path, source))?,
             };
-            // From here on it is removed whatever happens.
+            // From here on the file is removed even if something fails.
             let temporary = Temporary { path };
             return content(&mut file)
                 .and_then(|()| match file.metadata()?.len() {
@@ -125,22 +128,22 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Already gone after a rename. If it cannot be removed it stays, which hurts nobody.
+        // After a rename there is nothing to remove. If the system refuses, a harmless file stays.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 /// Who may open a new file.
 enum Access {
-    /// Whom this mode lets, on Unix, and the process's umask does too.
+    /// On Unix, this mode without the bits that the process's umask removes.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no modes"))]
     Mode(u32),
-    /// Who may open another file.
+    /// The same permissions as another file.
     As(Permissions),
 }
 
 impl Access {
-    /// Its owner alone, like bbolt's tools and etcd do it.
+    /// Only the owner, as in bbolt's tools and etcd.
     const OWNER: Access = Access::Mode(0o600);
 }
 

@@ -1,23 +1,31 @@
-//! What can go wrong under a page store: the cause, the place, the remedy.
+//! What can go wrong under a page store: what failed, where, and what to do about it.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What was being done when it failed. Displays as a verb: "write to", "sync".
+/// What a store was doing when it failed. Displays as a verb: "write to", "sync".
+///
+/// ```
+/// use pagefile_std::{MemStore, Operation, PageStore, StoreError};
+///
+/// let error = MemStore::with_bytes(b"short").read_at(3, &mut [0; 9]).unwrap_err();
+/// let StoreError::OutOfBounds { operation, .. } = error else { panic!("{error}") };
+/// assert_eq!((operation, operation.to_string()), (Operation::Read, "read from".into()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
     /// Opening an existing file.
     Open,
-    /// Making a new file, or putting it in its place.
+    /// Making a new file, or giving it its name.
     Create,
     /// Taking the advisory lock.
     Lock,
-    /// Reading bytes by position.
+    /// Reading bytes at an offset.
     Read,
-    /// Writing bytes by position.
+    /// Writing bytes at an offset.
     Write,
     /// Making the file longer.
     Grow,
@@ -39,20 +47,41 @@ impl fmt::Display for Operation {
     }
 }
 
-/// An error of a [`PageStore`](crate::PageStore). Its text names the cause, the place and what to
-/// do about it.
+/// An error of a [`PageStore`](crate::PageStore).
+///
+/// Its text says what failed, where, and what to do about it. It does not repeat what the system
+/// said: [`source`](std::error::Error::source) returns that. Print both:
+///
+/// ```
+/// use pagefile_std::{FileOptions, Operation, PageFile, StoreError};
+/// use std::error::Error;
+///
+/// let directory = tempfile::tempdir()?;
+/// let error = PageFile::open(directory.path(), &FileOptions::default()).unwrap_err();
+/// assert!(matches!(error, StoreError::Io { operation: Operation::Open, .. }));
+/// assert_eq!(error.to_string(), format!("cannot open {}", directory.path().display()));
+///
+/// let mut whole = error.to_string();
+/// let mut cause = error.source();
+/// while let Some(error) = cause {
+///     whole += &format!(": {error}");
+///     cause = error.source();
+/// }
+/// assert!(whole.ends_with(": is a directory"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The operating system refused, or the disk failed. After a write, growth or sync the store
     /// is poisoned.
-    #[error("cannot {operation} {}{}: {source}{}", .path.display(), At(*.offset), remedy(.source))]
+    #[error("cannot {operation} {}{}{}", .path.display(), At(*.offset), remedy(.source))]
     Io {
-        /// What was being done.
+        /// What the store was doing.
         operation: Operation,
         /// The file.
         path: PathBuf,
-        /// Where in it, in bytes, if at one place.
+        /// Where in the file, in bytes, if at one place.
         offset: Option<u64>,
         /// What the system said.
         source: io::Error,
@@ -60,34 +89,34 @@ pub enum StoreError {
 
     /// An earlier write, growth or sync failed; nothing was done this time.
     #[error(
-        "an earlier write, growth or sync of this store failed, so it is unknown what the disk \
-         holds: reads go on, writes are refused; close the store and open it again"
+        "an earlier write, growth or sync of this store failed, so what the disk holds is unknown: \
+         reads still work, writes are refused; close the store and open it again"
     )]
     Poisoned,
 
-    /// Another process, or another handle of this one, holds the file.
+    /// Another process, or another handle in this one, holds the file.
     #[error(
         "{} is in use by another process (waited {waited:?}): close the other program, or allow a \
-         longer lock time limit; any number may read at once if all of them open it read-only",
+         longer lock timeout; several programs may read at once if all of them open it read-only",
         .path.display()
     )]
     Locked {
         /// The file.
         path: PathBuf,
-        /// How long the lock was waited for.
+        /// How long the store waited for the lock.
         waited: Duration,
     },
 
     /// There is no such file.
-    #[error("{} does not exist: check the path, or let the file be created", .path.display())]
+    #[error("{} does not exist: check the path, or create the file", .path.display())]
     NotFound {
         /// The file.
         path: PathBuf,
     },
 
-    /// A range that the store does not have; nothing was read or written.
+    /// The store does not have this range of bytes; nothing was read or written.
     #[error(
-        "cannot {operation} {len} bytes at offset {offset}: the store ends at {end}; \
+        "cannot {operation} offset {offset} ({len} bytes): the store ends at {end}; \
          grow it first, or open a file that is whole"
     )]
     OutOfBounds {
@@ -97,7 +126,7 @@ pub enum StoreError {
         offset: u64,
         /// Bytes in the range.
         len: u64,
-        /// Length of the store.
+        /// Length of the store, in bytes.
         end: u64,
     },
 
@@ -108,25 +137,25 @@ pub enum StoreError {
         path: PathBuf,
     },
 
-    /// The process has no room left to map the bytes; nothing has changed.
+    /// The process has no address space left to map the bytes; nothing has changed.
     #[error(
-        "cannot map {len} bytes of {} into memory: {source}; end old read transactions, raise the \
-         limit on address space, or use a 64-bit program",
+        "cannot map {len} bytes of {} into memory (let old readers end, raise the limit on address \
+         space, or use a 64-bit program)",
         .path.display()
     )]
     AddressSpace {
         /// The file, or `memory`.
         path: PathBuf,
-        /// How many bytes were to be mapped.
+        /// How many bytes the map was to have.
         len: u64,
         /// What the system said.
         source: io::Error,
     },
 
-    /// The bytes could not be held in main memory as the option `mlock` asks.
+    /// The system refused to keep the bytes in main memory, as the option `mlock` asks.
     #[error(
-        "cannot lock {len} bytes of {} in memory: {source}; raise the limit on locked memory \
-         (ulimit -l, RLIMIT_MEMLOCK), or open it without mlock",
+        "cannot lock {len} bytes of {} in memory (raise the limit on locked memory with ulimit -l or \
+         RLIMIT_MEMLOCK, or open it without mlock)",
         .path.display()
     )]
     LockedMemory {
@@ -137,6 +166,12 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// An I/O error of the file as a whole.
+pub(crate) fn failed(operation: Operation, path: &Path, source: io::Error) -> StoreError {
+    assert!(!matches!(operation, Operation::Read | Operation::Write), "a failed read or write says at which offset");
+    StoreError::Io { operation, path: path.to_path_buf(), offset: None, source }
 }
 
 /// " at offset N", or nothing.
@@ -151,14 +186,14 @@ impl fmt::Display for At {
     }
 }
 
-/// What to do about the causes that a user can do something about.
+/// What to do, in parentheses, for the causes that a user can do something about.
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space, then open the file again",
-        io::ErrorKind::FileTooLarge => "; raise the limit on file size (ulimit -f), then open the file again",
-        io::ErrorKind::PermissionDenied => "; check the permissions of the file and its directory",
-        io::ErrorKind::ReadOnlyFilesystem => "; open it read-only",
-        io::ErrorKind::UnexpectedEof => "; another program has truncated the file: restore it from a backup",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => " (free some space, then open the file again)",
+        io::ErrorKind::FileTooLarge => " (raise the limit on file size with ulimit -f, then open the file again)",
+        io::ErrorKind::PermissionDenied => " (check the permissions of the file and its directory)",
+        io::ErrorKind::ReadOnlyFilesystem => " (open it read-only)",
+        io::ErrorKind::UnexpectedEof => " (another program has truncated the file: restore it from a backup)",
         _ => "",
     }
 }

@@ -5,19 +5,25 @@ const LEN_MIN: u64 = 32 * 1024;
 /// From here on a store grows by this much at a time.
 const STEP: u64 = 16 * 1024 * 1024;
 
+const _: () = assert!(STEP.is_power_of_two() && STEP.is_multiple_of(LEN_MIN), "steps begin where doubling ends");
+
 /// The length to grow to for at least `min_len` bytes: powers of two from 32 KiB up to 16 MiB,
 /// then the next multiple of 16 MiB; `min_len` itself where that would overflow.
 ///
-/// bbolt grows alike (doubling to 16 MiB, then 16 MiB beyond the need). Each growth costs a sync:
-/// doubling makes few of them while the file is small, and the constant step bounds what a large
-/// file holds in reserve, where one sync in 16 MiB of new pages does not show. Multiples keep the
-/// length aligned to every page size.
+/// bbolt grows in the same way (doubling to 16 MiB, then 16 MiB beyond the need). Each growth costs a
+/// sync. Doubling needs few of them while the file is small. In a large file the constant step bounds
+/// the unused space, and one sync for 16 MiB of new pages is cheap. Multiples keep the length aligned
+/// to every page size.
 pub(crate) fn grown_len(min_len: u64) -> u64 {
-    if min_len <= STEP {
+    let len = if min_len <= STEP {
         min_len.next_power_of_two().max(LEN_MIN)
     } else {
         min_len.checked_next_multiple_of(STEP).unwrap_or(min_len)
-    }
+    };
+    assert!(len >= min_len, "growth gives at least the length asked for");
+    assert!(len - min_len < STEP, "growth adds less than one step to the need");
+    assert!(len.is_multiple_of(LEN_MIN) || len == min_len, "a grown length is a whole number of pages");
+    len
 }
 
 #[cfg(test)]

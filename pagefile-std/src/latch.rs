@@ -1,13 +1,13 @@
-//! The poison latch: the first failure of a write, growth or sync is the last one tried.
+//! The poison latch: after the first failed write, growth or sync, none is tried again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// Remembers that an operation that changes a store has failed, and refuses all later ones.
 ///
 /// After a failed `fsync` most systems mark the pages that they could not write as clean: a second
-/// call succeeds and the data is lost (Rebello et al., "Can Applications Recover from fsync
+/// call succeeds though the data is lost (Rebello et al., "Can Applications Recover from fsync
 /// Failures?", ATC 2020). So there is no second call.
 ///
 /// ```
@@ -32,15 +32,15 @@ impl Latch {
         Latch { failed: AtomicBool::new(false) }
     }
 
-    /// Whether an operation has failed.
+    /// Whether an operation has failed. O(1).
     #[must_use]
     pub fn poisoned(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Runs an operation unless an earlier one has failed; if it fails, it is the last.
+    /// Runs an operation unless an earlier one has failed. If it fails, it poisons the latch.
     ///
-    /// Check the caller's arguments *before*: an error inside poisons, whatever it says.
+    /// Check the caller's arguments *before*: every error of the operation poisons.
     ///
     /// # Errors
     /// [`StoreError::Poisoned`] without running it, or the operation's own error.
@@ -49,7 +49,7 @@ impl Latch {
         operation().inspect_err(|_| self.failed.store(true, Ordering::Release))
     }
 
-    /// Refuses if an operation has failed.
+    /// Refuses if an operation has failed. O(1).
     ///
     /// # Errors
     /// [`StoreError::Poisoned`].

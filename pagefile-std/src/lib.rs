@@ -1,15 +1,16 @@
-//! Bytes of pages: a file that is mapped for reading, written in aligned runs, synced, locked
-//! against other processes and grown, and the same in memory.
+//! The bytes under a storage engine's pages: a file that is mapped for reading, written in gathered
+//! runs, synced, locked against other processes and grown; and the same in memory.
 //!
-//! [`PageStore`] is the seam that a storage engine stands on. It knows bytes and nothing of what
-//! they mean. Two stores implement it here:
+//! [`PageStore`] is the seam between a storage engine and its bytes. It does not know what the bytes
+//! mean. Two stores implement it here:
 //!
 //! - [`PageFile`], a file on disk;
-//! - [`MemStore`], anonymous memory, for stores that need not outlive the process and for tests.
+//! - [`MemStore`], anonymous memory, for tests and for data that may die with the process.
 //!
-//! Reads go through a [`View`] of the [`Map`], without a lock and without a copy. On 64-bit Unix
-//! the map never moves: it reserves address space far beyond the file, so growth does not disturb
-//! a reader. Elsewhere growth makes a new map, and the old one lives until its last view is gone.
+//! Readers take a [`View`] of the [`Map`], without a lock and without a copy. On 64-bit Unix the map
+//! reserves address space far beyond the file and does not move until it has outgrown that, so growth
+//! does not disturb a reader. Elsewhere growth makes a new map, and the old one lives until its last
+//! view is dropped.
 //!
 //! ```
 //! use pagefile_std::{FileOptions, PageFile, PageStore};
@@ -31,18 +32,19 @@
 //!
 //! # The protocol that makes the map sound
 //!
-//! A slice from [`View::bytes`] must keep its value while it is borrowed, and the compiler cannot
-//! see that [`PageStore::write_at`] changes the bytes under it. This crate therefore asks two
-//! things:
+//! The bytes of a slice from [`View::bytes`] must not change while the slice is borrowed, and the
+//! compiler cannot see that [`PageStore::write_at`] changes them. This crate therefore makes two
+//! demands:
 //!
-//! 1. **Of the layer above:** never write a byte that somebody still borrows from a view. A
-//!    copy-on-write tree does so by nature: pages that any reader may reach are not written. What
-//!    changes in place (the two metas) is read with [`PageStore::read_at`], never through a view.
-//! 2. **Of other processes:** heed the advisory lock. A program that writes to the file without
-//!    taking the lock changes bytes under borrowed slices. A program that truncates the file makes
-//!    the next touch of the lost pages a fatal signal (`SIGBUS`; an in-page error on Windows),
-//!    against which a mapping cannot be defended. So does a disk that cannot read a page that is
-//!    mapped; [`PageStore::read_at`] reports it as an error.
+//! 1. **The layer above** never writes a byte that somebody still borrows from a view. A
+//!    copy-on-write tree meets this demand by design: it does not write pages that a reader may
+//!    reach. Read pages that change in place (the two metas) with [`PageStore::read_at`], never
+//!    through a view.
+//! 2. **Other processes** heed the advisory lock. A program that writes to the file without the lock
+//!    changes bytes under borrowed slices. If a program truncates the file, the next access to the
+//!    lost pages is a fatal signal (`SIGBUS`; an in-page error on Windows), and a mapping cannot be
+//!    defended against that. A disk that fails to read a mapped page has the same effect;
+//!    [`PageStore::read_at`] reports it as an error.
 
 #![deny(unsafe_code)]
 
@@ -59,6 +61,7 @@ mod mapping;
 mod mem;
 mod options;
 mod page_file;
+mod path;
 mod position;
 #[cfg(any(feature = "conformance", feature = "sim"))]
 mod random;

@@ -2,24 +2,27 @@
 //!
 //! On Unix it is `flock` on the file itself, on Windows `LockFileEx` on the file's last possible
 //! byte: the locks that bbolt takes, so each keeps the other out. Exclusive for writing, shared for
-//! reading only. It belongs to the open file: a second handle in the same process waits as well,
-//! and the system lets go of it when the process dies. Over a network file system it means what
-//! that system makes of it, which may be nothing.
+//! reading only. The lock belongs to the open file: a second handle in the same process waits as
+//! well, and the system releases the lock when the process dies. On a network file system the lock
+//! does what that system makes of it, which may be nothing.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{FileOptions, Operation, StoreError, sys};
+use crate::error::{Operation, StoreError, failed};
+use crate::options::FileOptions;
+use crate::path::{open_regular, still_names};
+use crate::sys;
 
 /// The first pause between two tries, and the longest; they double in between.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// A file whose lock we hold, and let go of in the end.
+/// A file whose lock we hold, and release at the end.
 ///
 /// Closing alone is not enough. A process that another thread starts has a copy of every open file
 /// until it runs its own program, and the lock lasts as long as any copy. On Windows closing frees
@@ -46,123 +49,105 @@ impl Drop for LockedFile {
 
 /// Opens an existing file and takes its lock.
 ///
-/// Whoever creates a file may put a new one in its place while we wait for the old one's lock, so
-/// the path is looked up again once the lock is held: the file that is returned is the one that
-/// the path names.
+/// A creator may put a new file in the place of an empty one while we wait for the empty one's
+/// lock. So we look the path up again once we hold the lock, and return only the file that the path
+/// names then.
 pub(crate) fn open_locked(path: &Path, options: &FileOptions) -> Result<LockedFile, StoreError> {
-    let began = Instant::now();
+    let mut wait = Wait::new(path, options.lock_timeout);
     loop {
-        let file = open(path, options)?;
-        lock(&file, path, options, began)?;
-        let file = LockedFile { file };
-        if still_names(path, &file)? {
-            return Ok(file);
+        let file = open(options, &mut wait)?;
+        if let Some(locked) = lock(file, options, &mut wait)? {
+            return Ok(locked);
         }
     }
 }
 
-fn open(path: &Path, options: &FileOptions) -> Result<File, StoreError> {
-    let opened = OpenOptions::new().read(true).write(!options.read_only).open(path).and_then(|file| {
-        if file.metadata()?.is_file() {
-            return Ok(file);
-        }
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
-    });
-    opened.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => StoreError::NotFound { path: path.to_path_buf() },
-        _ => failed(Operation::Open, path, source),
-    })
-}
-
-/// Waits for the lock by trying again and again: the one way that has a time limit everywhere.
-fn lock(file: &File, path: &Path, options: &FileOptions, began: Instant) -> Result<(), StoreError> {
-    let mut pause = PAUSE_MIN;
+fn open(options: &FileOptions, wait: &mut Wait<'_>) -> Result<File, StoreError> {
     loop {
-        match sys::try_lock(file, options.read_only) {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(source)) => {
-                return Err(failed(Operation::Lock, path, source));
+        match open_regular(wait.path, !options.read_only) {
+            Ok(file) => return Ok(file),
+            // Another process has a lease on the file, and the system asks it to give way.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait.pause()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::NotFound { path: wait.path.to_path_buf() });
             }
+            Err(error) => return Err(failed(Operation::Open, wait.path, error)),
         }
-        let waited = began.elapsed();
-        let left = match options.lock_timeout {
-            None => PAUSE_MAX,
-            Some(limit) => limit.saturating_sub(waited),
-        };
+    }
+}
+
+/// Takes the lock of an open file; `None` if the path no longer names it.
+fn lock(file: File, options: &FileOptions, wait: &mut Wait<'_>) -> Result<Option<LockedFile>, StoreError> {
+    loop {
+        match sys::try_lock(&file, options.read_only) {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => wait.pause()?,
+            Err(TryLockError::Error(source)) => return Err(failed(Operation::Lock, wait.path, source)),
+        }
+    }
+    let locked = LockedFile { file };
+    Ok(still_names(wait.path, &locked)?.then_some(locked))
+}
+
+/// Waiting by trying again and again: the one way that has a time limit on every system.
+struct Wait<'p> {
+    path: &'p Path,
+    began: Instant,
+    /// `None` is for ever.
+    limit: Option<Duration>,
+    pause: Duration,
+}
+
+impl Wait<'_> {
+    fn new(path: &Path, limit: Option<Duration>) -> Wait<'_> {
+        Wait { path, began: Instant::now(), limit, pause: PAUSE_MIN }
+    }
+
+    /// Sleeps until the next try, or says that the time is up.
+    fn pause(&mut self) -> Result<(), StoreError> {
+        let waited = self.began.elapsed();
+        let left = self.limit.map_or(PAUSE_MAX, |limit| limit.saturating_sub(waited));
         if left.is_zero() {
-            return Err(StoreError::Locked { path: path.to_path_buf(), waited });
+            assert!(self.limit.is_some_and(|limit| waited >= limit), "only a time limit ends a wait, and not early");
+            return Err(StoreError::Locked { path: self.path.to_path_buf(), waited });
         }
-        thread::sleep(pause.min(left));
-        pause = (pause * 2).min(PAUSE_MAX);
+        assert!(self.pause >= PAUSE_MIN && self.pause <= PAUSE_MAX, "tries neither spin nor rest for long");
+        thread::sleep(self.pause.min(left));
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
     }
-}
-
-/// Whether the path still names this open file.
-fn still_names(path: &Path, file: &File) -> Result<bool, StoreError> {
-    match File::open(path).and_then(|named| sys::same_file(&named, file)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        other => other.map_err(|source| failed(Operation::Open, path, source)),
-    }
-}
-
-/// Makes the directory entry of a file durable, where the system has a way to do so.
-///
-/// Done by whoever opens a file for writing, not only by its creator, who may have been killed
-/// before it came to this: commits to a file that a power cut makes nameless are lost.
-pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let directory = parent.unwrap_or(Path::new("."));
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // A directory that may be searched but not read, and file systems that cannot sync one.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        other => other.map_err(|source| failed(Operation::Sync, directory, source)),
-    }
-}
-
-/// The file that a path names at the end of its symbolic links, which need not exist yet.
-pub(crate) fn follow_links(path: &Path) -> Result<std::path::PathBuf, StoreError> {
-    const LINKS_MAX: usize = 40;
-    let mut named = path.to_path_buf();
-    for _ in 0..LINKS_MAX {
-        match fs::read_link(&named) {
-            // A relative target is relative to the directory of its link.
-            Ok(target) => named = named.parent().unwrap_or(Path::new("")).join(target),
-            // Not a link, or nothing there: what is wrong with it shows when it is opened.
-            Err(_) => return Ok(named),
-        }
-    }
-    let source = io::Error::new(io::ErrorKind::InvalidInput, "too many symbolic links");
-    Err(failed(Operation::Open, path, source))
-}
-
-pub(crate) fn failed(operation: Operation, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { operation, path: path.to_path_buf(), offset: None, source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn options(lock_timeout: Option<Duration>) -> FileOptions {
+        FileOptions { lock_timeout, ..FileOptions::default() }
+    }
+
     #[test]
     fn the_lock_goes_with_its_holder_though_another_process_has_a_copy_of_the_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let options = FileOptions { lock_timeout: Some(Duration::ZERO), ..FileOptions::default() };
+        let options = options(Some(Duration::ZERO));
         let locked = open_locked(file.path(), &options).unwrap();
         let copy = locked.try_clone().unwrap();
         assert!(matches!(open_locked(file.path(), &options), Err(StoreError::Locked { .. })));
         drop(locked);
         open_locked(file.path(), &options).unwrap();
         drop(copy);
+    }
+
+    #[test]
+    fn a_file_that_lost_its_name_before_it_was_locked_is_not_the_one_to_use() {
+        for lock_timeout in [None, Some(Duration::ZERO), Some(Duration::from_secs(600))] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let options = options(lock_timeout);
+            let mut wait = Wait::new(file.path(), lock_timeout);
+            let opened = open(&options, &mut wait).unwrap();
+            std::fs::remove_file(file.path()).unwrap();
+            std::fs::write(file.path(), b"another").unwrap();
+            assert!(lock(opened, &options, &mut wait).unwrap().is_none(), "{lock_timeout:?}");
+        }
     }
 }

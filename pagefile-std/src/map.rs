@@ -1,4 +1,4 @@
-//! A stretch of address space that shows the bytes of a file, or holds bytes of its own.
+//! A range of address space that shows the bytes of a file, or private memory.
 //!
 //! One of the two files with `unsafe` code. What every block here relies on:
 //!
@@ -7,11 +7,11 @@
 //!   file, and touching it past the file's end is a fatal signal. `len` is raised only after the
 //!   file has been made that long.
 //! - **No write under a borrow.** The bytes of a slice that was handed out do not change while it
-//!   lives. This is the protocol that the crate's documentation asks of the layer above (it does
-//!   not write what a view may still reach) and of other processes (they heed the lock). The
-//!   compiler cannot check it, as with every shared map of a file.
-//! - **Nobody truncates the file** while it is mapped: this crate never does, and other processes
-//!   are kept away by the lock if they heed it.
+//!   lives. This is the protocol in the crate's documentation: the layer above does not write bytes
+//!   that a view may still reach, and other processes heed the lock. The compiler cannot check it, as
+//!   with every shared map of a file.
+//! - **Nobody truncates the file** while it is mapped: this crate never does, and the lock keeps away
+//!   other processes that heed it.
 
 use std::io;
 use std::slice;
@@ -23,8 +23,18 @@ use memmap2::{MmapOptions, MmapRaw};
 use crate::lock::LockedFile;
 use crate::sys;
 
-/// Bytes in the address space of the process. Made by the stores of this crate, read through a
-/// [`View`](crate::View).
+/// Bytes in the address space of the process. The stores of this crate make maps; a
+/// [`View`](crate::View) reads them.
+///
+/// ```
+/// use pagefile_std::{MemStore, PageStore, View};
+///
+/// let store = MemStore::with_bytes(b"bytes");
+/// let View::Kept(map) = store.view_owned() else { panic!("an owned view counts its map") };
+/// drop(store);
+/// assert_eq!((map.len(), map.is_empty()), (5, false));
+/// assert_eq!(map.bytes(1, 3), Some(&b"yte"[..]));
+/// ```
 #[derive(Debug)]
 pub struct Map {
     memory: MmapRaw,
@@ -37,9 +47,9 @@ pub struct Map {
 #[derive(Debug)]
 enum Backing {
     /// A file. Its handle holds the advisory lock, so that nobody else writes to the file before
-    /// the last view is gone, even if the store is gone earlier.
+    /// the last view is dropped, even if the store is dropped earlier.
     File { _locked: Arc<LockedFile> },
-    /// Nothing: private memory, writable by its store.
+    /// No file: private memory, writable by its store.
     Memory,
 }
 
@@ -52,33 +62,40 @@ impl Map {
     /// The file must have `len` bytes. Room beyond them needs [`Map::CAN_RESERVE`].
     pub(crate) fn of_file(file: &Arc<LockedFile>, len: u64, room: u64) -> io::Result<Map> {
         let len = addressable(len)?;
-        let memory =
-            MmapOptions::new().len(addressable(room)?.max(len)).no_reserve_swap().map_raw_read_only(&***file)?;
-        Ok(Map { memory, len: AtomicUsize::new(len), backing: Backing::File { _locked: Arc::clone(file) } })
+        let room = addressable(room)?.max(len);
+        assert!(room == len || Map::CAN_RESERVE, "only 64-bit Unix maps room beyond the end of a file");
+        let memory = MmapOptions::new().len(room).no_reserve_swap().map_raw_read_only(&***file)?;
+        Ok(Map::of(memory, len, Backing::File { _locked: Arc::clone(file) }))
     }
 
     /// Maps `len` zero bytes of memory, with room for `room`.
     pub(crate) fn in_memory(len: u64, room: u64) -> io::Result<Map> {
         let len = addressable(len)?;
         let memory = MmapOptions::new().len(addressable(room)?.max(len)).no_reserve_swap().map_anon()?;
-        Ok(Map { memory: MmapRaw::from(memory), len: AtomicUsize::new(len), backing: Backing::Memory })
+        Ok(Map::of(MmapRaw::from(memory), len, Backing::Memory))
     }
 
-    /// How many bytes there are.
+    fn of(memory: MmapRaw, len: usize, backing: Backing) -> Map {
+        assert!(len <= memory.len(), "a map shows no more bytes than the system has mapped");
+        assert!(isize::try_from(memory.len()).is_ok(), "every range of a map is a valid slice");
+        Map { memory, len: AtomicUsize::new(len), backing }
+    }
+
+    /// How many bytes the map shows. Growth of the store may raise it. O(1).
     #[inline]
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len.load(Ordering::Acquire) as u64
     }
 
-    /// Whether there are none.
+    /// Whether it shows none. O(1).
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The `len` bytes from `offset` on; `None` unless all of them are there. O(1).
+    /// The `len` bytes from `offset` on; `None` unless the map shows all of them. O(1).
     #[inline]
     #[must_use]
     pub fn bytes(&self, offset: u64, len: usize) -> Option<&[u8]> {
@@ -87,6 +104,7 @@ impl Map {
         if end > self.len.load(Ordering::Acquire) {
             return None;
         }
+        debug_assert!(end <= self.memory.len(), "what a map shows, it has");
         // SAFETY: `start..end` lies below `self.len`, hence inside the mapping and inside the
         // file (Bounds). The mapping lives as long as `self`, which the slice borrows. The bytes
         // are initialised: a file's are, and anonymous memory starts as zeros. They are not
@@ -95,28 +113,30 @@ impl Map {
         Some(unsafe { slice::from_raw_parts(self.memory.as_ptr().add(start), len) })
     }
 
-    /// Whether it can show more bytes than it does.
+    /// Whether the map could show more bytes than it does.
     pub(crate) fn has_room(&self) -> bool {
         self.memory.len() > self.len.load(Ordering::Acquire)
     }
 
-    /// Shows bytes up to `len`, if there is room; says whether there is.
+    /// Shows bytes up to `len`, if there is room; returns whether there is.
     ///
-    /// The file must have been made that long before.
+    /// The file must be that long already.
     pub(crate) fn extend(&self, len: u64) -> bool {
         match usize::try_from(len) {
             Ok(len) if len <= self.memory.len() => {
-                self.len.fetch_max(len, Ordering::Release);
+                let before = self.len.fetch_max(len, Ordering::Release);
+                assert!(before <= self.memory.len(), "a map never shows more than it has mapped");
                 true
             }
             _ => false,
         }
     }
 
-    /// Shows no bytes past `len` any more. Nobody borrows them: the map is borrowed as a whole. They
-    /// stay what they are, so they must be zeros, which is what growth has to show.
+    /// Stops showing the bytes past `len`. Nobody borrows them: the map is borrowed as a whole. They
+    /// must be zeros already, because growth shows them again as they are.
     #[cfg(feature = "sim")]
     pub(crate) fn shorten(&mut self, len: u64) {
+        assert!(matches!(self.backing, Backing::Memory), "only memory is used again for fewer bytes");
         let shown = self.len.get_mut();
         *shown = usize::try_from(len).map_or(*shown, |len| len.min(*shown));
     }
@@ -140,9 +160,11 @@ impl Map {
         }
     }
 
-    /// Keeps the bytes up to [`len`](Map::len) in main memory until the map is gone.
+    /// Keeps the bytes up to [`len`](Map::len) in main memory until the map is dropped.
     pub(crate) fn lock_in_memory(&self) -> io::Result<()> {
-        sys::lock_in_memory(self.memory.as_ptr(), self.len.load(Ordering::Acquire))
+        let len = self.len.load(Ordering::Acquire);
+        assert!(len <= self.memory.len(), "only mapped bytes are locked in memory");
+        sys::lock_in_memory(self.memory.as_ptr(), len)
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::{Map, View};
+use crate::map::Map;
+use crate::store::View;
 
 /// The map of a store over its life.
 #[derive(Debug)]
 pub(crate) enum Mapping {
-    /// A map with room to grow into, which serves until it is outgrown, and its successors after
-    /// that. It stays until the store closes, because views borrow it without a count.
+    /// A map with room to grow into, and its successors once the store has outgrown it. The first
+    /// map stays until the store is dropped, because views borrow it without counting.
     Reserved { first: Arc<Map>, later: OnceLock<RwLock<Arc<Map>>> },
-    /// A map without room: every growth makes a new one, and the old one is freed with its last
-    /// view.
+    /// A map without room: every growth makes a new one, and the last view frees the old one.
     Moving(RwLock<Arc<Map>>),
 }
 
@@ -39,34 +39,40 @@ impl Mapping {
         View::Kept(self.current())
     }
 
-    /// The map of now.
+    /// The current map.
     pub(crate) fn current(&self) -> Arc<Map> {
         match self {
             Mapping::Reserved { first, later } => match later.get() {
                 None => Arc::clone(first),
-                Some(current) => load(current),
+                Some(current) => {
+                    let current = load(current);
+                    assert!(current.len() >= first.len(), "a later map shows all bytes of the first one");
+                    current
+                }
             },
             Mapping::Moving(current) => load(current),
         }
     }
 
-    /// Shows bytes up to `len`: in the map of now if it has room, else in the one that `next`
-    /// makes. One caller at a time; after an error all is as before.
+    /// Shows bytes up to `len`: in the current map if it has room, else in the one that `next`
+    /// makes. One caller at a time; an error changes nothing.
     pub(crate) fn grow<E>(&self, len: u64, next: impl FnOnce(&Map) -> Result<Map, E>) -> Result<(), E> {
         let now = self.current();
         if now.extend(len) {
             return Ok(());
         }
         let next = Arc::new(next(&now)?);
+        assert!(next.len() >= len && len >= now.len(), "a new map shows all old bytes and all new ones");
         let current = match self {
-            Mapping::Reserved { later, .. } => later.get_or_init(|| RwLock::new(Arc::clone(&next))),
+            Mapping::Reserved { later, .. } => later.get_or_init(|| RwLock::new(Arc::clone(&now))),
             Mapping::Moving(current) => current,
         };
-        *current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        let left = std::mem::replace(&mut *current.write().unwrap_or_else(PoisonError::into_inner), next);
+        assert!(Arc::ptr_eq(&left, &now), "growth runs once at a time, so nobody else has moved the map");
         Ok(())
     }
 
-    /// The first map, if it serves and nobody else has it.
+    /// The first map, if it is still the current one and nobody else has it.
     #[cfg(feature = "sim")]
     pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {
         match self {

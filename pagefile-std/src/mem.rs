@@ -4,24 +4,26 @@ use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
+use crate::error::{Operation, StoreError};
 use crate::growth::grown_len;
+use crate::map::Map;
 use crate::mapping::Mapping;
-use crate::store::check_range;
-use crate::{Map, Operation, PageStore, StoreError, View};
+use crate::store::{PageStore, View, check_range};
 
-/// Room that a store has from the start: address space where that costs nothing, little elsewhere.
+/// The room of a new store: address space where that costs nothing, little elsewhere.
 const CAPACITY: u64 = if Map::CAN_RESERVE { 1 << 30 } else { CAPACITY_MIN };
 const CAPACITY_MIN: u64 = 1 << 20;
 
-/// Bytes of pages in memory, gone with the process.
+/// Bytes of pages in memory. They die with the process.
 ///
-/// It keeps the contract of [`PageStore`] except that nothing outlives it: `sync` has nothing to
-/// do, and no operation fails half-way, so it is never poisoned. A growth that finds no memory is
-/// an [`AddressSpace`](StoreError::AddressSpace) error and changes nothing.
+/// It keeps the contract of [`PageStore`], except that its bytes do not outlive it: `sync` has
+/// nothing to do. No operation fails half-way, so it is never poisoned. A growth that finds no memory
+/// is an [`AddressSpace`](StoreError::AddressSpace) error and changes nothing.
 ///
-/// Making one costs a call to the system, and its memory is taken page by page as it is written.
-/// Growth within the capacity moves nothing. Beyond it the bytes are copied to a place with twice
-/// the room; the first place is kept until the store is dropped, later ones until their last view.
+/// A new store costs one system call; the system provides its memory page by page, as it is written.
+/// Growth within the capacity moves nothing. Growth beyond it copies the bytes to new memory with
+/// twice the room; the first memory stays until the store is dropped, later memory until its last
+/// view is dropped.
 ///
 /// ```
 /// use pagefile_std::{MemStore, PageStore};
@@ -35,8 +37,8 @@ const CAPACITY_MIN: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct MemStore {
     mapping: Mapping,
-    /// Keeps copies out of the memory apart from copies into it. Views do without: what they reach
-    /// is not written.
+    /// Separates copies out of the memory from copies into it. Views need no lock: the bytes that they
+    /// reach are not written.
     copying: RwLock<()>,
 }
 
@@ -53,7 +55,8 @@ impl MemStore {
 
     /// An empty store that can grow to `capacity` bytes before its bytes move. O(1).
     ///
-    /// If there is no room for them, it starts without and moves with each growth.
+    /// If the address space has no room for them, the store starts without room and moves its bytes
+    /// with each growth.
     ///
     /// # Panics
     /// If the system has not even one page of memory.
@@ -67,6 +70,7 @@ impl MemStore {
     }
 
     /// A store that holds a copy of `bytes`, with a capacity of twice as much, 1 MiB at least.
+    /// O(`bytes`).
     ///
     /// # Panics
     /// If there is no memory for them, as `Vec` does.
@@ -77,16 +81,16 @@ impl MemStore {
             .lengthen(bytes.len() as u64)
             .and_then(|()| store.write_at(0, &[IoSlice::new(bytes)]))
             .expect("memory for the bytes");
+        assert_eq!(store.len(), bytes.len() as u64, "the store has exactly the bytes given");
         store
     }
 
-    /// A copy of all bytes.
+    /// A copy of all bytes. O(length); writes wait meanwhile.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let _unwritten = self.copying.read().unwrap_or_else(PoisonError::into_inner);
         let map = self.mapping.current();
-        let all = usize::try_from(map.len()).ok();
-        all.and_then(|len| map.bytes(0, len)).map(<[u8]>::to_vec).unwrap_or_default()
+        all_bytes(&map).to_vec()
     }
 
     /// Makes the store exactly `len` bytes long, unless it is longer.
@@ -96,10 +100,7 @@ impl MemStore {
             let new = Map::in_memory(len, len.saturating_mul(2))
                 .or_else(|_| Map::in_memory(len, len))
                 .map_err(|source| StoreError::AddressSpace { path: PathBuf::from("memory"), len, source })?;
-            let old_len = usize::try_from(old.len()).ok();
-            if let Some(bytes) = old_len.and_then(|len| old.bytes(0, len)) {
-                new.write(0, bytes);
-            }
+            new.write(0, all_bytes(old));
             Ok(new)
         })
     }
@@ -109,6 +110,12 @@ impl MemStore {
     pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {
         self.mapping.sole_map()
     }
+}
+
+/// Every byte that a map shows.
+fn all_bytes(map: &Map) -> &[u8] {
+    let len = usize::try_from(map.len()).expect("a map lies in memory");
+    map.bytes(0, len).expect("a map shows its own length")
 }
 
 impl Default for MemStore {
@@ -133,23 +140,22 @@ impl PageStore for MemStore {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
         let _unwritten = self.copying.read().unwrap_or_else(PoisonError::into_inner);
         let view = self.mapping.view();
-        let Some(bytes) = view.bytes(offset, buf.len()) else {
-            return check_range(Operation::Read, offset, buf.len() as u64, view.len());
-        };
-        buf.copy_from_slice(bytes);
+        check_range(Operation::Read, offset, buf.len() as u64, view.len())?;
+        buf.copy_from_slice(view.bytes(offset, buf.len()).expect("the view has the range"));
         Ok(())
     }
 
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
         let _alone = self.copying.write().unwrap_or_else(PoisonError::into_inner);
         let map = self.mapping.current();
-        let len = bufs.iter().map(|buf| buf.len() as u64).sum();
+        let len: u64 = bufs.iter().map(|buf| buf.len() as u64).sum();
         check_range(Operation::Write, offset, len, map.len())?;
         let mut at = offset;
         for buf in bufs {
             map.write(at, buf);
             at += buf.len() as u64;
         }
+        assert_eq!(at, offset + len, "the whole range is written, and no more");
         Ok(())
     }
 
@@ -157,7 +163,9 @@ impl PageStore for MemStore {
         if min_len <= self.len() {
             return Ok(());
         }
-        self.lengthen(grown_len(min_len))
+        self.lengthen(grown_len(min_len))?;
+        assert!(self.len() >= min_len, "a store is as long as its growth has promised");
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {

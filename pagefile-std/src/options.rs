@@ -16,33 +16,33 @@ use std::time::Duration;
 /// # assert!(!options.no_sync);
 /// ```
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four switches that have nothing to do with each other")]
+#[allow(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub struct FileOptions {
     /// Open for reading only, under a lock that is shared with other readers. The file must exist.
     pub read_only: bool,
-    /// How long to wait for the lock: `None` for ever, zero to try once.
+    /// How long to wait for the lock: `None` waits for ever, zero tries once.
     pub lock_timeout: Option<Duration>,
     /// Sync nothing: neither when the file is created, nor when it grows, nor in
     /// [`sync`](crate::PageStore::sync), which returns at once. A power cut may then leave
-    /// anything. For loads that are done again if they fail.
+    /// anything. For bulk loads that can be repeated.
     pub no_sync: bool,
-    /// Do not sync growth by itself. A power cut may then leave a file that is shorter than what a
-    /// synced write has put into it, on file systems that do not order the two.
+    /// Do not sync after growth. On file systems that do not order the new length before the data, a
+    /// power cut may then leave a file that ends before bytes that a later sync made durable.
     pub no_grow_sync: bool,
     /// Keep the file's bytes in main memory (`mlock`), so that no read waits for the disk. Unix
-    /// only.
+    /// only; elsewhere opening fails with [`StoreError::LockedMemory`](crate::StoreError).
     pub mlock: bool,
-    /// Bytes of address space to reserve for the map, so that growth does not move it: by default
-    /// 64 GiB or eight times the file's length, whichever is more. Zero reserves nothing: each
-    /// growth then makes a new map. Only 64-bit Unix can reserve; elsewhere this has no effect.
+    /// Reserves this many bytes of address space for the map, so that growth does not move it. The
+    /// default is 64 GiB or eight times the file's length, whichever is more. With zero, each growth
+    /// makes a new map. Only 64-bit Unix can reserve; elsewhere this has no effect.
     pub reserve: Option<u64>,
-    /// Permissions of a new file on Unix, less those that the process's umask takes: by default
-    /// 0o600, its owner alone. A file that is there keeps those it has.
+    /// Permissions of a new file on Unix, less those that the process's umask removes. The default
+    /// is 0o600: only the owner. An existing file keeps its permissions.
     pub mode: Option<u32>,
 }
 
 impl FileOptions {
-    /// How much room the map of a file of `len` bytes is to have.
+    /// How many bytes of address space to reserve for the map of a file of `len` bytes.
     pub(crate) fn room(&self, len: u64) -> u64 {
         const RESERVE_MIN: u64 = 64 << 30;
         let wanted = self.reserve.unwrap_or(len.saturating_mul(8).max(RESERVE_MIN));

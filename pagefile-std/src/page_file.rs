@@ -5,31 +5,35 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::{Operation, StoreError, failed};
 use crate::growth::grown_len;
-use crate::lock::{LockedFile, failed, follow_links, open_locked, sync_directory};
-use crate::map::addressable;
+use crate::latch::Latch;
+use crate::lock::{LockedFile, open_locked};
+use crate::map::{Map, addressable};
 use crate::mapping::Mapping;
-use crate::store::check_range;
-use crate::{FileOptions, Latch, Map, Operation, PageStore, StoreError, View, create, position};
+use crate::options::FileOptions;
+use crate::path::{follow_links, sync_directory};
+use crate::store::{PageStore, View, check_range};
+use crate::{create, position};
 
 /// Bytes of pages in a file, under an advisory lock, mapped for reading.
 ///
-/// Writes go through the file (`pwritev` where there is one) and not through the map, which the
-/// processor itself protects against stray stores. The lock lasts until the store *and* all its
-/// [owned views](PageStore::view_owned) are gone.
+/// Writes go through the file (with `pwritev` where the system has it) and not through the map. The
+/// map is read-only, so a stray store into it is a fault instead of damage. The lock lasts until the
+/// store *and* all its [owned views](PageStore::view_owned) are dropped.
 ///
 /// # Durability by system
 ///
 /// `sync` is `fdatasync` on Linux, `FlushFileBuffers` on Windows and `fcntl(F_FULLFSYNC)` on Apple
-/// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` does
-/// the right one of them). On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the
-/// length of a synced file: use a later one.
+/// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` calls
+/// the right one). On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
+/// synced file: use a later kernel.
 ///
 /// # Creation
 ///
-/// A new file is made for its owner alone (mode 0600 on Unix). It appears under its name whole or
-/// not at all, unless its file system has no hard links, where a crash may leave it empty, which
-/// counts as absent.
+/// A new file is for its owner alone (mode 0600 on Unix, unless [`FileOptions::mode`] says
+/// otherwise). It appears under its name whole or not at all. Only on a file system without hard links
+/// a crash may leave an empty file, which counts as absent.
 ///
 /// ```
 /// use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
@@ -55,9 +59,9 @@ pub struct PageFile {
     len: AtomicU64,
     mapping: Mapping,
     latch: Latch,
-    /// Held through a sync or a growth. The system reports a failed write-back once: of two syncs
-    /// at the same time one would fail and the other succeed, though the same bytes are lost. So
-    /// the second waits, and finds the latch shut.
+    /// Held through a sync or a growth. The system reports a failed write-back once: if two syncs ran
+    /// at the same time, one would fail and the other succeed, though the same bytes are lost. So
+    /// the second waits, and the latch refuses it.
     barrier: Mutex<()>,
     options: FileOptions,
     no_sync: AtomicBool,
@@ -65,12 +69,13 @@ pub struct PageFile {
 }
 
 impl PageFile {
-    /// Opens an existing file.
+    /// Opens an existing file. Waits for its lock as long as the options allow.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Locked`] after the time limit,
     /// [`StoreError::AddressSpace`] if the file does not fit into the process,
-    /// [`StoreError::LockedMemory`] with the option `mlock`, [`StoreError::Io`] for the rest.
+    /// [`StoreError::LockedMemory`] with the option `mlock`, [`StoreError::Io`] otherwise, for
+    /// instance if the path names a directory, a FIFO or a device.
     pub fn open(path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         let file = open_locked(path, options)?;
         PageFile::with_file(file, path, options)
@@ -78,13 +83,13 @@ impl PageFile {
 
     /// Opens a file, or creates it with `first_bytes` if there is none or an empty one.
     ///
-    /// `first_bytes` is called when the file has to be created, again if others create and delete
-    /// it meanwhile. A file that another process creates first is opened as it is. With the option
-    /// `read_only` nothing is created.
+    /// Calls `first_bytes` when it has to create the file, and again if other processes create and
+    /// delete the file meanwhile. If another process creates the file first, that file is opened.
+    /// With the option `read_only` nothing is created.
     ///
     /// # Errors
-    /// Those of [`open`](PageFile::open), and [`StoreError::Io`] with
-    /// [`Operation::Create`] if the file cannot be created or `first_bytes` gives none.
+    /// Those of [`open`](PageFile::open), and [`StoreError::Io`] with [`Operation::Create`] if the
+    /// file cannot be created or `first_bytes` returns no bytes.
     pub fn open_or_create(
         path: &Path,
         options: &FileOptions,
@@ -118,6 +123,7 @@ impl PageFile {
         let len = file.metadata().map_err(|source| failed(Operation::Open, path, source))?.len();
         let file = Arc::new(file);
         let map = map_file(&file, path, len, options)?;
+        assert_eq!(map.len(), len, "the first map shows the whole file");
         let store = PageFile {
             mapping: if map.has_room() { Mapping::reserved(map) } else { Mapping::moving(map) },
             file,
@@ -133,25 +139,26 @@ impl PageFile {
         Ok(store)
     }
 
-    /// The file.
+    /// The path of the file, at the end of its symbolic links if the file was opened with
+    /// [`open_or_create`](PageFile::open_or_create). O(1).
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it was opened for reading only.
+    /// Whether the file was opened for reading only. O(1).
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.options.read_only
     }
 
-    /// Switches [`FileOptions::no_sync`] from the next call on. What was written without is
-    /// durable after the next sync with it.
+    /// Changes [`FileOptions::no_sync`] from the next call on. Bytes written while it was on become
+    /// durable with the first sync after it is off.
     pub fn set_no_sync(&self, no_sync: bool) {
         self.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
-    /// Switches [`FileOptions::no_grow_sync`] from the next growth on.
+    /// Changes [`FileOptions::no_grow_sync`] from the next growth on.
     pub fn set_no_grow_sync(&self, no_grow_sync: bool) {
         self.no_grow_sync.store(no_grow_sync, Ordering::Relaxed);
     }
@@ -163,11 +170,21 @@ impl PageFile {
         self.latch.check()
     }
 
+    /// Runs a call that changes the file, unless an earlier one has failed.
+    fn change(&self, call: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        assert!(!self.options.read_only, "nothing changes a file that is open read-only");
+        let changed = self.latch.run(call);
+        assert!(changed.is_ok() || self.poisoned(), "nothing changes the file after a failure");
+        changed
+    }
+
     fn lengthen_file(&self, len: u64) -> Result<(), StoreError> {
+        assert!(len > self.len(), "growth only makes the file longer");
+        self.assert_alone();
         let no_sync = self.no_sync.load(Ordering::Relaxed);
         let no_grow_sync = no_sync || self.no_grow_sync.load(Ordering::Relaxed);
         let lengthened = self.file.metadata().and_then(|metadata| {
-            // A growth that found no room for its map has left the file longer than we say.
+            // An earlier growth that found no room for its map has left the file longer than `len()`.
             if metadata.len() < len { self.file.set_len(len) } else { Ok(()) }
         });
         lengthened.map_err(|source| failed(Operation::Grow, &self.path, source))?;
@@ -177,11 +194,17 @@ impl PageFile {
         self.file.sync_all().map_err(|source| failed(Operation::Sync, &self.path, source))
     }
 
+    /// A second sync or growth at the same time would wait for the lock that this one holds.
+    fn assert_alone(&self) {
+        assert!(self.barrier.try_lock().is_err(), "syncs and growths run one at a time");
+    }
+
     fn lock_in_memory(&self) -> Result<(), StoreError> {
         if !self.options.mlock {
             return Ok(());
         }
         let map = self.mapping.current();
+        assert!(map.len() >= self.len(), "all bytes of the file are locked in memory");
         map.lock_in_memory().map_err(|source| StoreError::LockedMemory {
             path: self.path.clone(),
             len: map.len(),
@@ -190,7 +213,7 @@ impl PageFile {
     }
 }
 
-/// Maps a file with room to grow if there is any to be had, without if not.
+/// Maps a file, with room to grow if the address space allows.
 fn map_file(file: &Arc<LockedFile>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
     let roomy = if Map::CAN_RESERVE { Map::of_file(file, len, options.room(len)).ok() } else { None };
     roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| no_room(path, len, source))
@@ -207,11 +230,17 @@ impl PageStore for PageFile {
 
     #[inline]
     fn view(&self) -> View<'_> {
-        self.mapping.view()
+        let len = if cfg!(debug_assertions) { self.len() } else { 0 };
+        let view = self.mapping.view();
+        debug_assert!(view.len() >= len, "a view has all bytes of the store");
+        view
     }
 
     fn view_owned(&self) -> View<'static> {
-        self.mapping.view_owned()
+        let len = self.len();
+        let view = self.mapping.view_owned();
+        assert!(view.len() >= len, "an owned view has all bytes of the store");
+        view
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
@@ -228,7 +257,8 @@ impl PageStore for PageFile {
         self.check_writable()?;
         let len = bufs.iter().map(|buf| buf.len() as u64).sum();
         check_range(Operation::Write, offset, len, self.len())?;
-        self.latch.run(|| {
+        debug_assert!(offset + len <= self.mapping.current().len(), "the map shows whatever is written");
+        self.change(|| {
             position::write_all_at(&self.file, offset, bufs).map_err(|(offset, source)| StoreError::Io {
                 operation: Operation::Write,
                 path: self.path.clone(),
@@ -245,13 +275,15 @@ impl PageStore for PageFile {
             return Ok(());
         }
         let len = grown_len(min_len);
-        // Asked first: the file must not become longer than it could be opened again.
+        // Checked first: a longer file could not be opened again.
         addressable(len).map_err(|source| no_room(&self.path, len, source))?;
-        self.latch.run(|| self.lengthen_file(len))?;
-        // If there is no room for the map the file stays longer than we say, which is harmless.
+        self.change(|| self.lengthen_file(len))?;
+        // If there is no room for the map, the file stays longer than `len()`, which is harmless.
         self.mapping.grow(len, |_| map_file(&self.file, &self.path, len, &self.options))?;
         self.lock_in_memory()?;
-        self.len.store(len, Ordering::Release);
+        assert!(self.mapping.current().len() >= len, "the map shows the new bytes before the length includes them");
+        let before = self.len.swap(len, Ordering::AcqRel);
+        assert!(before < len, "the length rises, and only by growth");
         Ok(())
     }
 
@@ -261,7 +293,8 @@ impl PageStore for PageFile {
         if self.no_sync.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.latch.run(|| self.file.sync_data().map_err(|source| failed(Operation::Sync, &self.path, source)))
+        self.assert_alone();
+        self.change(|| self.file.sync_data().map_err(|source| failed(Operation::Sync, &self.path, source)))
     }
 
     fn poisoned(&self) -> bool {

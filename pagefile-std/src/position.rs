@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 
-/// How many buffers one call takes (`IOV_MAX` on Linux; more are an error there).
+/// The most buffers for one call (`IOV_MAX` on Linux; more are an error there).
 const BUFS_MAX: usize = 1024;
 
 /// Fills `buf` from `offset` on.
@@ -29,8 +29,8 @@ pub(crate) fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) ->
     Ok(())
 }
 
-/// Writes all of `bufs`, one behind the other, from `offset` on. An error names the place that was
-/// reached.
+/// Writes all of `bufs`, one after the other, from `offset` on. An error comes with the offset that
+/// was reached.
 pub(crate) fn write_all_at(file: &File, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), (u64, io::Error)> {
     write_all_with(offset, bufs, |bufs, offset| write_some_at(file, bufs, offset))
 }
@@ -40,8 +40,7 @@ fn write_some_at(file: &File, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<u
     crate::sys::write_vectored_at(file, bufs, offset)
 }
 
-/// macOS has had `pwritev` since version 11 only, Windows has nothing like it: one buffer at a
-/// time.
+/// macOS has `pwritev` only since version 11, Windows has no such call: one buffer at a time.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn write_some_at(file: &File, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::write_at(file, &bufs[0], offset)
@@ -52,17 +51,19 @@ fn write_some_at(file: &File, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<u
     std::os::windows::fs::FileExt::seek_write(file, &bufs[0], offset)
 }
 
-/// Calls `write_some` until all is written: from where a short write ended, and again where one
-/// was interrupted. `write_some` is given at least one buffer, the first of them not empty, and
-/// says how many bytes it has written.
+/// Calls `write_some` until all is written. After a short write it goes on where that ended; an
+/// interrupted write it repeats. `write_some` gets at least one buffer, of which the first is not
+/// empty, and returns how many bytes it has written.
 pub(crate) fn write_all_with(
     offset: u64,
     bufs: &[IoSlice<'_>],
     mut write_some: impl FnMut(&[IoSlice<'_>], u64) -> io::Result<usize>,
 ) -> Result<(), (u64, io::Error)> {
+    let len_of = |bufs: &[IoSlice<'_>]| bufs.iter().map(|buf| buf.len()).sum::<usize>();
+    debug_assert!(offset.checked_add(len_of(bufs) as u64).is_some(), "the range lies inside a store");
     let mut at = offset;
     let mut rest = bufs;
-    // Bytes of `rest[0]` that are written.
+    // How many bytes of `rest[0]` are written.
     let mut done = 0;
     while let Some(first) = rest.first() {
         if done >= first.len() {
@@ -70,14 +71,12 @@ pub(crate) fn write_all_with(
             rest = &rest[1..];
             continue;
         }
-        let written = if done == 0 {
-            write_some(&rest[..rest.len().min(BUFS_MAX)], at)
-        } else {
-            write_some(&[IoSlice::new(&first[done..])], at)
-        };
-        match written {
+        let tail = [IoSlice::new(&first[done..])];
+        let offered = if done == 0 { &rest[..rest.len().min(BUFS_MAX)] } else { &tail };
+        match write_some(offered, at) {
             Ok(0) => return Err((at, io::ErrorKind::WriteZero.into())),
             Ok(count) => {
+                assert!(count <= len_of(offered), "a call writes no more than it was given");
                 done += count;
                 at += count as u64;
             }
@@ -85,6 +84,7 @@ pub(crate) fn write_all_with(
             Err(error) => return Err((at, error)),
         }
     }
+    assert_eq!(at, offset + len_of(bufs) as u64, "all bytes are written, each once");
     Ok(())
 }
 

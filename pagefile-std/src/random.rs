@@ -6,7 +6,7 @@ pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn seeded(seed: u64) -> Random {
-        // Zero would stay zero; the multiplication parts seeds that lie close together.
+        // Zero would stay zero; the multiplication separates seeds that lie close together.
         Random(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
@@ -14,6 +14,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
+        assert_ne!(self.0, 0, "xorshift would never leave zero again");
         self.0
     }
 

@@ -1,34 +1,35 @@
-//! The seam: what a storage engine asks of the bytes under its pages.
+//! The seam between a storage engine and the bytes of its pages.
 
 use std::fmt::Debug;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use crate::{Map, Operation, StoreError};
+use crate::error::{Operation, StoreError};
+use crate::map::Map;
 
-/// Bytes of pages, as one long array that can grow, with a say in when they are durable.
+/// The bytes of all pages, as one array that can grow, with control over when they are durable.
 ///
 /// # Durability
 ///
 /// - [`sync`](PageStore::sync) is the only barrier. When it returns `Ok`, every `write_at` that
-///   returned before it was called survives a power cut. Between two syncs nothing is promised:
-///   any part of any write may be lost while a later one is kept, and parts are not whole writes,
-///   not even whole pages. Bytes outside the written ranges do not change.
-/// - [`grow`](PageStore::grow) is its own barrier for the length: when it returns `Ok`, a power cut
-///   does not make the store shorter. New bytes read as zero until written.
-/// - After the first `write_at`, `grow` or `sync` that fails with [`StoreError::Io`] it is unknown
-///   what the disk holds: operating systems forget which pages they could not write, so a later
+///   returned before the call of `sync` survives a power cut. Between two syncs nothing is promised:
+///   a power cut may lose any part of any write and keep a later write, and the parts need not be
+///   whole pages. Bytes outside the written ranges do not change.
+/// - [`grow`](PageStore::grow) is a barrier for the length: when it returns `Ok`, a power cut does
+///   not make the store shorter. New bytes read as zero until they are written.
+/// - After the first `write_at`, `grow` or `sync` that fails with [`StoreError::Io`], the contents
+///   of the disk are unknown: operating systems forget which pages they could not write, so a later
 ///   sync would succeed without having written them. The store is then
 ///   [`poisoned`](PageStore::poisoned): it refuses all three with [`StoreError::Poisoned`], and no
-///   sync is ever tried twice. Reads go on. Only opening the store again, reading what is there and
-///   writing again what must last leads out of it.
+///   sync is ever tried twice. Reads still work. To recover, open the store again, read what it
+///   holds, and write again what must last.
 /// - Other errors (out of bounds, read-only, no room to map) change nothing and poison nothing.
 ///
 /// # Visibility
 ///
-/// A view shows every write and growth that was complete when it was taken. Whether it shows
-/// later ones is not promised: take a new view after `write_at` or `grow` to be sure.
-/// `read_at` shows every write that is complete when it is called.
+/// A view shows every write and growth that was complete when the view was taken. It may or may not
+/// show later ones: take a new view after `write_at` or `grow`. `read_at` shows every write that was
+/// complete when `read_at` was called.
 ///
 /// # Who may write what
 ///
@@ -37,35 +38,71 @@ use crate::{Map, Operation, StoreError};
 ///
 /// # Writing another store
 ///
-/// Views are views of a [`Map`], and only this crate makes maps: another store keeps a
-/// [`MemStore`](crate::MemStore) or a [`PageFile`](crate::PageFile) inside and adds to it. The
-/// feature `conformance` has the tests that such a store has to pass.
+/// Only this crate makes [`Map`]s, and every view is a view of a map. So another store wraps a
+/// [`MemStore`](crate::MemStore) or a [`PageFile`](crate::PageFile) and adds to it. The feature
+/// `conformance` has the tests that such a store must pass.
+///
+/// ```
+/// use pagefile_std::{MemStore, PageStore, StoreError, View};
+/// use std::io::IoSlice;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// /// Counts the syncs of another store.
+/// #[derive(Debug)]
+/// struct Counted<S> {
+///     store: S,
+///     syncs: AtomicU64,
+/// }
+///
+/// impl<S: PageStore> PageStore for Counted<S> {
+///     fn sync(&self) -> Result<(), StoreError> {
+///         self.syncs.fetch_add(1, Ordering::Relaxed);
+///         self.store.sync()
+///     }
+/// #   fn len(&self) -> u64 { self.store.len() }
+/// #   fn view(&self) -> View<'_> { self.store.view() }
+/// #   fn view_owned(&self) -> View<'static> { self.store.view_owned() }
+/// #   fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> { self.store.read_at(offset, buf) }
+/// #   fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> { self.store.write_at(offset, bufs) }
+/// #   fn grow(&self, min_len: u64) -> Result<(), StoreError> { self.store.grow(min_len) }
+/// #   fn poisoned(&self) -> bool { self.store.poisoned() }
+///     // The other methods call those of `self.store`.
+/// }
+///
+/// let store = Counted { store: MemStore::new(), syncs: AtomicU64::new(0) };
+/// store.grow(4096)?;
+/// store.write_at(0, &[IoSlice::new(b"page")])?;
+/// store.sync()?;
+/// assert_eq!(store.syncs.into_inner(), 1);
+/// # Ok::<(), StoreError>(())
+/// ```
 pub trait PageStore: Send + Sync + Debug {
-    /// Length now, in bytes.
+    /// Current length, in bytes. O(1).
     fn len(&self) -> u64;
 
-    /// Whether there are no bytes at all.
+    /// Whether the length is zero. O(1).
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes as they are now, to be read in place. O(1); no lock, no allocation and no shared
+    /// A view of the current bytes, to read them in place. O(1); no lock, no allocation and no shared
     /// counter where the map does not move.
     fn view(&self) -> View<'_>;
 
-    /// The same, kept alive by a count of its own instead of by a borrow of the store. O(1).
+    /// The same as [`view`](PageStore::view), but it counts its map instead of borrowing the store, so
+    /// it may outlive the store. O(1).
     fn view_owned(&self) -> View<'static>;
 
-    /// Copies `buf.len()` bytes from `offset` on. Never through the map, so it may read what is
-    /// written in place and reports a failing disk as an error.
+    /// Copies `buf.len()` bytes from `offset` on, but not through the map. So it may read bytes that
+    /// change in place, and it reports a failing disk as an error. O(`buf.len()`).
     ///
     /// # Errors
     /// [`StoreError::OutOfBounds`] if the range ends past [`len`](PageStore::len);
     /// [`StoreError::Io`] if the disk or the system fails. Neither poisons.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError>;
 
-    /// Writes `bufs`, one behind the other, as one run of bytes from `offset` on, in as few calls
-    /// to the system as it allows. Not durable before the next [`sync`](PageStore::sync).
+    /// Writes `bufs`, one after the other, as one run of bytes from `offset` on, in as few system
+    /// calls as possible. The bytes are not durable before the next [`sync`](PageStore::sync).
     ///
     /// # Errors
     /// [`StoreError::OutOfBounds`] if the run ends past [`len`](PageStore::len) (grow first),
@@ -73,23 +110,24 @@ pub trait PageStore: Send + Sync + Debug {
     /// [`StoreError::Io`]: any part of the run may have been written, and the store is poisoned.
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError>;
 
-    /// Makes the store at least `min_len` bytes long, durably, and usually longer than asked so
-    /// that it is not called often. Does nothing if it is long enough.
+    /// Makes the store at least `min_len` bytes long, durably. Usually it becomes longer, so that
+    /// growth is rare. Does nothing if the store is long enough.
     ///
     /// # Errors
     /// [`StoreError::AddressSpace`], [`StoreError::LockedMemory`], [`StoreError::ReadOnly`],
-    /// [`StoreError::Poisoned`]: the length is as before.
-    /// [`StoreError::Io`]: the length on disk may be the old or the new one; poisoned.
+    /// [`StoreError::Poisoned`]: the length has not changed.
+    /// [`StoreError::Io`]: the length on disk may be the old or the new one; the store is poisoned.
     fn grow(&self, min_len: u64) -> Result<(), StoreError>;
 
-    /// Makes all that was written so far durable.
+    /// Makes all earlier writes durable.
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::Poisoned`]: nothing was done.
-    /// [`StoreError::Io`]: any part of what was not yet durable may be lost; poisoned.
+    /// [`StoreError::Io`]: any part of the writes that were not yet durable may be lost; the store is
+    /// poisoned.
     fn sync(&self) -> Result<(), StoreError>;
 
-    /// Whether a write, growth or sync has failed, so that all of them are refused from now on.
+    /// Whether a write, growth or sync has failed, so that the store refuses all of them. O(1).
     fn poisoned(&self) -> bool;
 }
 
@@ -128,19 +166,32 @@ macro_rules! forward {
 forward!(Box<S>, Arc<S>, &S);
 
 /// The bytes of a store as a transaction sees them. Cheap to clone, `Send` and `Sync`.
+///
+/// ```
+/// use pagefile_std::{MemStore, PageStore};
+///
+/// let store = MemStore::with_bytes(b"a page");
+/// let view = store.view();
+/// assert_eq!(view.bytes(2, 4), Some(&b"page"[..]));
+/// assert_eq!(view.bytes(2, 5), None, "only whole ranges");
+///
+/// let owned = store.view_owned();
+/// drop(store);
+/// assert_eq!((owned.len(), owned.bytes(0, 1)), (6, Some(&b"a"[..])));
+/// ```
 #[derive(Clone, Debug)]
 pub enum View<'s> {
-    /// Of the store's one map, which lives as long as the store: costs nothing to take.
+    /// Of the store's one map, which lives as long as the store: free to take.
     Fixed(&'s Map),
-    /// Of a map that the store may leave for another: alive while this count of it is.
+    /// Of a map that the store may replace: this count keeps it alive.
     Kept(Arc<Map>),
 }
 
 impl View<'_> {
-    /// The `len` bytes from `offset` on, in place; `None` if any of them lies outside the bytes
-    /// that the view has. O(1).
+    /// The `len` bytes from `offset` on, in place; `None` if the view does not have all of them.
+    /// O(1).
     ///
-    /// They must not be written while they are borrowed: see the
+    /// Nobody may write them while they are borrowed: see the
     /// [protocol](crate#the-protocol-that-makes-the-map-sound).
     #[inline]
     #[must_use]
@@ -148,14 +199,14 @@ impl View<'_> {
         self.map().bytes(offset, len)
     }
 
-    /// How many bytes the view has: those of the store when it was taken, or more.
+    /// How many bytes the view has: as many as the store had when the view was taken, or more. O(1).
     #[inline]
     #[must_use]
     pub fn len(&self) -> u64 {
         self.map().len()
     }
 
-    /// Whether it has none.
+    /// Whether it has none. O(1).
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -173,6 +224,7 @@ impl View<'_> {
 
 /// Refuses a range that ends past `end`.
 pub(crate) fn check_range(operation: Operation, offset: u64, len: u64, end: u64) -> Result<(), StoreError> {
+    assert!(matches!(operation, Operation::Read | Operation::Write), "only reads and writes have a range");
     match offset.checked_add(len) {
         Some(range_end) if range_end <= end => Ok(()),
         _ => Err(StoreError::OutOfBounds { operation, offset, len, end }),

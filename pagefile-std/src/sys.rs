@@ -2,12 +2,47 @@
 //!
 //! The other file with `unsafe` code; `map.rs` is the first.
 
-#[cfg(not(windows))]
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::path::Path;
+
+#[cfg(not(windows))]
+use std::fs::TryLockError;
 
 #[cfg(windows)]
-pub(crate) use windows::{same_file, try_lock, unlock};
+pub(crate) use windows::{names, try_lock, unlock};
+
+/// Opens a file without waiting for anything, such as the other end of a FIFO. Later calls do not
+/// wait either, until [`wait_from_now_on`].
+pub(crate) fn open_at_once(path: &Path, write: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(write);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.open(path)
+}
+
+/// Undoes what [`open_at_once`] has set.
+#[cfg(unix)]
+pub(crate) fn wait_from_now_on(file: &File) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: F_GETFL and F_SETFL take and return integers and touch no memory of ours. The
+    // descriptor is open while `file` is borrowed.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    // SAFETY: as above.
+    if flags != -1 && unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK) } != -1 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Windows has no such flag on files.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
+pub(crate) fn wait_from_now_on(_file: &File) -> io::Result<()> {
+    Ok(())
+}
 
 /// Takes the advisory lock if nobody is in the way.
 #[cfg(not(windows))]
@@ -15,31 +50,32 @@ pub(crate) fn try_lock(file: &File, shared: bool) -> Result<(), TryLockError> {
     if shared { file.try_lock_shared() } else { file.try_lock() }
 }
 
-/// Lets go of the lock, whoever has a copy of the handle.
+/// Releases the lock, even if there are copies of the handle.
 #[cfg(not(windows))]
 pub(crate) fn unlock(file: &File) -> io::Result<()> {
     file.unlock()
 }
 
-/// Whether two handles are of one file.
+/// Whether a path names this open file.
 #[cfg(unix)]
-pub(crate) fn same_file(a: &File, b: &File) -> io::Result<bool> {
+pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
 
-    let (a, b) = (a.metadata()?, b.metadata()?);
-    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+    let (named, ours) = (std::fs::metadata(path)?, file.metadata()?);
+    Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
 }
 
 /// Keeps `len` bytes from `start` on in main memory. They may belong to any mapping; what is not
 /// mapped is an error.
 #[cfg(unix)]
 pub(crate) fn lock_in_memory(start: *const u8, len: usize) -> io::Result<()> {
+    assert!(start.addr().is_multiple_of(4096), "a mapping starts at a page of memory, as mlock may demand");
     // SAFETY: mlock reads and writes no memory through the pointer; it refuses ranges that are not
     // mapped.
     if unsafe { libc::mlock(start.cast(), len) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Windows bounds locked memory by the working set, which is not ours to change.
+/// Windows bounds locked memory by the size of the working set, which only the program may change.
 #[cfg(not(unix))]
 pub(crate) fn lock_in_memory(_start: *const u8, _len: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -50,6 +86,8 @@ pub(crate) fn lock_in_memory(_start: *const u8, _len: usize) -> io::Result<()> {
 pub(crate) fn write_vectored_at(file: &File, bufs: &[io::IoSlice<'_>], offset: u64) -> io::Result<usize> {
     use std::os::fd::AsRawFd;
 
+    assert!((1..=1024).contains(&bufs.len()), "one call takes between one buffer and IOV_MAX of them");
+    assert!(!bufs[0].is_empty(), "a call without bytes would look like one that the system refused");
     let count = libc::c_int::try_from(bufs.len()).unwrap_or(libc::c_int::MAX);
     let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
     // SAFETY: `IoSlice` has the layout of `iovec` (std guarantees it on Unix), and `bufs` holds at
@@ -64,6 +102,7 @@ mod windows {
     use std::io;
     use std::mem::MaybeUninit;
     use std::os::windows::io::AsRawHandle;
+    use std::path::Path;
 
     use windows_sys::Win32::Foundation::ERROR_LOCK_VIOLATION;
     use windows_sys::Win32::Storage::FileSystem::{
@@ -92,7 +131,7 @@ mod windows {
         Err(TryLockError::Error(error))
     }
 
-    /// Lets go of the lock, whoever has a copy of the handle.
+    /// Releases the lock, even if there are copies of the handle.
     pub(crate) fn unlock(file: &File) -> io::Result<()> {
         let mut place = last_byte();
         // SAFETY: as for `LockFileEx` above.
@@ -109,9 +148,9 @@ mod windows {
         place
     }
 
-    /// Whether two handles are of one file.
-    pub(crate) fn same_file(a: &File, b: &File) -> io::Result<bool> {
-        Ok(identity(a)? == identity(b)?)
+    /// Whether a path names this open file. Only an open file has an identity here.
+    pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
+        Ok(identity(&File::open(path)?)? == identity(file)?)
     }
 
     fn identity(file: &File) -> io::Result<(u32, u32, u32)> {

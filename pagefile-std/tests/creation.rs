@@ -1,15 +1,23 @@
 //! A file is created whole, once, and never over another one.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
 
 fn create(path: &Path, bytes: &[u8]) -> Result<PageFile, StoreError> {
     PageFile::open_or_create(path, &FileOptions::default(), &mut || bytes.to_vec())
+}
+
+/// An error's text, followed by those of its causes.
+fn chain(error: &dyn Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", chain(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// The names in a directory, sorted.
@@ -80,7 +88,7 @@ fn a_dangling_link_names_the_file_to_create() {
     let own = dir.path().join("own");
     std::os::unix::fs::symlink("own", &own).unwrap();
     let error = create(&own, b"first").unwrap_err();
-    assert!(error.to_string().contains("too many symbolic links"), "{error}");
+    assert!(chain(&error).contains("too many symbolic links"), "{error:?}");
 }
 
 /// Threads that create the same file at once: one makes it, the others find it made. Every one of
@@ -122,19 +130,23 @@ fn creators_over_an_empty_file_do_not_clobber_each_other() {
 #[cfg(unix)]
 #[test]
 fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
-    let dir = tempfile::tempdir().unwrap();
-    let (path, other) = (dir.path().join("pages"), dir.path().join("other"));
-    fs::write(&path, b"old").unwrap();
-    let held = PageFile::open(&path, &FileOptions::default()).unwrap();
-    thread::scope(|threads| {
-        let waiter = threads.spawn(|| PageFile::open(&path, &FileOptions::default()).unwrap());
-        // However the two threads run, the waiter must end with the new file.
-        thread::sleep(std::time::Duration::from_millis(20));
-        fs::write(&other, b"new").unwrap();
-        fs::rename(&other, &path).unwrap();
-        drop(held);
-        assert_eq!(waiter.join().unwrap().view().bytes(0, 3), Some(&b"new"[..]));
-    });
+    for lock_timeout in [None, Some(Duration::from_secs(600))] {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("pages"), dir.path().join("other"));
+        fs::write(&path, b"old").unwrap();
+        let held = PageFile::open(&path, &FileOptions::default()).unwrap();
+        thread::scope(|threads| {
+            let options = FileOptions { lock_timeout, ..FileOptions::default() };
+            let path = &path;
+            let waiter = threads.spawn(move || PageFile::open(path, &options).unwrap());
+            // However the two threads run, the waiter must end with the new file.
+            thread::sleep(Duration::from_millis(50));
+            fs::write(&other, b"new").unwrap();
+            fs::rename(&other, path).unwrap();
+            drop(held);
+            assert_eq!(waiter.join().unwrap().view().bytes(0, 3), Some(&b"new"[..]), "{lock_timeout:?}");
+        });
+    }
 }
 
 #[test]
@@ -178,7 +190,7 @@ fn what_cannot_be_created_is_an_error_with_its_path() {
         let StoreError::Io { operation: Operation::Create | Operation::Open, .. } = error else {
             panic!("{error}");
         };
-        assert!(error.to_string().contains(place), "{error}");
+        assert!(chain(&error).contains(place), "{error:?}");
     }
     assert!(names(dir.path()).is_empty());
 }
@@ -191,7 +203,7 @@ fn a_whole_file_or_none() {
         file.write_all(b"half of i")?;
         Err(io::Error::other("the source ended"))
     });
-    assert!(error.unwrap_err().to_string().contains("the source ended"));
+    assert!(chain(&error.unwrap_err()).contains("the source ended"));
     assert!(names(dir.path()).is_empty());
 
     fs::write(&path, b"").unwrap();

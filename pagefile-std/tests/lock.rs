@@ -1,11 +1,12 @@
 //! One writer or many readers, whichever handle or process they are of.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
+use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
 
 fn file(dir: &tempfile::TempDir) -> PathBuf {
     let path = dir.path().join("pages");
@@ -91,6 +92,30 @@ fn a_reader_changes_nothing() {
     }
     assert!(!store.poisoned());
     assert_eq!(fs::read(&path).unwrap(), vec![1; 4096]);
+}
+
+/// A FIFO has no bytes at an offset, and opening one waits for its other end.
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("the command mkfifo").success());
+    let (done, opened) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for read_only in [true, false] {
+            for lock_timeout in [None, Some(Duration::ZERO)] {
+                let options = FileOptions { read_only, lock_timeout, ..FileOptions::default() };
+                done.send(PageFile::open(&path, &options)).unwrap();
+                done.send(PageFile::open_or_create(&path, &options, &mut || vec![1])).unwrap();
+            }
+        }
+    });
+    for _ in 0..8 {
+        let error = opened.recv_timeout(Duration::from_secs(20)).expect("no wait for the other end").unwrap_err();
+        let StoreError::Io { operation: Operation::Open, source, .. } = &error else { panic!("{error}") };
+        assert_eq!((source.kind(), source.to_string()), (ErrorKind::InvalidInput, "not a regular file".into()));
+    }
 }
 
 /// bbolt takes the same lock as the command `flock` does.

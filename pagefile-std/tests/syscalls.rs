@@ -8,8 +8,9 @@ use std::fs;
 use std::io::{self, IoSlice, Write};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
+use pagefile_std::{FileOptions, PageFile, PageStore, StoreError, create_whole};
 
 const FILE_OF_CHILD: &str = "PAGEFILE_TEST_FILE";
 
@@ -20,8 +21,8 @@ enum Process {
     Parent(Vec<String>),
 }
 
-/// Runs the calling test once more under `strace` with these arguments. None if the environment
-/// says `PAGEFILE_KERNEL=skip`.
+/// Runs the calling test once more under `strace` with these arguments, in which `FILE` is the file
+/// of the child. None if the environment says `PAGEFILE_KERNEL=skip`.
 fn under_strace(test: &str, arguments: &[&str]) -> Option<Process> {
     if let Some(path) = env::var_os(FILE_OF_CHILD) {
         return Some(Process::Child(path.into()));
@@ -35,14 +36,15 @@ fn under_strace(test: &str, arguments: &[&str]) -> Option<Process> {
     let place = dir.path().join("place");
     fs::create_dir(&place).unwrap();
     let traced = "trace=write,pwritev,pwrite64,ftruncate,fsync,fdatasync,link,linkat,unlink,unlinkat";
+    let file = place.join("pages");
     let output = Command::new("strace")
         .args(["-f", "-y", "-qq", "-e", traced])
-        .args(arguments)
+        .args(arguments.iter().map(|argument| if *argument == "FILE" { file.as_os_str() } else { argument.as_ref() }))
         .arg("-o")
         .arg(&log)
         .arg(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env(FILE_OF_CHILD, place.join("pages"))
+        .env(FILE_OF_CHILD, &file)
         .output()
         .expect("the command strace");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
@@ -179,6 +181,57 @@ fn without_hard_links_the_name_is_claimed_by_an_empty_file() {
             let store = PageFile::open_or_create(&path, &FileOptions::default(), &mut || vec![7; 4096]).unwrap();
             assert_eq!(store.view().bytes(0, 4096), Some(&[7; 4096][..]));
             assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        }
+    }
+}
+
+/// What `create_whole` does in a child with these arguments for `strace`; the parent compares the calls.
+fn copies_durably(test: &str, arguments: &[&str], expected: &[&str]) {
+    match under_strace(test, arguments) {
+        None => {}
+        Some(Process::Parent(calls)) => expect(&calls, expected),
+        Some(Process::Child(path)) => {
+            create_whole(&path, &mut |file| file.write_all(&[7; 4096])).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), [7; 4096]);
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_durable_under_its_name_when_it_is_done() {
+    copies_durably(
+        "a_copy_is_durable_under_its_name_when_it_is_done",
+        &[],
+        &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"],
+    );
+}
+
+#[test]
+fn a_copy_without_hard_links_is_durable_too() {
+    copies_durably(
+        "a_copy_without_hard_links_is_durable_too",
+        &["-e", "inject=link,linkat:error=EPERM"],
+        // The temporary file is renamed, so there is nothing left to unlink.
+        &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"],
+    );
+}
+
+/// A file on which another process has a lease: the system refuses to open it at once.
+#[test]
+fn an_open_that_would_wait_is_tried_again_within_the_time_limit() {
+    let test = "an_open_that_would_wait_is_tried_again_within_the_time_limit";
+    // The first call makes the file, the next three are refused.
+    let refuse = ["-e", "trace=openat", "-P", "FILE", "-e", "inject=openat:error=EAGAIN:when=2..4"];
+    let Some(process) = under_strace(test, &refuse) else { return };
+    match process {
+        Process::Parent(calls) => expect(&calls, &["open pages"; 5]),
+        Process::Child(path) => {
+            let waiting = |limit| FileOptions { lock_timeout: Some(limit), ..FileOptions::default() };
+            fs::write(&path, [7; 4096]).unwrap();
+            let error = PageFile::open(&path, &waiting(Duration::ZERO)).unwrap_err();
+            assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+            PageFile::open(&path, &waiting(Duration::from_secs(600))).unwrap();
         }
     }
 }

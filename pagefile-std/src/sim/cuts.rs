@@ -1,94 +1,64 @@
-//! Which of the outcomes of a power cut to look at: all of them while they are few, and those that
-//! find bugs when they are many.
+//! Which outcomes of a power cut to look at: all of them while they are few, and those that find
+//! bugs when they are many.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::epoch::{Epoch, index};
-use super::flight::{Flight, Kept, PowerCut};
+use super::epoch::Epoch;
+use super::flight::Flight;
+use super::power_cut::{Kept, PowerCut};
+use super::strategy::Strategy;
 use crate::random::Random;
 
-/// How far to go through the outcomes of a power cut.
-///
-/// For each length that the disk may have:
-///
-/// 1. At most [`exhaustive_max`](Strategy::exhaustive_max) sectors in flight: every subset of them,
-///    which is every outcome there is. Otherwise at most so many pages: every subset of them.
-///    Otherwise none, all, each page missing, each page alone, each prefix in the order written and
-///    in page order, each pair missing, and random subsets.
-/// 2. Each page torn at each sector boundary, either end kept, with the rest present and absent.
-/// 3. Random subsets of sectors.
-/// 4. Pages in the range written in place: every subset of their sectors, and a cut after every
-///    byte that changes, with the rest present and absent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Strategy {
-    /// Size of a page, in bytes: the unit of 1.
-    pub page_size: usize,
-    /// Bytes that are written in place and are cut after every byte, such as those of the metas.
-    pub in_place: Range<u64>,
-    /// Up to how many sectors, and pages, to take every subset of: 12 is 4,096 outcomes.
-    pub exhaustive_max: usize,
-    /// How many random subsets to take where not all are taken.
-    pub random: usize,
-    /// What the random ones depend on.
-    pub seed: u64,
-    /// Whether bytes past the durable length may also read as garbage.
-    pub garbage: bool,
-}
-
-impl Strategy {
-    /// All of the above for pages of this size, of which the first two are written in place.
-    #[must_use]
-    pub fn for_pages(page_size: usize) -> Strategy {
-        Strategy {
-            page_size: page_size.max(1),
-            in_place: 0..2 * page_size as u64,
-            exhaustive_max: 12,
-            random: 1000,
-            seed: 0,
-            garbage: true,
+impl Epoch {
+    /// Goes through the outcomes that `strategy` asks for, each once, until `each` breaks; returns
+    /// how many there were.
+    ///
+    /// ```
+    /// use pagefile_std::sim::{SimDisk, Strategy};
+    /// use pagefile_std::PageStore;
+    /// use std::io::IoSlice;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let disk = SimDisk::with_bytes(&[0; 2048]);
+    /// disk.write_at(0, &[IoSlice::new(&[1; 2048])]).unwrap();
+    /// let [epoch] = &disk.take_epochs()[..] else { panic!("no barrier yet") };
+    /// let every_subset_of_four_sectors = epoch
+    ///     .each_power_cut(&Strategy::for_pages(1024).without_in_place(), |_| ControlFlow::<()>::Continue(()));
+    /// assert_eq!(every_subset_of_four_sectors, ControlFlow::Continue(16));
+    /// ```
+    pub fn each_power_cut<B>(
+        &self,
+        strategy: &Strategy,
+        mut each: impl FnMut(&PowerCut) -> ControlFlow<B>,
+    ) -> ControlFlow<B, u64> {
+        let durable_len = self.durable().len() as u64;
+        let mut lens = vec![durable_len];
+        lens.extend(&self.lens);
+        lens.sort_unstable();
+        lens.dedup();
+        let mut count = 0;
+        for len in lens {
+            let fills = if len > durable_len && strategy.garbage { &[false, true][..] } else { &[false] };
+            for garbage in fills {
+                let flight = Arc::new(Flight::of(self, len, strategy.page_size.max(1)));
+                let kept = Kept::none(flight.sectors.len());
+                let mut outcomes = Outcomes {
+                    epoch: self,
+                    strategy,
+                    random: Random::seeded(strategy.seed),
+                    seen: HashSet::new(),
+                    cut: PowerCut { len, garbage: *garbage, kept, torn: None, flight: Arc::clone(&flight) },
+                    each: &mut each,
+                };
+                outcomes.all(&flight)?;
+                count += outcomes.seen.len() as u64;
+            }
         }
+        ControlFlow::Continue(count)
     }
-
-    /// The same with no bytes written in place: no outcome is finer than sectors.
-    #[must_use]
-    pub fn without_in_place(self) -> Strategy {
-        Strategy { in_place: 0..0, ..self }
-    }
-}
-
-/// See [`Epoch::each_power_cut`].
-pub(super) fn each<B>(
-    epoch: &Epoch,
-    strategy: &Strategy,
-    mut each: impl FnMut(&PowerCut) -> ControlFlow<B>,
-) -> ControlFlow<B, u64> {
-    let durable_len = epoch.durable().len() as u64;
-    let mut lens = vec![durable_len];
-    lens.extend(&epoch.lens);
-    lens.sort_unstable();
-    lens.dedup();
-    let mut count = 0;
-    for len in lens {
-        let fills = if len > durable_len && strategy.garbage { &[false, true][..] } else { &[false] };
-        for garbage in fills {
-            let flight = Arc::new(Flight::of(epoch, len, strategy.page_size.max(1)));
-            let kept = Kept::none(flight.sectors.len());
-            let mut outcomes = Outcomes {
-                epoch,
-                strategy,
-                random: Random::seeded(strategy.seed),
-                seen: HashSet::new(),
-                cut: PowerCut { len, garbage: *garbage, kept, torn: None, flight: Arc::clone(&flight) },
-                each: &mut each,
-            };
-            outcomes.all(&flight)?;
-            count += outcomes.seen.len() as u64;
-        }
-    }
-    ControlFlow::Continue(count)
 }
 
 /// The outcomes for one length.
@@ -250,7 +220,7 @@ impl<B, F: FnMut(&PowerCut) -> ControlFlow<B>> Outcomes<'_, F> {
         for page in self.pages_in_place(flight) {
             for torn in page.clone() {
                 let sector = flight.sectors[torn];
-                let new = self.epoch.bytes_of(&sector, sector.len);
+                let new = sector.bytes(self.epoch, sector.len);
                 for bytes in 1..sector.len {
                     let changed = self.epoch.durable().get(sector.start + bytes - 1);
                     if changed == new.get(bytes - 1) {
@@ -269,9 +239,4 @@ impl<B, F: FnMut(&PowerCut) -> ControlFlow<B>> Outcomes<'_, F> {
         self.cut.torn = None;
         ControlFlow::Continue(())
     }
-}
-
-/// How many bytes the image of the largest outcome has.
-pub(super) fn image_len_max(epoch: &Epoch) -> usize {
-    epoch.lens.iter().map(|len| index(*len)).fold(epoch.durable().len(), usize::max)
 }

@@ -1,34 +1,68 @@
-//! Stores that hold the image of one power cut after the other, without building each from nothing.
+//! Stores that hold the images of power cuts, one after the other, without building each from nothing.
 
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cuts::image_len_max;
 use super::epoch::{Epoch, index};
-use super::flight::PowerCut;
-use crate::{MemStore, PageStore, StoreError, View};
+use super::power_cut::PowerCut;
+use crate::error::StoreError;
+use crate::mem::MemStore;
+use crate::store::{PageStore, View};
 
-/// How finely changes are remembered, in bytes.
+/// The unit in which changes are remembered, in bytes.
 const CHUNK: usize = 4096;
 
-/// Makes a store of each image, using the memory of the one before if that has been dropped.
+/// Makes a store of each image, and reuses the memory of the store before if that has been dropped.
 ///
-/// Only what was changed is put right again: by the power cut, and by whoever wrote to the store.
+/// It restores only the changed bytes: those that the power cut changed, and those that were written
+/// to the store.
+///
+/// ```
+/// use pagefile_std::PageStore;
+/// use pagefile_std::sim::{Images, SimDisk, Strategy};
+/// use std::io::IoSlice;
+/// use std::ops::ControlFlow;
+///
+/// let disk = SimDisk::with_bytes(&[0; 4096]);
+/// disk.write_at(0, &[IoSlice::new(&[1; 4096])]).unwrap();
+/// let epoch = disk.take_epochs().remove(0);
+///
+/// let mut images = Images::new();
+/// let _ = epoch.each_power_cut(&Strategy::for_pages(4096), |cut| {
+///     let store = images.store(&epoch, cut);
+///     assert_eq!(store.view().bytes(0, 4096), Some(&epoch.image(cut)[..]));
+///     store.write_at(0, &[IoSlice::new(b"recovery")]).unwrap(); // The next image does not show this.
+///     ControlFlow::<()>::Continue(())
+/// });
+/// ```
 #[derive(Debug, Default)]
 pub struct Images {
-    /// What the store holds where it was not touched.
+    /// What the store holds except in the touched chunks.
     durable: Arc<Vec<u8>>,
     store: Option<Arc<ImageStore>>,
 }
 
-/// A store in memory that starts with the bytes that a power cut has left.
+/// A store in memory that starts with the bytes that a power cut has left. [`Images::store`] makes it.
+///
+/// ```
+/// use pagefile_std::PageStore;
+/// use pagefile_std::sim::{Images, SimDisk, Strategy};
+/// use std::ops::ControlFlow;
+///
+/// let epoch = SimDisk::with_bytes(b"durable").take_epochs().remove(0);
+/// let found = epoch.each_power_cut(&Strategy::for_pages(4096), |cut| {
+///     let store = Images::new().store(&epoch, cut);
+///     ControlFlow::Break((store.len(), store.poisoned()))
+/// });
+/// assert_eq!(found, ControlFlow::Break((7, false)));
+/// ```
 #[derive(Debug)]
 pub struct ImageStore {
     memory: MemStore,
     touched: Mutex<Touched>,
 }
 
-/// Which chunks differ from what is durable.
+/// Which chunks may differ from the durable bytes.
 #[derive(Debug, Default)]
 struct Touched {
     marks: Vec<bool>,
@@ -36,15 +70,15 @@ struct Touched {
 }
 
 impl Images {
-    /// A maker of stores that has made none.
+    /// Starts without a store.
     #[must_use]
     pub fn new() -> Images {
         Images::default()
     }
 
-    /// A store that holds what this outcome leaves. `cut` must be one of `epoch`'s.
+    /// A store that holds the bytes that this outcome leaves. `cut` must belong to `epoch`.
     ///
-    /// O(what changed) if the store made before is dropped, with all its owned views, and the epoch
+    /// O(changed bytes) if the store made before is dropped, with all its owned views, and the epoch
     /// is the same; O(length) otherwise.
     pub fn store(&mut self, epoch: &Epoch, cut: &PowerCut) -> Arc<ImageStore> {
         let before = self.store.take().and_then(Arc::into_inner);
@@ -59,7 +93,7 @@ impl Images {
         store
     }
 
-    /// Gives a store the epoch's durable bytes again and nothing else, if nobody else has its memory.
+    /// Gives a store exactly the epoch's durable bytes again; `None` if somebody else has its memory.
     fn put_right(&self, mut store: ImageStore, epoch: &Epoch) -> Option<ImageStore> {
         let durable = &epoch.durable;
         store.take_len(durable.len() as u64);
@@ -85,7 +119,7 @@ impl Images {
 impl ImageStore {
     fn of(epoch: &Epoch) -> ImageStore {
         // Room for the layer above to grow a little: moved memory cannot be used again.
-        let memory = MemStore::with_capacity(8 * image_len_max(epoch).max(1 << 17) as u64);
+        let memory = MemStore::with_capacity(8 * epoch.image_len_max().max(1 << 17) as u64);
         let store = ImageStore { memory, touched: Mutex::default() };
         store.take_len(epoch.durable.len() as u64);
         store.memory.write_at(0, &[IoSlice::new(&epoch.durable)]).expect("room for the image");

@@ -1,8 +1,8 @@
-//! Which system call is to fail, and how.
+//! Which system call fails, and how.
 
 use std::io;
 
-/// A system call under a [`PageStore`](crate::PageStore).
+/// A system call under a [`PageStore`](crate::PageStore); [`Plan`] shows its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// `pread`, one for each `read_at`. Counted only by plans that name it.
@@ -15,23 +15,23 @@ pub enum Call {
     Sync,
 }
 
-/// How a call fails.
+/// How a call fails; [`Plan`] shows its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// `EIO`: the disk failed. Nothing of this call is done.
     Io,
     /// `ENOSPC`: the disk is full. Nothing of this call is done.
     Full,
-    /// A write takes at most so many bytes, at least one, and says so. No fault for other calls.
+    /// A write takes at most this many bytes, at least one, and says so. Other calls do not fail.
     Short(usize),
-    /// `EINTR`: a signal came first, and the call is made again. Where it goes on for ever, every
-    /// other call is interrupted, or no program would ever end. No fault for `SetLen` and `Sync`,
-    /// which std itself makes again.
+    /// `EINTR`: a signal came first, and the caller repeats the call. If the fault lasts for ever, it
+    /// interrupts every other call, or no program would ever end. `SetLen` and `Sync` do not fail,
+    /// because std repeats them itself.
     Interrupted,
 }
 
 impl Fault {
-    /// The error that it shows as, if it is one.
+    /// The error that the caller sees, if it sees one.
     pub(super) fn error(self) -> Option<io::Error> {
         match self {
             Fault::Io => Some(io::Error::other("simulated I/O error")),
@@ -41,20 +41,21 @@ impl Fault {
     }
 }
 
-/// What the kernel does with dirty pages when a sync fails.
+/// What the kernel does with dirty pages when a sync fails; [`SimOptions`](super::SimOptions) shows its
+/// use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Kernel {
     /// They stay dirty: the next sync writes them.
     StaysDirty,
-    /// They are called clean and can be read, but no sync writes them any more: what has not reached
-    /// the disk by itself never will, unless it is written again (ext4, XFS).
+    /// They are marked clean and can be read, but no later sync writes them: bytes that have not
+    /// reached the disk by then never will, unless they are written again (ext4, XFS).
     #[default]
     CleanNew,
     /// The cache shows the old bytes again, and the disk has them (Btrfs).
     Reverted,
 }
 
-/// Makes the `nth` call of a kind fail, counted from 1 from when the plan is made.
+/// Makes the `nth` call of a kind fail, counted from 1 after [`SimDisk::plan`](super::SimDisk::plan).
 ///
 /// ```
 /// use pagefile_std::sim::{Call, Fault, Plan, SimDisk};
@@ -68,11 +69,11 @@ pub enum Kernel {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
-    /// The kind that is counted; `None` counts all that change the disk: all but reads.
+    /// The kind of call to count; `None` counts all calls that change the disk: all but reads.
     pub call: Option<Call>,
-    /// Which of them fails, from 1 on.
+    /// Which of them fails, counted from 1.
     pub nth: u64,
-    /// How.
+    /// How it fails.
     pub fault: Fault,
     /// Whether all later ones fail too.
     pub for_ever: bool,

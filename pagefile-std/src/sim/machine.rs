@@ -1,0 +1,207 @@
+//! What outlives a process: the page cache, and the disk under it.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::epoch::{Barrier, Epoch, Write, index};
+use super::plan::Kernel;
+use crate::error::{Operation, StoreError};
+use crate::mem::MemStore;
+use crate::store::PageStore;
+
+/// A write that is about to happen, and what is durable at that moment.
+///
+/// ```
+/// use pagefile_std::PageStore;
+/// use pagefile_std::sim::SimDisk;
+/// use std::io::IoSlice;
+///
+/// let disk = SimDisk::with_bytes(&[0; 4096]);
+/// disk.before_write(|ahead| {
+///     assert_eq!((&ahead.range, ahead.durable.len()), (&(100..102), 4096));
+///     assert!(ahead.in_flight.is_empty(), "this is the first write");
+/// });
+/// disk.write_at(100, &[IoSlice::new(b"hi")])?;
+/// # Ok::<(), pagefile_std::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct Ahead<'a> {
+    /// The range that will be written, in bytes from the start of the disk.
+    pub range: Range<u64>,
+    /// The bytes on the disk. Inside the ranges in flight the disk may hold newer bytes.
+    pub durable: &'a [u8],
+    /// The ranges that were written since and may be lost.
+    pub in_flight: &'a [Range<u64>],
+    /// How many barriers the disk has passed: while this stays the same, so does `durable`.
+    pub barriers: u64,
+}
+
+type Hook = Box<dyn FnMut(&Ahead<'_>) + Send>;
+
+/// The part of the simulation that all handles of one disk share.
+pub(super) struct Machine {
+    /// The page cache, which is what reads see.
+    pub(super) cache: MemStore,
+    disk: Mutex<Disk>,
+    hook: Mutex<Option<Hook>>,
+}
+
+/// What is durable, what is in flight, and the epochs before.
+struct Disk {
+    durable: Arc<Vec<u8>>,
+    /// Writes that a power cut may lose, in order; those that a failed sync has left come first.
+    writes: Vec<Write>,
+    lens: Vec<u64>,
+    epochs: Vec<Epoch>,
+    barriers: u64,
+}
+
+impl Machine {
+    /// A machine on whose disk these bytes are durable.
+    pub(super) fn with_bytes(bytes: &[u8]) -> Machine {
+        let disk = Disk {
+            durable: Arc::new(bytes.to_vec()),
+            writes: Vec::new(),
+            lens: Vec::new(),
+            epochs: Vec::new(),
+            barriers: 0,
+        };
+        Machine { cache: MemStore::with_bytes(bytes), disk: Mutex::new(disk), hook: Mutex::new(None) }
+    }
+
+    /// Calls `hook` before each write from now on.
+    pub(super) fn watch(&self, hook: Hook) {
+        *lock(&self.hook) = Some(hook);
+    }
+
+    /// The epochs since the last call, the open one at the end.
+    pub(super) fn take_epochs(&self) -> Vec<Epoch> {
+        let mut disk = lock(&self.disk);
+        let mut epochs = std::mem::take(&mut disk.epochs);
+        epochs.push(disk.epoch(Barrier::None));
+        epochs
+    }
+
+    /// `pwritev`: the bytes reach the page cache and are in flight.
+    pub(super) fn write(&self, write: Write) -> io::Result<()> {
+        self.announce(&write);
+        let mut disk = lock(&self.disk);
+        self.cache.write_at(write.offset, &[IoSlice::new(&write.bytes)]).map_err(io::Error::other)?;
+        disk.writes.push(write);
+        Ok(())
+    }
+
+    /// Tells the hook, without holding the disk: the hook may look at it.
+    fn announce(&self, write: &Write) {
+        let mut hook = lock(&self.hook);
+        let Some(hook) = hook.as_mut() else { return };
+        let disk = lock(&self.disk);
+        let durable = Arc::clone(&disk.durable);
+        let in_flight: Vec<_> = disk.writes.iter().map(|write| write.offset..write.end()).collect();
+        let barriers = disk.barriers;
+        drop(disk);
+        hook(&Ahead { range: write.offset..write.end(), durable: &durable, in_flight: &in_flight, barriers });
+    }
+
+    /// `ftruncate`: the new length is in flight.
+    pub(super) fn set_len(&self, len: u64) -> Result<(), StoreError> {
+        let mut disk = lock(&self.disk);
+        self.cache.lengthen(len)?;
+        disk.lens.push(len);
+        Ok(())
+    }
+
+    /// `fsync`: of everything, or in a growth, of the length. It fails if there is an `error`.
+    pub(super) fn sync(&self, barrier: Barrier, error: Option<io::Error>, kernel: Kernel) -> Result<(), StoreError> {
+        let mut disk = lock(&self.disk);
+        let epoch = disk.epoch(barrier);
+        disk.epochs.push(epoch);
+        disk.barriers += 1;
+        if let Some(error) = error {
+            disk.fail(kernel, &self.cache)?;
+            return Err(failed(Operation::Sync, None, error));
+        }
+        disk.settle_len();
+        if barrier == Barrier::Sync {
+            disk.settle_writes();
+        }
+        Ok(())
+    }
+}
+
+impl Disk {
+    fn epoch(&self, ended_by: Barrier) -> Epoch {
+        Epoch { durable: Arc::clone(&self.durable), writes: self.writes.clone(), lens: self.lens.clone(), ended_by }
+    }
+
+    /// The current length becomes durable.
+    fn settle_len(&mut self) {
+        if let Some(len) = self.lens.iter().max() {
+            let len = index(*len).max(self.durable.len());
+            Arc::make_mut(&mut self.durable).resize(len, 0);
+            self.lens.clear();
+        }
+    }
+
+    /// Dirty writes become durable. What a failed sync has left stays in doubt, except where it was
+    /// written again.
+    fn settle_writes(&mut self) {
+        assert!(self.lens.is_empty(), "a sync makes the length durable before the bytes");
+        let (mut forgotten, dirty): (Vec<_>, Vec<_>) = self.writes.drain(..).partition(|write| write.forgotten);
+        let durable = Arc::make_mut(&mut self.durable);
+        for write in dirty {
+            assert!(index(write.end()) <= durable.len(), "every write lies inside the length that it was made under");
+            let start = write.start_index();
+            durable[start..start + write.bytes.len()].copy_from_slice(&write.bytes);
+            forgotten = forgotten.iter().flat_map(|old| without(old, &(write.offset..write.end()))).collect();
+        }
+        self.writes = forgotten;
+    }
+
+    /// A sync has failed.
+    fn fail(&mut self, kernel: Kernel, cache: &MemStore) -> Result<(), StoreError> {
+        match kernel {
+            Kernel::StaysDirty => {}
+            Kernel::CleanNew => {
+                for write in &mut self.writes {
+                    write.forgotten = true;
+                }
+            }
+            Kernel::Reverted => {
+                for write in self.writes.drain(..) {
+                    let (start, end) = (write.start_index(), index(write.end()));
+                    let known = end.min(self.durable.len()).max(start) - start;
+                    let mut old = vec![0; end - start];
+                    old[..known].copy_from_slice(&self.durable[start..start + known]);
+                    cache.write_at(write.offset, &[IoSlice::new(&old)])?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is left of a write outside a range: a part before it and a part after it.
+fn without(write: &Write, range: &Range<u64>) -> impl Iterator<Item = Write> + use<> {
+    let part = |start: u64, end: u64| {
+        (start < end).then(|| Write {
+            offset: start,
+            bytes: write.bytes[index(start - write.offset)..index(end - write.offset)].into(),
+            forgotten: write.forgotten,
+        })
+    };
+    let before = part(write.offset, write.end().min(range.start));
+    let after = part(write.offset.max(range.end), write.end());
+    before.into_iter().chain(after)
+}
+
+/// The error of a call that the plan lets fail.
+pub(super) fn failed(operation: Operation, offset: Option<u64>, source: io::Error) -> StoreError {
+    StoreError::Io { operation, path: "simulated disk".into(), offset, source }
+}
+
+/// A hook may panic, which is how tests fail; the data under the locks is whole all the same.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
