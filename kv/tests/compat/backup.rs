@@ -11,7 +11,7 @@ use crate::engine;
 use crate::generate::case;
 use crate::meta::metas;
 use crate::model::Model;
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction};
 
 /// Programs a test; each twice, so that the last transaction id is odd and even.
@@ -25,9 +25,13 @@ fn pause() -> Vec<Step> {
     })]
 }
 
-#[test]
-fn bbolt_opens_the_backups_of_kv() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(
+    bbolt_opens_the_backups_of_kv,
+    kv_opens_the_backups_of_bbolt,
+    a_backup_taken_while_others_write_is_of_one_moment
+);
+
+fn bbolt_opens_the_backups_of_kv(peer: &mut Peer) {
     for seed in SEEDS {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let [path, backup] = ["file.db", "backup.db"].map(|name| directory.path().join(name));
@@ -38,16 +42,14 @@ fn bbolt_opens_the_backups_of_kv() {
                 let expected = model.run(program);
                 assert_eq!(engine::run(&path, turn.settings, program), Ok(expected), "seed {seed}");
                 back_up(&path, &backup, turn.settings).expect("a backup");
-                assert_copy(&mut peer, &backup, &model, seed);
+                assert_copy(peer, &backup, &model, seed);
             }
         }
-        write_on(&mut peer, &backup, &mut model, seed);
+        write_on(peer, &backup, &mut model, seed);
     }
 }
 
-#[test]
-fn kv_opens_the_backups_of_bbolt() {
-    let Some(mut peer) = Peer::start() else { return };
+fn kv_opens_the_backups_of_bbolt(peer: &mut Peer) {
     let mut wrong_parities = 0;
     for seed in SEEDS {
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -60,19 +62,17 @@ fn kv_opens_the_backups_of_bbolt() {
                 assert_eq!(peer.run(&path, turn.settings, program), Ok(expected), "seed {seed}");
                 peer.copy(&path, &backup).expect("a backup");
                 wrong_parities += usize::from(metas(&backup)[0].txid % 2 == 1);
-                assert_copy(&mut peer, &backup, &model, seed);
+                assert_copy(peer, &backup, &model, seed);
             }
         }
-        write_on(&mut peer, &backup, &mut model, seed);
+        write_on(peer, &backup, &mut model, seed);
     }
     assert!(wrong_parities > 0, "some copy has an odd transaction id in page 0");
 }
 
 /// A backup shows the state at the begin of its transaction, whatever is
 /// committed while it is written.
-#[test]
-fn a_backup_taken_while_others_write_is_of_one_moment() {
-    let Some(mut peer) = Peer::start() else { return };
+fn a_backup_taken_while_others_write_is_of_one_moment(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for seed in SEEDS {
         let [path, backup] = ["file", "backup"].map(|name| directory.path().join(format!("{name}-{seed}.db")));
@@ -89,7 +89,7 @@ fn a_backup_taken_while_others_write_is_of_one_moment() {
         reader.copy_file(&backup).expect("a backup");
         drop(reader);
         db.close().expect("kv closes its file");
-        assert_copy(&mut peer, &backup, &model, seed);
+        assert_copy(peer, &backup, &model, seed);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine;
 use crate::fixtures::FIXTURES;
 use crate::generate::{Case, Turn, case};
 use crate::parse;
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::program_text;
 use crate::shrink::{defeats_bbolt, shrink};
 
@@ -42,51 +42,52 @@ const BY_TURNS: &[Rota] = &[&[Engine::Kv, Engine::Bbolt], &[Engine::Bbolt, Engin
 /// What only kv can be asked to do.
 const KV_ALONE: &[Rota] = &[&[Engine::Kv]];
 
-#[test]
-fn both_engines_run_the_same_programs_and_continue_each_others_files() {
-    run_cases(&[None], BY_TURNS, number("KV_CROSS_PROGRAMS", PROGRAMS));
+beside_each_bbolt!(
+    both_engines_run_the_same_programs_and_continue_each_others_files,
+    both_engines_write_on_in_real_files_by_turns,
+    bbolt_finds_no_fault_where_it_would_itself_leak_pages,
+    programs_that_found_a_defect_find_none
+);
+
+fn both_engines_run_the_same_programs_and_continue_each_others_files(peer: &mut Peer) {
+    run_cases(peer, &[None], BY_TURNS, number("KV_CROSS_PROGRAMS", PROGRAMS));
 }
 
-#[test]
-fn both_engines_write_on_in_real_files_by_turns() {
-    run_cases(&FIXTURES.map(Some), BY_TURNS, number("KV_CROSS_PROGRAMS", PROGRAMS) / 10);
+fn both_engines_write_on_in_real_files_by_turns(peer: &mut Peer) {
+    run_cases(peer, &FIXTURES.map(Some), BY_TURNS, number("KV_CROSS_PROGRAMS", PROGRAMS) / 10);
 }
 
 /// Deleting a bucket that was written in the same transaction leaks pages in
 /// bbolt (see `Model::defeats_bbolt`); bbolt checks here that it does not in kv.
-#[test]
-fn bbolt_finds_no_fault_where_it_would_itself_leak_pages() {
-    run_cases(&[None], KV_ALONE, number("KV_CROSS_PROGRAMS", PROGRAMS) / 4);
+fn bbolt_finds_no_fault_where_it_would_itself_leak_pages(peer: &mut Peer) {
+    run_cases(peer, &[None], KV_ALONE, number("KV_CROSS_PROGRAMS", PROGRAMS) / 4);
 }
 
 /// What once failed: see `found/README.md`.
-#[test]
-fn programs_that_found_a_defect_find_none() {
-    let Some(mut peer) = Peer::start() else { return };
+fn programs_that_found_a_defect_find_none(peer: &mut Peer) {
     for (name, text) in FOUND {
         let case = parse::case(text);
-        play(&case, &[BY_TURNS, KV_ALONE].concat(), &mut peer).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        play(&case, &[BY_TURNS, KV_ALONE].concat(), peer).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 }
 
 /// Runs the cases of `count` seeds, which begin with the fixtures in turn.
 /// `KV_CROSS_SEED` is the first seed, so that a failure is run again alone.
-fn run_cases(fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
-    let Some(first_peer) = Peer::start() else { return };
+fn run_cases(first_peer: &mut Peer, fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
     let first = number("KV_CROSS_SEED", 1);
     // Past the harness's capture: the seeds are of use when all is well, too.
     let _ = writeln!(std::io::stderr(), "{count} programs, seeds from {first} on");
     let began = Instant::now();
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
-    let work = |mut peer: Peer| {
+    let work = |peer: &mut Peer| {
         while failures.lock().expect("no panic while it is held").is_empty() {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed - first >= count {
                 break;
             }
             let index = usize::try_from(seed).expect("a small number") % fixtures.len();
-            if let Err(report) = run_case(seed, fixtures[index], rotas, &mut peer) {
+            if let Err(report) = run_case(seed, fixtures[index], rotas, peer) {
                 failures.lock().expect("no panic while it is held").push(report);
             }
         }
@@ -94,13 +95,14 @@ fn run_cases(fixtures: &[Option<&'static str>], rotas: &[Rota], count: u64) {
     thread::scope(|scope| {
         let others = thread::available_parallelism().map_or(1, usize::from).min(8) - 1;
         for _ in 0..others {
-            scope.spawn(|| Peer::start().map(work));
+            let mut peer = first_peer.another();
+            scope.spawn(move || work(&mut peer));
         }
         work(first_peer);
     });
     let failures = failures.into_inner().expect("the threads have ended");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    tell("programs run beside bbolt", count, first, began);
+    tell(&format!("programs run beside bbolt {}", first_peer.version), count, first, began);
 }
 
 /// Prints a figure, as the documents quote it.

@@ -6,7 +6,7 @@ use kv::{BucketStats, Error, Options, compact};
 
 use crate::dump::dump_file;
 use crate::fixtures::{FIXTURES, database};
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction, Value, long_key};
 
 /// A prime: steps of any length meet each key once.
@@ -53,9 +53,14 @@ fn pages(path: &Path) -> u64 {
     (stats.branch_bytes + stats.leaf_bytes) / u64::from(db.page_size())
 }
 
-#[test]
-fn every_figure_of_a_bucket_is_bbolts() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(
+    every_figure_of_a_bucket_is_bbolts,
+    a_load_at_a_fill_percent_takes_no_more_pages_than_bbolts,
+    a_compacted_copy_takes_no_more_pages_than_bbolts,
+    a_bucket_name_that_is_too_long_for_a_new_one_is_compacted
+);
+
+fn every_figure_of_a_bucket_is_bbolts(peer: &mut Peer) {
     for name in FIXTURES {
         let path = database(name);
         let expected = peer.stats(&path).expect("bbolt opens its file");
@@ -64,9 +69,7 @@ fn every_figure_of_a_bucket_is_bbolts() {
     }
 }
 
-#[test]
-fn a_load_at_a_fill_percent_takes_no_more_pages_than_bbolts() {
-    let Some(mut peer) = Peer::start() else { return };
+fn a_load_at_a_fill_percent_takes_no_more_pages_than_bbolts(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for (step, each) in [(1, KEYS), (1, 1000), (7919, KEYS), (7919, 1000)] {
         for share in [0.5, 0.9, 1.0] {
@@ -97,9 +100,7 @@ fn load(path: &Path, share: f64, [step, count, each]: [u64; 3]) -> Result<(), Er
     db.close()
 }
 
-#[test]
-fn a_compacted_copy_takes_no_more_pages_than_bbolts() {
-    let Some(mut peer) = Peer::start() else { return };
+fn a_compacted_copy_takes_no_more_pages_than_bbolts(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut sources = FIXTURES.map(database).to_vec();
     for (name, values, len) in [("many-inline", 3, 60), ("one-value", 1, 200), ("large", 4, 300)] {
@@ -146,9 +147,7 @@ fn many_buckets(path: &Path, nested: bool, values: u64, len: usize) -> Result<()
     db.close()
 }
 
-#[test]
-fn a_bucket_name_that_is_too_long_for_a_new_one_is_compacted() {
-    let Some(mut peer) = Peer::start() else { return };
+fn a_bucket_name_that_is_too_long_for_a_new_one_is_compacted(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let [source, copy] = ["bbolt", "kv"].map(|name| directory.path().join(name));
     let long = || long_key(40_000);

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use kv::{Db, Error, FreelistKind};
 use tempfile::TempDir;
 
+use crate::bbolt::{Bbolt, left_out};
 use crate::engine;
-use crate::peer::{Peer, skipped};
+use crate::found::found;
+use crate::peer::Peer;
 
-const REMEDY: &str =
-    "install it: apt-get install etcd-server etcd-client (or set KV_PEERS=skip to leave these tests out)";
 /// After so many seconds an etcd is ended even if this process was killed before
 /// it could do it.
 const LIFE_LIMIT: &str = "120";
@@ -115,7 +115,7 @@ impl Drop for Etcd {
 fn etcdctl(args: &[&str]) -> Output {
     let mut command = Command::new("etcdctl");
     command.env("ETCDCTL_API", "3").args(args);
-    command.output().unwrap_or_else(|error| panic!("cannot run etcdctl ({error}); {REMEDY}"))
+    command.output().expect("etcdctl was found")
 }
 
 fn free_port() -> u16 {
@@ -141,11 +141,10 @@ struct Store {
 
 impl Store {
     fn fill() -> Option<Self> {
-        if skipped() {
+        if left_out() || !["etcd", "etcdctl"].into_iter().all(|program| found(program, "etcd-server etcd-client")) {
             return None;
         }
-        let version = Command::new("etcd").arg("--version").output();
-        assert!(version.is_ok(), "cannot run etcd; {REMEDY}");
+        let peer = Peer::start(Bbolt::Debian)?;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = directory.path().join("data");
         let etcd = Etcd::start(&data);
@@ -162,7 +161,7 @@ impl Store {
         etcd.put("/registry/last", "before kv");
         let content = etcd.content();
         etcd.stop();
-        Some(Self { directory, data, content, peer: Peer::start()? })
+        Some(Self { directory, data, content, peer })
     }
 
     /// etcd serves what it served before and writes on; the file it leaves is

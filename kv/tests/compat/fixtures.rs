@@ -8,7 +8,7 @@ use crate::cross::same_text;
 use crate::dump::dump_file;
 use crate::engine;
 use crate::model::Model;
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 pub(crate) const FIXTURES: [&str; 5] = [
@@ -55,9 +55,9 @@ fn the_model_reads_a_dump_back() {
     }
 }
 
-#[test]
-fn bbolt_reads_what_a_transaction_added_to_a_real_file() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(bbolt_reads_what_a_transaction_added_to_a_real_file);
+
+fn bbolt_reads_what_a_transaction_added_to_a_real_file(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for name in FIXTURES {
         let path = directory.path().join(name);

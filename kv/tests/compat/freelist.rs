@@ -9,7 +9,7 @@ use crate::dump::dump_file;
 use crate::engine;
 use crate::meta::{NO_FREELIST, newest};
 use crate::model::Model;
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 fn settings(freelist_each_commit: bool) -> Settings {
@@ -43,18 +43,25 @@ fn refilling() -> Vec<Step> {
     (0..10).map(|n| transaction((n * 20..n * 20 + 20).map(put).collect())).collect()
 }
 
-struct Scene {
-    peer: Peer,
+beside_each_bbolt!(
+    kv_stores_the_freelist_that_bbolt_left_out,
+    kv_and_bbolt_use_each_others_stored_freelists,
+    bbolt_takes_the_mark_back_and_kv_the_list,
+    a_file_that_kv_never_closed_is_sound_to_bbolt
+);
+
+struct Scene<'p> {
+    peer: &'p mut Peer,
     model: Model,
     path: PathBuf,
     _directory: tempfile::TempDir,
 }
 
-impl Scene {
-    fn set() -> Option<Self> {
+impl<'p> Scene<'p> {
+    fn set(peer: &'p mut Peer) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("file.db");
-        Some(Self { peer: Peer::start()?, model: Model::default(), path, _directory: directory })
+        Self { peer, model: Model::default(), path, _directory: directory }
     }
 
     fn kv(&mut self, each_commit: bool, program: &[Step]) {
@@ -85,10 +92,9 @@ impl Scene {
     }
 }
 
-#[test]
-fn kv_stores_the_freelist_that_bbolt_left_out() {
+fn kv_stores_the_freelist_that_bbolt_left_out(peer: &mut Peer) {
     for each_commit in [false, true] {
-        let Some(mut scene) = Scene::set() else { return };
+        let mut scene = Scene::set(peer);
         scene.bbolt(false, &fragmenting());
         assert!(!scene.stored(), "bbolt was told not to store it");
         let before = newest(&scene.path).high_water;
@@ -102,9 +108,8 @@ fn kv_stores_the_freelist_that_bbolt_left_out() {
     }
 }
 
-#[test]
-fn kv_and_bbolt_use_each_others_stored_freelists() {
-    let Some(mut scene) = Scene::set() else { return };
+fn kv_and_bbolt_use_each_others_stored_freelists(peer: &mut Peer) {
+    let mut scene = Scene::set(peer);
     scene.kv(false, &fragmenting());
     let high_water = newest(&scene.path).high_water;
     for round in 0..4 {
@@ -117,9 +122,8 @@ fn kv_and_bbolt_use_each_others_stored_freelists() {
     assert!(newest(&scene.path).high_water <= high_water + 8, "no engine forgot free pages");
 }
 
-#[test]
-fn bbolt_takes_the_mark_back_and_kv_the_list() {
-    let Some(mut scene) = Scene::set() else { return };
+fn bbolt_takes_the_mark_back_and_kv_the_list(peer: &mut Peer) {
+    let mut scene = Scene::set(peer);
     scene.kv(true, &fragmenting());
     for _ in 0..2 {
         scene.bbolt(false, &refilling());
@@ -133,9 +137,8 @@ fn bbolt_takes_the_mark_back_and_kv_the_list() {
 
 /// While kv runs with the freelist stored on close, its commits carry the mark.
 /// A copy of the file between commits is what a kill leaves.
-#[test]
-fn a_file_that_kv_never_closed_is_sound_to_bbolt() {
-    let Some(mut scene) = Scene::set() else { return };
+fn a_file_that_kv_never_closed_is_sound_to_bbolt(peer: &mut Peer) {
+    let mut scene = Scene::set(peer);
     scene.kv(false, &fragmenting());
     let left = scene.path.with_extension("left");
     let db = engine::options(settings(false)).open(&scene.path).expect("kv opens its file");

@@ -9,7 +9,7 @@ use kv::{Db, Error};
 use tempfile::TempDir;
 
 use crate::fixtures::{FIXTURES, database};
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -18,9 +18,9 @@ fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-#[test]
-fn bbolt_does_not_open_what_kv_writes() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(bbolt_does_not_open_what_kv_writes, kv_does_not_open_what_bbolt_writes, both_read_at_once);
+
+fn bbolt_does_not_open_what_kv_writes(peer: &mut Peer) {
     let (_directory, path) = place();
     let db = Db::options().open(&path).expect("kv opens the file");
     let complaint = peer.dump(&path).expect_err("kv has the file");
@@ -29,13 +29,9 @@ fn bbolt_does_not_open_what_kv_writes() {
     peer.dump(&path).expect("now it is free");
 }
 
-#[test]
-fn kv_does_not_open_what_bbolt_writes() {
-    if Peer::start().is_none() {
-        return;
-    }
+fn kv_does_not_open_what_bbolt_writes(peer: &mut Peer) {
     let (_directory, path) = place();
-    let holder = Peer::hold(&path);
+    let holder = peer.hold(&path);
     for read_only in [false, true] {
         let options = Db::options().read_only(read_only).lock_timeout(Duration::from_millis(100));
         let refused = options.open(&path).map(drop);
@@ -45,9 +41,7 @@ fn kv_does_not_open_what_bbolt_writes() {
     Db::options().open(&path).and_then(Db::close).expect("now it is free");
 }
 
-#[test]
-fn both_read_at_once() {
-    let Some(mut peer) = Peer::start() else { return };
+fn both_read_at_once(peer: &mut Peer) {
     let (_directory, path) = place();
     let _db = Db::options().read_only(true).open(&path).expect("kv opens the file");
     peer.dump(&path).expect("bbolt opens it too");

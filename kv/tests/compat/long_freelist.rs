@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::dump::dump_file;
 use crate::engine;
 use crate::meta::{freelist_len, newest};
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 /// The shortest list in the long form.
@@ -74,12 +74,12 @@ fn refill() -> Vec<Step> {
     vec![fill(0..50, 1000)]
 }
 
-#[test]
-fn kv_writes_a_long_freelist() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(kv_writes_a_long_freelist, kv_reads_a_long_freelist);
+
+fn kv_writes_a_long_freelist(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("file.db");
-    cross_the_border(&path, &mut peer, |_, program| {
+    cross_the_border(&path, peer, |_, program| {
         engine::run(&path, SETTINGS, program).expect("kv runs it");
     });
     let high_water = newest(&path).high_water;
@@ -88,12 +88,10 @@ fn kv_writes_a_long_freelist() {
     assert!(newest(&path).high_water < high_water + 1000, "bbolt takes what kv lists as free");
 }
 
-#[test]
-fn kv_reads_a_long_freelist() {
-    let Some(mut peer) = Peer::start() else { return };
+fn kv_reads_a_long_freelist(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("file.db");
-    cross_the_border(&path, &mut peer, |peer, program| {
+    cross_the_border(&path, peer, |peer, program| {
         peer.run(&path, SETTINGS, program).expect("bbolt runs it");
     });
     let high_water = newest(&path).high_water;

@@ -1,18 +1,33 @@
 //! The file format shown by its other engines: Go's bbolt and etcd work with the
 //! files that kv wrote, and kv with theirs.
 //!
-//! The peers are built and run by these tests (`apt-get install golang-go
-//! golang-github-coreos-bbolt-dev etcd-server etcd-client`); without them the
-//! tests fail and say so. `KV_PEERS=skip` leaves them out, and says so too.
-//! `KV_CROSS_PROGRAMS=10000` runs more random programs than the usual 200.
+//! Two bbolts are built from `tests/peers`, and most tests run beside each: 1.5, a module, and 1.3, Debian's. Where one
+//! of them or etcd is missing, its tests are skipped and say how to install it; `tests/peers/found.rs` has the rules.
+//!
+//! | variable | default | what |
+//! | --- | --- | --- |
+//! | `KV_CROSS_PROGRAMS` | 200 | random programs run by turns by bbolt and by kv on the same files ([`cross`]) |
+//! | `KV_CROSS_IMAGES` | 1000 | power cuts of kv's files that bbolt opens ([`power_cut`]) |
+//! | `KV_CROSS_SEED` | 1 | the first of their seeds |
+//!
+//! ```sh
+//! KV_CROSS_PROGRAMS=10000 cargo test --release -p kv --test compat cross
+//! KV_CROSS_SEED=4711 KV_CROSS_PROGRAMS=1 cargo test -p kv --test compat cross   # one failure again
+//! ```
+//!
+//! A failure prints its seed, and the smallest program found that fails.
 
 mod backup;
+#[path = "../peers/bbolt.rs"]
+mod bbolt;
 mod cross;
 mod density;
 mod dump;
 mod engine;
 mod etcd;
 mod fixtures;
+#[path = "../peers/found.rs"]
+mod found;
 mod freelist;
 mod generate;
 mod lock;

@@ -1,27 +1,43 @@
-//! Go's bbolt in a child process: builds `tests/peers` once, keeps `peer serve`
-//! running, and bounds every answer in time.
+//! Go's bbolt in a child process: keeps `peer serve` of `tests/peers` running, and bounds every answer in time.
 
-use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::bbolt::Bbolt;
 use crate::program::{Settings, Step, program_text};
 
-/// Where Debian's Go packages put their sources.
-const GOPATH: &str = "/usr/share/gocode";
-const REMEDY: &str = "install it: apt-get install golang-go golang-github-coreos-bbolt-dev \
-                      (or set KV_PEERS=skip to leave these tests out)";
 /// For the next line of an answer.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Makes two tests of each function, one beside each bbolt: `bbolt_1_5::NAME` and `bbolt_1_3::NAME`.
+macro_rules! beside_each_bbolt {
+    ($($test:ident),+) => {
+        $crate::peer::beside_each_bbolt!(mod bbolt_1_5: Module: $($test)+);
+        $crate::peer::beside_each_bbolt!(mod bbolt_1_3: Debian: $($test)+);
+    };
+    (mod $version:ident: $bbolt:ident: $($test:ident)+) => {
+        mod $version {
+            $(#[test]
+            fn $test() {
+                if let Some(mut peer) = $crate::peer::Peer::start($crate::bbolt::Bbolt::$bbolt) {
+                    super::$test(&mut peer);
+                }
+            })+
+        }
+    };
+}
+pub(crate) use beside_each_bbolt;
 
 /// A client of one `peer serve`. A process that died is started anew with the
 /// next request.
 pub(crate) struct Peer {
+    pub(crate) program: &'static Path,
+    /// Of bbolt: 1.5, say.
+    pub(crate) version: &'static str,
     process: Option<Process>,
 }
 
@@ -33,17 +49,18 @@ struct Process {
 }
 
 impl Peer {
-    /// None if the environment says `KV_PEERS=skip`.
+    /// None if the calling test is skipped.
     ///
     /// # Panics
     ///
-    /// If Go or bbolt's sources are not installed.
-    pub(crate) fn start() -> Option<Self> {
-        if skipped() {
-            return None;
-        }
-        program();
-        Some(Self { process: None })
+    /// If it does not build, or something is missing and `KV_PEERS=require`.
+    pub(crate) fn start(bbolt: Bbolt) -> Option<Self> {
+        Some(Self { program: bbolt.program()?, version: bbolt.version(), process: None })
+    }
+
+    /// One more of the same bbolt.
+    pub(crate) fn another(&self) -> Self {
+        Self { program: self.program, version: self.version, process: None }
     }
 
     /// Runs a program; one outcome a line.
@@ -91,8 +108,8 @@ impl Peer {
     }
 
     /// Has another bbolt process keep the file open for writing.
-    pub(crate) fn hold(path: &Path) -> Holder {
-        let mut command = Command::new(program());
+    pub(crate) fn hold(&self, path: &Path) -> Holder {
+        let mut command = Command::new(self.program);
         let command = command.arg("hold").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program was built");
         let mut line = String::new();
@@ -103,7 +120,7 @@ impl Peer {
     }
 
     fn request(&mut self, request: &str) -> Result<String, String> {
-        let process = self.process.get_or_insert_with(Process::spawn);
+        let process = self.process.get_or_insert_with(|| Process::spawn(self.program));
         match process.ask(request) {
             Answer::Whole(lines) => Ok(lines),
             Answer::Refused(message) => Err(message),
@@ -132,8 +149,8 @@ enum Answer {
 }
 
 impl Process {
-    fn spawn() -> Self {
-        let mut child = Command::new(program())
+    fn spawn(program: &Path) -> Self {
+        let mut child = Command::new(program)
             .arg("serve")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -198,46 +215,6 @@ impl Drop for Process {
     }
 }
 
-/// Whether `KV_PEERS=skip` leaves the other engines out; says so past the test
-/// harness's capture.
-pub(crate) fn skipped() -> bool {
-    let skip = std::env::var_os("KV_PEERS").is_some_and(|value| value == "skip");
-    if skip {
-        let _ = writeln!(std::io::stderr(), "KV_PEERS=skip: left out, nothing was compared with another engine");
-    }
-    skip
-}
-
 fn text(path: &Path) -> String {
     path.to_str().expect("a temporary path is UTF-8").to_owned()
-}
-
-/// The path of the built program.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(build)
-}
-
-/// Builds under a lock, for several test processes may come here at once. Go's
-/// own cache makes this quick when nothing has changed.
-fn build() -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    fs::create_dir_all(directory).expect("the target directory is writable");
-    let lock = File::create(directory.join("peer.lock")).expect("the target directory is writable");
-    lock.lock().expect("a lock in the target directory");
-    let bbolt = Path::new(GOPATH).join("src/go.etcd.io/bbolt");
-    assert!(bbolt.is_dir(), "bbolt's sources are not at {}; {REMEDY}", bbolt.display());
-    // Renamed into place when whole: another process may be about to start it.
-    let (fresh, built) = (directory.join("peer.new"), directory.join("peer"));
-    let mut go = Command::new("go");
-    go.args(["build", "-o"]).arg(&fresh).arg(".");
-    go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"));
-    go.envs([("GO111MODULE", "off"), ("GOPATH", GOPATH), ("GOFLAGS", ""), ("CGO_ENABLED", "0")]);
-    if std::env::var_os("HOME").is_none() {
-        go.env("GOCACHE", directory.join("go-cache"));
-    }
-    let output = go.output().unwrap_or_else(|error| panic!("cannot run go ({error}); {REMEDY}"));
-    assert!(output.status.success(), "the Go peer does not build:\n{}", String::from_utf8_lossy(&output.stderr));
-    fs::rename(&fresh, &built).expect("the target directory is writable");
-    built
 }

@@ -15,7 +15,7 @@ use crate::cross::{number, tell};
 use crate::engine;
 use crate::generate::{Turn, case};
 use crate::model::Model;
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::rng::Rng;
 
 /// Images that bbolt opens, without `KV_CROSS_IMAGES`.
@@ -24,19 +24,19 @@ const IMAGES: u64 = 1000;
 /// Of the outcomes of one power cut, which are many and alike.
 const OF_EACH_CUT: usize = 3;
 
-#[test]
-fn bbolt_opens_what_a_power_cut_leaves() {
-    let Some(mut peer) = Peer::start() else { return };
+beside_each_bbolt!(bbolt_opens_what_a_power_cut_leaves);
+
+fn bbolt_opens_what_a_power_cut_leaves(peer: &mut Peer) {
     let (wanted, first) = (number("KV_CROSS_IMAGES", IMAGES), number("KV_CROSS_SEED", 1));
     let began = Instant::now();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("image.db");
     let (mut opened, mut seed) = (0, first);
     while opened < wanted {
-        opened += power_cuts(seed, &path, &mut peer).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        opened += power_cuts(seed, &path, peer).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         seed += 1;
     }
-    tell("power cuts opened by bbolt", opened, first, began);
+    tell(&format!("power cuts opened by bbolt {}", peer.version), opened, first, began);
 }
 
 /// Cuts the power all through the program of a seed, and shows bbolt what that leaves; the number of images.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, beside_each_bbolt};
 use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 const SETTINGS: Settings = Settings { page_size: 4096, span_maps: false, freelist_each_commit: true };
@@ -38,31 +38,34 @@ fn bbolt(peer: &mut Peer, path: &Path, program: &[Step]) {
     assert!(outcomes.iter().all(|outcome| outcome == "ok"), "{outcomes:?}");
 }
 
+beside_each_bbolt!(
+    the_check_finds_the_pages_that_bbolt_leaks,
+    the_check_finds_a_branch_key_that_is_not_its_childs_first,
+    a_crash_of_bbolt_is_an_error_of_the_request,
+    each_bbolt_is_the_one_that_it_is_called
+);
+
 /// The leak for which `Model::defeats_bbolt` keeps commands out of programs.
-#[test]
-fn the_check_finds_the_pages_that_bbolt_leaks() {
-    let Some(mut peer) = Peer::start() else { return };
+fn the_check_finds_the_pages_that_bbolt_leaks(peer: &mut Peer) {
     let (_directory, path) = place();
     let nested = ["b", "c", "d", "e"];
     let mut commands = vec![on(&["a"], Action::Create)];
     for name in nested {
         commands.extend([on(&["a", name], Action::Create), put(&["a", name], "key")]);
     }
-    bbolt(&mut peer, &path, &[transaction(commands)]);
+    bbolt(peer, &path, &[transaction(commands)]);
     peer.check(&path).expect("sound so far");
-    bbolt(&mut peer, &path, &[transaction(vec![put(&["a"], "key"), on(&["a"], Action::DeleteBucket)])]);
+    bbolt(peer, &path, &[transaction(vec![put(&["a"], "key"), on(&["a"], Action::DeleteBucket)])]);
     let problems = peer.check(&path).expect_err("pages are lost");
     assert!(problems.contains("unreachable unfreed"), "{problems}");
 }
 
 /// bbolt's own check passes over this, and its next write would ruin the tree.
-#[test]
-fn the_check_finds_a_branch_key_that_is_not_its_childs_first() {
-    let Some(mut peer) = Peer::start() else { return };
+fn the_check_finds_a_branch_key_that_is_not_its_childs_first(peer: &mut Peer) {
     let (_directory, path) = place();
     let mut commands = vec![on(&["a"], Action::Create)];
     commands.extend(["key-1", "key-3", "key-5", "key-7", "key-9"].map(|key| put(&["a"], key)));
-    bbolt(&mut peer, &path, &[transaction(commands)]);
+    bbolt(peer, &path, &[transaction(commands)]);
     peer.check(&path).expect("sound so far");
     let mut bytes = fs::read(&path).expect("the file is there");
     let branches = bytes.chunks_exact_mut(4096).filter(|page| page[8] == 1);
@@ -78,15 +81,20 @@ fn the_check_finds_a_branch_key_that_is_not_its_childs_first() {
 
 /// bbolt crashes on a truncated file; that is told, and does no harm to the next
 /// request.
-#[test]
-fn a_crash_of_bbolt_is_an_error_of_the_request() {
-    let Some(mut peer) = Peer::start() else { return };
+fn a_crash_of_bbolt_is_an_error_of_the_request(peer: &mut Peer) {
     let (_directory, path) = place();
-    bbolt(&mut peer, &path, &[transaction(vec![on(&["a"], Action::Create), put(&["a"], "key")])]);
+    bbolt(peer, &path, &[transaction(vec![on(&["a"], Action::Create), put(&["a"], "key")])]);
     let whole = fs::read(&path).expect("the file is there");
     let truncated = path.with_extension("truncated");
     fs::write(&truncated, &whole[..2 * 4096]).expect("the file can be written");
     let complaint = peer.dump(&truncated).expect_err("bbolt cannot read it");
     assert!(complaint.contains("bbolt's process ended"), "{complaint}");
     assert!(peer.dump(&path).expect("a new process").starts_with("bucket 61 seq 0\n"));
+}
+
+/// A Go program names the modules that it is made of; Debian's packages are none.
+fn each_bbolt_is_the_one_that_it_is_called(peer: &mut Peer) {
+    let program = fs::read(peer.program).expect("it was built");
+    let named = program.windows(24).any(|bytes| bytes == b"\tgo.etcd.io/bbolt\tv1.5.0");
+    assert_eq!(named, peer.version == "1.5");
 }

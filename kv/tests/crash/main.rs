@@ -26,6 +26,8 @@ mod exhaustive;
 mod failed_call;
 mod failed_sync;
 mod first_order;
+#[path = "../peers/found.rs"]
+mod found;
 mod judge;
 mod model;
 mod program;

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use kv::Db;
 
+use crate::found::{found, skip};
+
 /// Names the file for [`traced_program`].
 const FILE: &str = "KV_TRACED_FILE";
 
@@ -82,10 +84,11 @@ fn broken(calls: &[Call]) -> Option<String> {
 
 #[test]
 fn real_files_are_synced_by_system_calls_in_the_right_order() {
-    let strace = Command::new("strace").arg("-V").output();
-    if !cfg!(target_os = "linux") || strace.is_err() {
-        assert!(std::env::var_os("KV_BUDGET").is_none(), "a budget needs Linux and strace");
-        eprintln!("skipped: it needs Linux and strace");
+    if !cfg!(target_os = "linux") {
+        return skip("it needs Linux");
+    }
+    if !found("strace", "strace") {
+        assert!(std::env::var_os("KV_BUDGET").is_none(), "a budget needs strace");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -1,16 +1,19 @@
 //! `docs/FORMAT.md` held against the library, and both against Go's bbolt.
 
+#[path = "../peers/bbolt.rs"]
+mod bbolt;
+#[path = "../peers/found.rs"]
+mod found;
 mod reader;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use kv::{Bucket, Error, FreelistSync, Options, PageId, PageKind};
 use pagefile_std::MemStore;
 
+use crate::bbolt::Bbolt;
 use crate::reader::{NO_FREELIST, Reader};
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
@@ -153,28 +156,34 @@ fn larger_files_keep_every_rule() {
 }
 
 #[test]
-fn bbolt_reads_the_worked_file() {
-    if std::env::var_os("KV_PEERS").is_some_and(|value| value == "skip") {
-        let _ = writeln!(std::io::stderr(), "KV_PEERS=skip: left out, bbolt was not asked");
-        return;
-    }
+fn bbolt_1_5_reads_the_worked_file() {
+    reads_the_worked_file(Bbolt::Module);
+}
+
+#[test]
+fn bbolt_1_3_reads_the_worked_file() {
+    reads_the_worked_file(Bbolt::Debian);
+}
+
+fn reads_the_worked_file(bbolt: Bbolt) {
+    let Some(program) = bbolt.program() else { return };
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zoo.db");
     std::fs::write(&path, worked_file()).unwrap();
-    assert_eq!(ask_bbolt("check", &path), "");
-    let expected = "bucket 7a6f6f seq 0\nkv 7a6f6f 636174 6d656f77\n\
-                    bucket 7a6f6f/646f6773 seq 7\nkv 7a6f6f/646f6773 726578 776f6f66\n\
-                    end 7a6f6f/646f6773 keys 1 buckets 0\nend 7a6f6f keys 1 buckets 1\n";
-    assert_eq!(ask_bbolt("dump", &path), expected);
-}
-
-/// Runs the Go program of `tests/peers`, which see.
-fn ask_bbolt(command: &str, file: &Path) -> String {
-    let mut go = Command::new("go");
-    go.args(["run", ".", command]).arg(file).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"));
-    go.envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode"), ("GOFLAGS", ""), ("CGO_ENABLED", "0")]);
-    let remedy = "install golang-go and golang-github-coreos-bbolt-dev, or set KV_PEERS=skip";
-    let output = go.output().unwrap_or_else(|error| panic!("cannot run go ({error}): {remedy}"));
-    assert!(output.status.success(), "{}\n{remedy}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let ask = |command: &str| {
+        let output = Command::new(program).arg(command).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ask("check"), "");
+    let expected = "bucket 7a6f6f seq 0
+kv 7a6f6f 636174 6d656f77
+\
+                    bucket 7a6f6f/646f6773 seq 7
+kv 7a6f6f/646f6773 726578 776f6f66
+\
+                    end 7a6f6f/646f6773 keys 1 buckets 0
+end 7a6f6f keys 1 buckets 1
+";
+    assert_eq!(ask("dump"), expected);
 }

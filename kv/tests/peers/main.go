@@ -12,8 +12,9 @@
 //	peer hold FILE              keep the file open for writing until standard input ends
 //	peer serve                  all but hold, as requests on standard input, many files a process
 //
-// Build with GO111MODULE=off and GOPATH=/usr/share/gocode (Debian's
-// golang-github-coreos-bbolt-dev).
+// It is built twice (bbolt.rs): with the bbolt that go.mod names, and, with
+// GO111MODULE=off and GOPATH=/usr/share/gocode, with that of Debian's package
+// golang-github-coreos-bbolt-dev.
 package main
 
 import (
