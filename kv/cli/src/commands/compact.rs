@@ -1,0 +1,95 @@
+//! `kv compact`: a dense copy.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use kv::{CompactReport, Options};
+use pagefile_std::FileOptions;
+use serde::Serialize;
+
+use crate::failure::{Failure, Result};
+use crate::files::new_file::Unfinished;
+use crate::files::open;
+use crate::terminal::Terminal;
+use crate::terminal::progress;
+
+/// Write a dense copy of the database to a new file
+///
+/// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The
+/// copy is synced once, and has its name when it is whole and durable, not before; Ctrl-C removes what there is of it. A
+/// kill may leave NAME.PID.new, which may be deleted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  kv compact -o small.db big.db && kv check small.db && mv small.db big.db")]
+pub(crate) struct Compact {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// The new file
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Bytes of keys and values in one transaction, which bounds the memory; 0 for all in one
+    #[arg(long, value_name = "BYTES", default_value_t = 65536)]
+    tx_max_size: u64,
+
+    /// Do not sync at the end either: a power cut soon after may leave a damaged copy under the name
+    #[arg(long)]
+    no_sync: bool,
+
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    buckets: u64,
+    keys: u64,
+    transactions: u64,
+    bytes_before: u64,
+    bytes_after: u64,
+}
+
+impl Compact {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        if self.output.as_os_str() == "-" {
+            let remedy =
+                "a compaction is not written from its beginning to its end: give a file, ./- for one of this name";
+            return Err(Failure::Usage(remedy.into()));
+        }
+        let source = open::to_read(&self.file, terminal)?;
+        let mut unfinished = Unfinished::new(&self.output)?;
+        unfinished.sync = !self.no_sync;
+        let failed = |error| Failure::copying(&self.output, error);
+        // Nobody finds the copy before it is synced as a whole.
+        let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
+        let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
+        let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
+        let growing = progress::growing("compacting", &target);
+        let copied = kv::compact(&source, &target, self.tx_max_size);
+        growing.finish_and_clear();
+        let copied = copied.map_err(failed)?;
+        if let Some(target) = Arc::into_inner(target) {
+            target.close().map_err(failed)?;
+        }
+        // What the file has grown ahead is not needed in a copy.
+        let copy = open::raw(&unfinished.path, terminal)?;
+        let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
+        let len = meta.high_water * u64::from(meta.page_size);
+        drop(copy);
+        unfinished.finish(&self.file, &self.output, len)?;
+        let before = source.file_len();
+        if self.json {
+            let CompactReport { buckets, keys, transactions, .. } = copied;
+            return terminal.json(&Figures { buckets, keys, transactions, bytes_before: before, bytes_after: len });
+        }
+        // Sizes are far below 2^52 bytes.
+        #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+        let gain = before as f64 / len as f64;
+        Ok(writeln!(terminal.out, "{before} -> {len} bytes (gain={gain:.2}x)")?)
+    }
+}

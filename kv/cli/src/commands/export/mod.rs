@@ -1,0 +1,126 @@
+//! `kv export`: everything as text.
+
+mod walk;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::arguments::bucket_path::{BucketFormat, bucket};
+use crate::failure::Result;
+use crate::files::open;
+use crate::notation::record::{Encoding, Record, Text};
+use crate::notation::sha256;
+use crate::terminal::Terminal;
+use crate::terminal::progress;
+use walk::{Step, walk};
+
+/// Print everything, or one bucket, as text that `kv import` reads
+#[derive(Debug, Args)]
+#[command(
+    after_help = r#"One JSON object a line. First a bucket, then its keys in order; a nested bucket stands where its name does:
+  {"bucket":["users"],"sequence":7}
+  {"bucket":["users"],"key":"ada","value":"1815"}
+  {"bucket":["users"],"key":"raw","value":{"base64":"//4="}}
+  {"bucket":["users","archive"],"sequence":0}
+
+With --format dump, for comparing databases, not for import; all in hex, `-` for an empty value:
+  bucket PATH seq N
+  kv PATH KEY VALUE       a value over 1024 bytes is #LENGTH:SHA256
+  end PATH keys N buckets M
+
+Examples:
+  kv export FILE > FILE.jsonl
+  kv export FILE users | jq -r .key
+  diff <(kv export --format dump a.db) <(kv export --format dump b.db)"#
+)]
+pub(crate) struct Export {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// Only this bucket, from the outermost, and what is inside it
+    #[arg(value_name = "BUCKET")]
+    path: Vec<String>,
+
+    /// JSON lines, or the form for comparisons
+    #[arg(long, value_enum, default_value_t)]
+    format: ExportFormat,
+
+    /// How names, keys and values are written
+    #[arg(long, value_enum, default_value_t)]
+    encoding: Encoding,
+
+    #[command(flatten)]
+    names: BucketFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum ExportFormat {
+    /// One JSON object a line
+    #[default]
+    Jsonl,
+    /// One line an item, in hex, large values as their SHA-256
+    Dump,
+}
+
+impl Export {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let path = self.names.names(&self.path)?;
+        let db = open::to_read(&self.file, terminal)?;
+        let tx = db.begin_read();
+        let count = progress::beside_output("items exported");
+        let start = path.iter().map(Vec::as_slice).collect();
+        let bucket = bucket(&tx, &path)?;
+        walk(start, bucket, |step| {
+            count.inc(1);
+            match self.format {
+                ExportFormat::Jsonl => self.line(&step, &mut terminal.out),
+                ExportFormat::Dump => dump_line(&step, &mut terminal.out),
+            }
+        })?;
+        count.finish_and_clear();
+        Ok(())
+    }
+
+    fn line(&self, step: &Step<'_, '_>, out: &mut impl Write) -> Result<()> {
+        let texts = |path: &[&[u8]]| -> Vec<Text> { path.iter().map(|name| self.encoding.text(name)).collect() };
+        let record = match *step {
+            Step::Enter { path, bucket } => {
+                Record { bucket: texts(path), sequence: Some(bucket.sequence()), key: None, value: None }
+            }
+            Step::Item { path, key, value } => Record {
+                bucket: texts(path),
+                sequence: None,
+                key: Some(self.encoding.text(key)),
+                value: Some(self.encoding.text(value)),
+            },
+            Step::Leave { .. } => return Ok(()),
+        };
+        serde_json::to_writer(&mut *out, &record)?;
+        Ok(out.write_all(b"\n")?)
+    }
+}
+
+fn dump_line(step: &Step<'_, '_>, out: &mut impl Write) -> Result<()> {
+    let joined = |path: &[&[u8]]| path.iter().map(hex::encode).collect::<Vec<_>>().join("/");
+    match *step {
+        Step::Enter { path, bucket } => writeln!(out, "bucket {} seq {}", joined(path), bucket.sequence())?,
+        Step::Item { path, key, value } => {
+            writeln!(out, "kv {} {} {}", joined(path), hex::encode(key), dump_value(value))?;
+        }
+        Step::Leave { path, keys, buckets } => {
+            writeln!(out, "end {} keys {keys} buckets {buckets}", joined(path))?;
+        }
+    }
+    Ok(())
+}
+
+fn dump_value(value: &[u8]) -> String {
+    const WHOLE_MAX: usize = 1024;
+    match value.len() {
+        0 => "-".into(),
+        len if len > WHOLE_MAX => format!("#{len}:{}", sha256(value)),
+        _ => hex::encode(value),
+    }
+}

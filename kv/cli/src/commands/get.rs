@@ -1,0 +1,68 @@
+//! `kv get`: one value.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::arguments::bucket_path::{BucketFormat, bucket, shown};
+use crate::failure::{Failure, Result};
+use crate::files::open;
+use crate::notation::{Format, Parse, quoted_or_hex};
+use crate::terminal::Terminal;
+
+/// Print the value of a key
+///
+/// The exit code is 1 if there is no such key or bucket.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "kv get [OPTIONS] <FILE> <BUCKET>... <KEY>",
+    after_help = "\
+Examples:
+  kv get FILE users ada
+  kv get FILE outer inner key                           nested buckets, outermost first
+  kv get --parse-format hex FILE key 00000000000000035f0000000000000001
+  kv get --format bytes FILE images logo.png > logo.png"
+)]
+pub(crate) struct Get {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// The bucket, from the outermost, then the key
+    #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
+    path: Vec<String>,
+
+    /// How the key is written on the command line
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    parse_format: Parse,
+
+    /// How the value is shown; `bytes` adds no newline
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+
+    #[command(flatten)]
+    names: BucketFormat,
+}
+
+impl Get {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let (path, key) = self.names.names_and_last(&self.path)?;
+        let key = self.parse_format.argument(key)?;
+        let db = open::to_read(&self.file, terminal)?;
+        let tx = db.begin_read();
+        let bucket = bucket(&tx, &path)?;
+        match bucket.get(&key)? {
+            Some(value) if self.format == Format::Bytes => Ok(self.format.write(&mut terminal.out, value)?),
+            Some(value) => Ok(self.format.writeln(&mut terminal.out, value)?),
+            None if bucket.contains(&key)? => Err(Failure::Problem(format!(
+                "{} is a bucket, not a key: `kv keys` lists what is in it",
+                quoted_or_hex(&key)
+            ))),
+            None => Err(no_key(&key, &path)),
+        }
+    }
+}
+
+pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>]) -> Failure {
+    let (key, bucket) = (quoted_or_hex(key), shown(path));
+    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: `kv keys` lists those there are"))
+}

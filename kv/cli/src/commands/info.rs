@@ -1,0 +1,88 @@
+//! `kv info`: what the file is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use kv::surgery::{NO_FREELIST, RawFile};
+use kv::{Error, Options, PageId};
+use serde::Serialize;
+use std::io::Write;
+
+use crate::failure::Result;
+use crate::files::open;
+use crate::terminal::Terminal;
+
+/// Show what the file is: page size, transaction, how much of it is used
+///
+/// Reads the newest meta page and how long the freelist is, nothing else: it takes no time, however large the file is, and
+/// works on files that are cut off or damaged. `kv stats` counts what is in them, `kv check` looks whether it is sound.
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Facts {
+    page_size: u32,
+    transaction: u64,
+    root_page: u64,
+    freelist_page: Option<u64>,
+    free_pages: Option<u64>,
+    high_water_mark: u64,
+    bytes_used: u64,
+    bytes_in_file: u64,
+}
+
+impl Info {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let facts = self.facts(terminal)?;
+        if self.json {
+            return terminal.json(&facts);
+        }
+        let out = &mut terminal.out;
+        writeln!(out, "Page Size: {}", facts.page_size)?;
+        writeln!(out, "Transaction: {}", facts.transaction)?;
+        writeln!(out, "Root page: {}", facts.root_page)?;
+        match (facts.freelist_page, facts.free_pages) {
+            (Some(page), Some(free)) => writeln!(out, "Freelist: page {page}, {free} free pages")?,
+            (Some(page), None) => writeln!(out, "Freelist: page {page}, damaged")?,
+            (None, _) => writeln!(out, "Freelist: not stored, found when the file is opened for writing")?,
+        }
+        writeln!(out, "High-water mark: page {}, {} bytes", facts.high_water_mark, facts.bytes_used)?;
+        let cut = if facts.bytes_in_file < facts.bytes_used { ", cut off" } else { "" };
+        writeln!(out, "File: {} bytes{cut}", facts.bytes_in_file)?;
+        Ok(())
+    }
+
+    fn facts(&self, terminal: &Terminal) -> Result<Facts> {
+        let store = Arc::new(open::page_file(&self.file, terminal)?);
+        let raw = RawFile::new(Arc::clone(&store), None).ok();
+        let Some((file, meta)) = raw.and_then(|file| file.newest().map(|meta| (file, meta))) else {
+            // Why no meta page counts is told by opening the database.
+            let opened = Options::new().read_only(true).open_store(Box::new(store));
+            return Err(opened.err().unwrap_or(Error::NotADatabase).into());
+        };
+        let freelist_page = (meta.freelist_page != NO_FREELIST).then_some(meta.freelist_page);
+        Ok(Facts {
+            page_size: meta.page_size,
+            transaction: meta.tx,
+            root_page: meta.root_page,
+            freelist_page,
+            free_pages: freelist_page.and_then(|page| free_pages(&file, page)),
+            high_water_mark: meta.high_water,
+            bytes_used: meta.high_water.saturating_mul(meta.page_size.into()),
+            bytes_in_file: file.file_len(),
+        })
+    }
+}
+
+fn free_pages(file: &RawFile, page: u64) -> Option<u64> {
+    let page = file.page(PageId::new(page)).ok()?;
+    page.count().ok().map(|count| count as u64)
+}

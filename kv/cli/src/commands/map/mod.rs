@@ -1,0 +1,98 @@
+//! `kv map`: a picture of the file.
+
+mod survey;
+mod svg;
+mod text;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::failure::{At, Result};
+use crate::files::new_file::refuse_existing;
+use crate::terminal::Terminal;
+use survey::{FreeSpace, LengthClass, Survey, Use};
+
+/// Draw which pages of the file are used for what, and how fragmented the free ones are
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each letter is a page, or in a large file several: the letter of what most of them are, small if not all are the same.
+  M meta   F freelist   B branch   L leaf   p pending   . free
+A pending page was freed by the last transaction: the state before it, which a crash may fall back to, still needs it.
+
+Examples:
+  kv map FILE
+  kv map --svg map.svg FILE")]
+pub(crate) struct Map {
+    /// The database
+    pub(crate) file: PathBuf,
+
+    /// Draw into this new file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// Letters in a line
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=1024))]
+    width: u16,
+
+    /// The figures as JSON
+    #[arg(long, conflicts_with = "svg")]
+    json: bool,
+}
+
+impl Map {
+    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        if let Some(path) = &self.svg {
+            refuse_existing(path)?;
+        }
+        let survey = Survey::of(&self.file, terminal)?;
+        if let Some(path) = &self.svg {
+            let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
+            let drawn = svg::draw(&survey, &name);
+            return pagefile_std::create_whole(path, &mut |file| file.write_all(drawn.as_bytes())).at(path);
+        }
+        if self.json {
+            return terminal.json(&Figures::of(&survey));
+        }
+        text::draw(&survey, self.width.into(), Terminal::colours(), &mut terminal.out)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    page_size: u32,
+    transaction: u64,
+    pages: usize,
+    meta: usize,
+    freelist: usize,
+    branch: usize,
+    leaf: usize,
+    pending: usize,
+    free: usize,
+    free_runs: usize,
+    longest_free_run: usize,
+    free_runs_by_length: Vec<LengthClass>,
+}
+
+impl Figures {
+    fn of(survey: &Survey) -> Self {
+        let free = FreeSpace::of(&survey.pages);
+        let count = |used| survey.pages.iter().filter(|&&page| page == used).count();
+        Self {
+            page_size: survey.page_size,
+            transaction: survey.tx,
+            pages: survey.pages.len(),
+            meta: count(Use::Meta),
+            freelist: count(Use::Freelist),
+            branch: count(Use::Branch),
+            leaf: count(Use::Leaf),
+            pending: count(Use::Pending),
+            free: count(Use::Free),
+            free_runs: free.runs,
+            longest_free_run: free.longest,
+            free_runs_by_length: free.by_length,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `kv surgery freelist`.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use kv::surgery::NO_FREELIST;
+use kv::{FreelistSync, Options};
+
+use super::Files;
+use crate::failure::{Failure, Result};
+use crate::files::new_file::{Unfinished, not_made};
+use crate::terminal::Terminal;
+use crate::terminal::progress;
+
+/// Forget the stored list of free pages, or store one
+#[derive(Debug, Args)]
+pub(super) struct Freelist {
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+#[derive(Debug, Subcommand)]
+enum Operation {
+    /// Forget the list of free pages in both meta pages: whoever opens the file next finds them by a walk
+    Abandon(Files),
+    /// Find the free pages by a walk, and store the list. Refused where there is one: abandon that first
+    Rebuild(Files),
+}
+
+impl Freelist {
+    pub(super) fn file(&self) -> &Path {
+        match &self.operation {
+            Operation::Abandon(files) | Operation::Rebuild(files) => &files.file,
+        }
+    }
+
+    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        match &self.operation {
+            Operation::Abandon(files) => abandon(files, terminal),
+            Operation::Rebuild(files) => rebuild(files, terminal),
+        }
+    }
+}
+
+fn abandon(files: &Files, terminal: &mut Terminal) -> Result<()> {
+    let file = files.open(terminal)?;
+    files.write(&file, &file.abandon_freelist()?)?;
+    writeln!(terminal.out, "The freelist was abandoned in both meta pages.")?;
+    writeln!(
+        terminal.out,
+        "It may cause some delay on next startup, because the whole database is then scanned to find the free pages."
+    )?;
+    Ok(())
+}
+
+fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
+    let file = files.open(terminal)?;
+    if file.newest().is_some_and(|meta| meta.freelist_page != NO_FREELIST) {
+        return Err(Failure::Problem(
+            "there is a freelist already: `kv surgery freelist abandon` first, if it is wrong".into(),
+        ));
+    }
+    let unfinished = Unfinished::new(&files.output)?;
+    files.copy(&file, &[], &unfinished.path)?;
+    let busy = progress::busy("finding free pages");
+    // Closing the database stores the list that it has not.
+    let options = Options::new().freelist_sync(FreelistSync::OnClose).create(false);
+    let stored = options.open(&unfinished.path).and_then(kv::Db::close);
+    busy.finish_and_clear();
+    stored.map_err(|error| Failure::copying(&files.output, error))?;
+    let len = fs::metadata(&unfinished.path).map_err(|error| not_made(&files.output, &error))?.len();
+    unfinished.finish(&files.file, &files.output, len)?;
+    Ok(writeln!(terminal.out, "The freelist was successfully rebuilt.")?)
+}

@@ -1,0 +1,199 @@
+//! `kv surgery revert-meta-page`, `meta validate` and `meta update`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use kv::Error;
+use kv::surgery::RawMeta;
+use serde::Serialize;
+
+use super::Files;
+use crate::failure::{Failure, Result};
+use crate::files::open::RawOptions;
+use crate::terminal::Terminal;
+
+/// Take back the last transaction: the older meta page in place of the newer
+///
+/// The state before it is whole as long as no other transaction followed.
+#[derive(Debug, Args)]
+pub(super) struct Revert {
+    #[command(flatten)]
+    pub(super) files: Files,
+}
+
+/// Look at the meta pages, or change their fields
+#[derive(Debug, Args)]
+pub(super) struct Meta {
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+#[derive(Debug, Subcommand)]
+enum Operation {
+    Validate(Validate),
+    Update(Update),
+}
+
+/// Say whether each meta page is valid; the exit code is 1 if one is not
+#[derive(Debug, Args)]
+struct Validate {
+    /// The database
+    file: PathBuf,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    raw: RawOptions,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    ok: bool,
+    metas: Vec<Judged>,
+}
+
+#[derive(Debug, Serialize)]
+struct Judged {
+    page: usize,
+    valid: bool,
+    what: Option<String>,
+}
+
+/// Change fields of a meta page, and make it valid
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Fields are pageSize, root, freelist and pgid (the high-water mark). Magic number, version and checksum are made right.
+
+Example:
+  kv surgery meta update --fields root:16,pgid:128 --meta-page 1 --output FIXED FILE")]
+struct Update {
+    #[command(flatten)]
+    files: Files,
+
+    /// Fields and their new values, as in root:16,freelist:8
+    #[arg(long, value_name = "FIELD:VALUE", value_delimiter = ',')]
+    fields: Vec<Field>,
+
+    /// Which meta page, 0 or 1
+    #[arg(long, value_name = "PAGE", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1))]
+    meta_page: u8,
+}
+
+/// A field and its new value.
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    PageSize(u32),
+    Root(u64),
+    Freelist(u64),
+    HighWater(u64),
+}
+
+impl FromStr for Field {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once(':').ok_or("a field and its value are written FIELD:VALUE")?;
+        let number: u64 = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
+        match name {
+            "pageSize" => u32::try_from(number).map(Self::PageSize).map_err(|_| format!("{number} is too large")),
+            "root" => Ok(Self::Root(number)),
+            "freelist" => Ok(Self::Freelist(number)),
+            "pgid" => Ok(Self::HighWater(number)),
+            _ => Err(format!("there is no field {name:?}: choose pageSize, root, freelist or pgid")),
+        }
+    }
+}
+
+impl Revert {
+    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let file = self.files.open(terminal)?;
+        self.files.write(&file, &[file.revert_meta()?])?;
+        Ok(writeln!(terminal.out, "The meta page is reverted.")?)
+    }
+}
+
+impl Meta {
+    pub(super) fn file(&self) -> &Path {
+        match &self.operation {
+            Operation::Validate(operation) => &operation.file,
+            Operation::Update(operation) => &operation.files.file,
+        }
+    }
+
+    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        match &self.operation {
+            Operation::Validate(operation) => operation.run(terminal),
+            Operation::Update(operation) => operation.run(terminal),
+        }
+    }
+}
+
+impl Validate {
+    fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let file = match self.raw.open(&self.file, terminal) {
+            // Where neither meta page tells a size, the second is looked for behind a page of the usual one.
+            Err(Failure::Database {
+                error: Error::PageSizeUnknown | Error::ByteSwapped | Error::VersionMismatch { .. },
+                ..
+            }) => RawOptions::usual().open(&self.file, terminal),
+            opened => opened,
+        }?;
+        let judged = |page| {
+            let what = file.meta(page).err().map(|fault| fault.to_string());
+            Judged { page, valid: what.is_none(), what }
+        };
+        let metas: Vec<Judged> = (0..2).map(judged).collect();
+        let ok = metas.iter().all(|meta| meta.valid);
+        if self.json {
+            terminal.json(&Answer { ok, metas })?;
+        } else {
+            for Judged { page, what, .. } in metas {
+                match what {
+                    None => writeln!(terminal.out, "The meta page {page} is valid!")?,
+                    Some(fault) => writeln!(terminal.out, "WARNING: The meta page {page} isn't valid: {fault}!")?,
+                }
+            }
+        }
+        if ok { Ok(()) } else { Err(Failure::Reported) }
+    }
+}
+
+impl Update {
+    fn run(&self, terminal: &mut Terminal) -> Result<()> {
+        let file = self.files.open(terminal)?;
+        let slot = usize::from(self.meta_page);
+        let before = file.meta_as_it_is(slot).map(|(meta, _)| meta).unwrap_or_default();
+        let mut meta = before;
+        for field in &self.fields {
+            set(&mut meta, *field);
+        }
+        let changed = meta != before || file.meta(slot).is_err();
+        let edits = if changed { vec![file.edit_meta(slot, &meta)?] } else { Vec::new() };
+        self.files.write(&file, &edits)?;
+        if !changed {
+            return Ok(writeln!(terminal.out, "Nothing changed!")?);
+        }
+        if meta.page_size != file.page_size() {
+            writeln!(
+                terminal.out,
+                "WARNING: The page size ({}) in meta page {slot} is not the file's ({})",
+                meta.page_size,
+                file.page_size()
+            )?;
+        }
+        Ok(writeln!(terminal.out, "The meta page {slot} has been updated!")?)
+    }
+}
+
+fn set(meta: &mut RawMeta, field: Field) {
+    match field {
+        Field::PageSize(value) => meta.page_size = value,
+        Field::Root(value) => (meta.root_page, meta.root_sequence) = (value, 0),
+        Field::Freelist(value) => meta.freelist_page = value,
+        Field::HighWater(value) => meta.high_water = value,
+    }
+}

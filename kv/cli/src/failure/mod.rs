@@ -1,0 +1,133 @@
+//! Why a command failed: one line for a person, an exit code for a script.
+
+mod remedy;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use kv::Error;
+use pagefile_std::{Operation, StoreError};
+
+use crate::files::new_file::not_made;
+use remedy::describe;
+pub(crate) use remedy::explain;
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library refused, or found damage. The path is given where it is not the command's own file.
+    Database { path: Option<PathBuf>, error: Error },
+    /// What was asked for is not there, or something is wrong with it.
+    Problem(String),
+    /// The problems have been printed.
+    Reported,
+    /// The command line is wrong in a way that its parser does not see.
+    Usage(String),
+    /// A file or stream refused.
+    Refused(String),
+    /// Whoever read the output has read enough.
+    OutputClosed,
+}
+
+impl Failure {
+    /// Prints the one line, and chooses the code.
+    pub(crate) fn report(self, file: Option<&Path>) -> ExitCode {
+        let (code, message) = match self {
+            Self::OutputClosed => return ExitCode::SUCCESS,
+            Self::Reported => return ExitCode::from(1),
+            Self::Database { path, error } => {
+                let path = path.as_deref().or(file);
+                (code(&error), with_path(path, &describe(&error, path)))
+            }
+            Self::Problem(message) => (1, with_path(file, &message)),
+            Self::Usage(message) => (2, with_path(file, &message)),
+            Self::Refused(message) => (3, message),
+        };
+        // Nothing is to be done about a standard error that is closed.
+        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("kv: {}\n", message.replace('\n', " ")));
+        ExitCode::from(code)
+    }
+
+    /// A file that is not a database refused.
+    pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Refused(format!("cannot {what} {}: {}", path.display(), explain(error)))
+    }
+
+    /// While everything in the command's own file was copied to a new one: damage is the former's, all else the
+    /// latter's, whose temporary name nobody has to know.
+    pub(crate) fn copying(target: &Path, error: Error) -> Self {
+        match error {
+            Error::Corrupt { .. } | Error::Store(StoreError::Io { operation: Operation::Read, .. }) => error.into(),
+            Error::NotCommitted { cause } | Error::Unknown { cause } => Self::copying(target, *cause),
+            Error::Store(StoreError::Io { ref source, .. })
+                if !matches!(source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
+            {
+                not_made(target, source)
+            }
+            error => Self::Database { path: Some(target.to_owned()), error },
+        }
+    }
+}
+
+/// For errors about another file than the command's own.
+pub(crate) trait At<T> {
+    fn at(self, path: &Path) -> Result<T>;
+}
+
+impl<T> At<T> for kv::Result<T> {
+    fn at(self, path: &Path) -> Result<T> {
+        self.map_err(|error| Failure::Database { path: Some(path.to_owned()), error })
+    }
+}
+
+impl<T> At<T> for std::result::Result<T, StoreError> {
+    fn at(self, path: &Path) -> Result<T> {
+        self.map_err(Error::Store).at(path)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Database { path: None, error }
+    }
+}
+
+/// Only standard output is written through `?`.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::OutputClosed;
+        }
+        Self::Refused(format!("cannot write the output: {}", explain(&error)))
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+fn code(error: &Error) -> u8 {
+    match error {
+        Error::Corrupt { .. }
+        | Error::Truncated { .. }
+        | Error::ChecksumMismatch
+        | Error::BucketNotFound { .. }
+        | Error::BucketExists { .. }
+        | Error::IncompatibleValue { .. } => 1,
+        Error::InvalidOption { .. }
+        | Error::KeyRequired
+        | Error::BucketNameRequired
+        | Error::BucketNameTooLarge { .. }
+        | Error::KeyTooLarge { .. }
+        | Error::ValueTooLarge { .. } => 2,
+        _ => 3,
+    }
+}
+
+fn with_path(path: Option<&Path>, message: &str) -> String {
+    path.map_or_else(|| message.to_owned(), |path| format!("{}: {message}", path.display()))
+}
