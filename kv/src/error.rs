@@ -69,6 +69,10 @@ pub enum Error {
     )]
     Poisoned,
 
+    /// This thread already has a write transaction open, and would wait for itself to end it.
+    #[error("this thread already has a write transaction open: commit or drop it before beginning another")]
+    AlreadyWriting,
+
     /// Another process, or another handle, holds the file.
     #[error(
         "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; any number may read at once if all open it read-only",

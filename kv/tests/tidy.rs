@@ -249,7 +249,7 @@ const CONFINED: [Confined; 4] = [
         code: ".sync()",
         crates: &["kv/src"],
         places: &[
-            ("kv/src/tx/commit.rs", "the commit"),
+            ("kv/src/tx/persist.rs", "the commit"),
             ("kv/src/db/open.rs", "the seal, and a store that is empty"),
             ("kv/src/db/db.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
             ("kv/cli/src/commands/map/survey.rs", "a store that hides a page of another passes on what it is asked for"),
@@ -423,7 +423,7 @@ fn what_stands_in_the_wrong_place_is_found() {
     assert_eq!(lines(confined, "pagefile-std/src/map.rs", planted), []);
     assert_eq!(lines(confined, "kv/src/lib.rs", "#![forbid(unsafe_code)]\n// unsafe\n"), []);
     assert_eq!(lines(confined, "kv/src/store/run.rs", "store\n    .sync()?;\n"), [2]);
-    assert_eq!(lines(confined, "kv/src/tx/commit.rs", "store.sync()?;\n"), []);
+    assert_eq!(lines(confined, "kv/src/tx/persist.rs", "store.sync()?;\n"), []);
     assert_eq!(lines(confined, "kv/src/db/open.rs", "u64::from_le_bytes(b)\n"), [1]);
     assert_eq!(lines(confined, "kv/src/format/meta.rs", "u64::from_le_bytes(b)\n"), []);
     assert_eq!(lines(confined, "kv/src/db/open.rs", "println!()\n"), [1]);

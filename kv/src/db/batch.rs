@@ -88,6 +88,10 @@ impl Queue {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        if core.writer_lock.is_held_here() {
+            // The leader would wait for this thread's transaction, and this thread for the leader.
+            return Err(Error::AlreadyWriting.into());
+        }
         let result: Arc<Mutex<Option<Answer<T>>>> = Arc::default();
         let kept = Arc::clone(&result);
         let closure = Arc::new(Mutex::new(move |tx: &mut WriteTx<'_>| f(tx)));

@@ -8,7 +8,7 @@ use super::batch::Queue;
 use super::options::Options;
 use super::stats::Stats;
 use crate::error::{Error, Result};
-use crate::tx::{self, Core, Handle, ReadTx, WriteTx};
+use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
 
 /// An open database. Share it between threads by reference or in an [`Arc`].
 ///
@@ -142,7 +142,7 @@ impl Db {
         if !self.writable() {
             return Ok(());
         }
-        let mut writer = self.core.writer_lock.take();
+        let mut writer = self.core.writer_lock.take(Ends::Here)?;
         let stored = tx::store_freelist(&self.core, &mut writer);
         self.core.writer_lock.give_back(writer);
         stored

@@ -48,7 +48,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         }
     }
     let meta = found.meta;
-    let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, meta, options)?) };
+    let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, &meta, options)?) };
     let settings = Settings {
         read_only,
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
@@ -95,16 +95,16 @@ fn winner(store: &dyn PageStore) -> Result<Found> {
             other => Found { meta, slot: 0, other },
         });
     }
-    let mut second = Err(MetaError::NotAMeta);
+    let mut second = MetaError::NotAMeta;
     for shift in 9..=24u32 {
         let size = 1 << shift;
         match read_meta(store, size)? {
             Ok(meta) if u64::from(meta.page_size) == size => return Ok(Found { meta, slot: 1, other: None }),
-            Err(error) if error != MetaError::NotAMeta => second = Err(error),
+            Err(error) if error != MetaError::NotAMeta => second = error,
             _ => {}
         }
     }
-    Err(refusal([first, second]))
+    Err(refusal([first.err(), Some(second)]))
 }
 
 /// Whether `second`, the meta of page 1, is to be preferred. Of two with one transaction id, the one in its own slot.
@@ -125,8 +125,8 @@ fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> 
 }
 
 /// The error for a file without a valid meta: the one that tells most.
-fn refusal(metas: [Result<Meta, MetaError>; 2]) -> Error {
-    let errors = metas.map(|meta| meta.err().unwrap_or(MetaError::NotAMeta));
+fn refusal(metas: [Option<MetaError>; 2]) -> Error {
+    let errors = metas.map(|error| error.unwrap_or(MetaError::NotAMeta));
     for error in errors {
         match error {
             MetaError::ByteSwapped => return Error::ByteSwapped,
@@ -179,10 +179,10 @@ fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
 }
 
 /// What the first write transaction begins with.
-fn writer(store: &dyn PageStore, meta: Meta, options: &Options) -> Result<Writer> {
+fn writer(store: &dyn PageStore, meta: &Meta, options: &Options) -> Result<Writer> {
     let view = store.view();
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
     let scan = || unused(pages, PageId::new(meta.root));
-    let free_space = FreeSpace::load(options.freelist.create(), pages, &meta, options.max_size, scan)?;
+    let free_space = FreeSpace::load(options.freelist.create(), pages, meta, options.max_size, scan)?;
     Ok(Writer::new(meta, free_space))
 }

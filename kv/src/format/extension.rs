@@ -52,7 +52,8 @@ mod tests {
     use super::super::Meta;
     use super::*;
 
-    fn meta(extension: Extension) -> Meta {
+    fn meta(extension: &Extension) -> Meta {
+        let extension = *extension;
         Meta { page_size: 4096, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx: 1, extension }
     }
 
@@ -62,8 +63,8 @@ mod tests {
         bytes[EXTENSION_BYTES - 1] = 9;
         for extension in [Extension::NONE, Extension(bytes)] {
             let mut page = vec![0xEE; 4096];
-            meta(extension).write(1, &mut page);
-            assert_eq!(Meta::parse(&page), Ok(meta(extension)));
+            meta(&extension).write(1, &mut page);
+            assert_eq!(Meta::parse(&page), Ok(meta(&extension)));
             assert_eq!(page[SECTOR], 0xEE, "nothing is written after the sector");
         }
     }
@@ -71,29 +72,29 @@ mod tests {
     #[test]
     fn without_an_extension_the_sector_is_as_bbolt_writes_it() {
         let mut page = vec![0xEE; 4096];
-        meta(Extension::NONE).write(1, &mut page);
+        meta(&Extension::NONE).write(1, &mut page);
         assert!(page[META_BYTES..SECTOR].iter().all(|byte| *byte == 0));
     }
 
     #[test]
     fn every_flipped_bit_makes_it_absent_and_the_meta_stays_valid() {
         let mut page = vec![0; 4096];
-        meta(Extension([5; EXTENSION_BYTES])).write(1, &mut page);
+        meta(&Extension([5; EXTENSION_BYTES])).write(1, &mut page);
         for bit in META_BYTES * 8..SECTOR * 8 {
             let mut flipped = page.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Meta::parse(&flipped), Ok(meta(Extension::NONE)), "bit {bit}");
+            assert_eq!(Meta::parse(&flipped), Ok(meta(&Extension::NONE)), "bit {bit}");
         }
     }
 
     #[test]
     fn another_meta_over_it_makes_it_absent() {
         let mut page = vec![0; 4096];
-        meta(Extension([5; EXTENSION_BYTES])).write(1, &mut page);
+        meta(&Extension([5; EXTENSION_BYTES])).write(1, &mut page);
         let after = page[META_BYTES..SECTOR].to_vec();
-        Meta { tx: 3, ..meta(Extension::NONE) }.write(1, &mut page);
+        Meta { tx: 3, ..meta(&Extension::NONE) }.write(1, &mut page);
         page[META_BYTES..SECTOR].copy_from_slice(&after);
-        assert_eq!(Meta::parse(&page), Ok(Meta { tx: 3, ..meta(Extension::NONE) }));
-        assert_eq!(Meta::parse(&page[..SECTOR - 1]), Ok(Meta { tx: 3, ..meta(Extension::NONE) }), "cut short");
+        assert_eq!(Meta::parse(&page), Ok(Meta { tx: 3, ..meta(&Extension::NONE) }));
+        assert_eq!(Meta::parse(&page[..SECTOR - 1]), Ok(Meta { tx: 3, ..meta(&Extension::NONE) }), "cut short");
     }
 }

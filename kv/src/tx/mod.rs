@@ -2,6 +2,14 @@
 //!
 //! **Invariant:** only [`persist`] makes anything durable; only [`readers`] knows who is reading.
 
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
 mod bucket;
 mod bucket_mut;
 mod check;
@@ -40,3 +48,4 @@ pub use read::ReadTx;
 pub(crate) use write::Hook;
 pub use write::WriteTx;
 pub(crate) use writer::Writer;
+pub(crate) use writer_lock::Ends;

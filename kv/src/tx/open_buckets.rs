@@ -3,6 +3,7 @@
 //! A bucket's header (root page and sequence) lies in a leaf of its parent. While the transaction runs, the header of
 //! an opened bucket is here, and the one in the parent's leaf is out of date; [`OpenBuckets::spill`] writes them back,
 //! deepest first, before the commit.
+#![allow(clippy::indexing_slicing, reason = "a number is given out here, and its bucket stays")]
 
 use std::collections::BTreeMap;
 
@@ -164,7 +165,7 @@ impl OpenBuckets {
                 let OpenBucket { root, sequence, changed, .. } = self.0[child];
                 let Some(slot) = root.slot().filter(|_| changed) else { continue };
                 let tree = self.0[at].root.slot().filter(|_| self.0[at].changed);
-                let tree = tree.expect("a bucket with a changed child is changed and has pages");
+                let Some(tree) = tree else { unreachable!("a bucket with a changed child is changed and has pages") };
                 overwrite_header(write_set, tree, name, slot, BucketHeader { root: page_of(slot), sequence });
             }
         }
@@ -209,7 +210,7 @@ impl OpenBuckets {
         let mut next = 0;
         while let Some(&(_, _, child)) = below.get(next) {
             below.extend(children(child));
-            next += 1;
+            next = next.saturating_add(1);
         }
         below
     }
@@ -227,7 +228,7 @@ impl OpenBuckets {
         let mut next = 0;
         while let Some(&at) = order.get(next) {
             order.extend(self.0[at].children.values());
-            next += 1;
+            next = next.saturating_add(1);
         }
         order.reverse();
         order

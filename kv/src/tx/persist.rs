@@ -48,9 +48,9 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
         writer.free_space.assert_writable(page, bytes.len());
     }
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
-    let writes = write_runs(&*core.store, core.page_size, images.into_iter())?;
-    (plan.stats.bytes, plan.stats.writes) = (bytes, writes);
-    if writes > 0 && sync {
+    let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;
+    (plan.stats.bytes, plan.stats.writes) = (bytes, calls);
+    if calls > 0 && sync {
         core.store.sync()?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(super) fn publish(core: &Core, writer: &mut Writer, plan: &Plan, checkpoint:
         "nothing was allocated after the plan was made"
     );
     writer.free_space.commit(plan.tx(), plan.list.as_ref().map(|list| list.span));
-    writer.advance(plan.meta, checkpoint);
+    writer.advance(&plan.meta, checkpoint);
     core.published.publish(Snapshot::from(&plan.meta));
     core.counters.add(&plan.stats);
     core.counters.note_free_space(&writer.free_space);

@@ -49,7 +49,7 @@ impl Published {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
             let [tx, root, root_sequence, freelist, high_water] =
-                std::array::from_fn(|word| self.words[word].load(Ordering::Relaxed));
+                self.words.each_ref().map(|word| word.load(Ordering::Relaxed));
             fence(Ordering::Acquire);
             if before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before {
                 return (Snapshot { tx, root, root_sequence, freelist, high_water }, before);
@@ -67,12 +67,15 @@ impl Published {
     /// Replaces the snapshot. Only the holder of the writer lock may call this.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
         let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence + 1, Ordering::Relaxed);
+        assert_eq!(sequence & 1, 0, "one state is published at a time");
+        let [tx, ..] = &self.words;
+        assert!(tx.load(Ordering::Relaxed) < snapshot.tx, "readers see states in the order of the transactions");
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
         for (word, value) in self.words.iter().zip(words(snapshot)) {
             word.store(value, Ordering::Relaxed);
         }
-        self.sequence.store(sequence + 2, Ordering::Release);
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 }
 
@@ -81,6 +84,7 @@ const fn words(s: Snapshot) -> [u64; 5] {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
 

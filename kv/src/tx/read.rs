@@ -75,7 +75,7 @@ impl<'db> ReadTx<'db> {
     /// O(1).
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.snapshot.high_water * u64::from(self.core.page_size)
+        self.snapshot.high_water.saturating_mul(self.core.page_size.into())
     }
 
     /// Returns the root bucket, whose items are the top-level buckets. O(1).

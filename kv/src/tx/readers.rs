@@ -1,9 +1,10 @@
-//! Who is reading which state: a table of places, one a cache line or two, taken and left without a lock.
+//! Who is reading which state: a table of entries, one a cache line or two, taken and left without a lock.
 //!
-//! A reader takes a place, writes there the transaction it sees, and then makes sure that this is still the newest one;
+//! A reader takes a entry, writes there the transaction it sees, and then makes sure that this is still the newest one;
 //! the writer publishes a state first and looks at the table afterwards. With a full fence between the two steps on
 //! both sides, either the reader notices that it is late and begins again, or the writer sees it. So a page is handed
 //! out again only if no reader can see it.
+#![allow(clippy::indexing_slicing, reason = "a ticket names an entry of the table that gave it out")]
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -16,36 +17,39 @@ use super::sync::{AtomicU64, fence};
 
 const VACANT: u64 = u64::MAX;
 
+/// The newest state that an entry can name. Only damage has a later one, after which no commit is possible.
+const NEWEST: u64 = VACANT - 1;
+
 /// Taken, but what its reader sees is not known yet: the writer takes it for the oldest state there is.
 const ARRIVING: u64 = 0;
 
-/// Places in the first chunk; each further chunk has twice as many as the one before. In a model one, so that threads
+/// Entries in the first chunk; each further chunk has twice as many as the one before. In a model one, so that threads
 /// meet there.
 const FIRST: usize = if cfg!(loom) { 1 } else { 64 };
 
-/// With 24 chunks there are a billion places: more than a process can have transactions.
+/// With 24 chunks there are a billion entries: more than a process can have transactions.
 const CHUNKS: usize = 24;
 
-/// One reader's place, alone on its cache lines (two: processors fetch them in pairs).
+/// One reader's entry, alone on its cache lines (two: processors fetch them in pairs).
 #[repr(align(128))]
 #[derive(Debug)]
-struct Place {
+struct Entry {
     sees: AtomicU64,
     /// How many transactions began here. Counted where no other processor writes.
     begun: AtomicU64,
 }
 
-/// Which place a read transaction has taken.
+/// Which entry a read transaction has taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     chunk: usize,
     index: usize,
 }
 
-/// The table. Begin and end are a few atomic operations on a place that threads do not share.
+/// The table. Begin and end are a few atomic operations on a entry that threads do not share.
 #[derive(Debug)]
 pub(crate) struct Readers {
-    chunks: [OnceLock<Box<[Place]>>; CHUNKS],
+    chunks: [OnceLock<Box<[Entry]>>; CHUNKS],
 }
 
 thread_local! {
@@ -67,13 +71,13 @@ impl Readers {
     #[inline]
     pub(crate) fn enter(&self, published: &Published) -> (Ticket, Snapshot) {
         let ticket = self.take();
-        let place = self.place(ticket);
+        let entry = self.entry(ticket);
         loop {
             let (snapshot, sequence) = published.read();
-            place.sees.store(snapshot.tx, Ordering::Relaxed);
+            entry.sees.store(snapshot.tx.min(NEWEST), Ordering::Relaxed);
             fence(Ordering::SeqCst);
             if published.unchanged(sequence) {
-                place.begun.fetch_add(1, Ordering::Relaxed);
+                entry.begun.fetch_add(1, Ordering::Relaxed);
                 return (ticket, snapshot);
             }
         }
@@ -82,16 +86,18 @@ impl Readers {
     /// The reader sees nothing any more.
     #[inline]
     pub(crate) fn leave(&self, ticket: Ticket) {
-        self.place(ticket).sees.store(VACANT, Ordering::Release);
+        let sees = &self.entry(ticket).sees;
+        assert_ne!(sees.load(Ordering::Relaxed), VACANT, "a reader leaves once");
+        sees.store(VACANT, Ordering::Release);
     }
 
     /// The states that are being read, for the writer, after it has published its last commit. In no order.
     pub(crate) fn seen(&self, into: &mut Vec<TxId>) {
         into.clear();
         fence(Ordering::SeqCst);
-        for place in self.places() {
+        for entry in self.entries() {
             // Acquire: what a reader that has left did with its pages comes before they are used again.
-            let sees = place.sees.load(Ordering::Acquire);
+            let sees = entry.sees.load(Ordering::Acquire);
             if sees != VACANT {
                 into.push(TxId::new(sees));
             }
@@ -100,19 +106,19 @@ impl Readers {
 
     /// Read transactions begun so far, and open now.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        self.places().fold((0, 0), |(begun, open), place| {
-            let occupied = place.sees.load(Ordering::Relaxed) != VACANT;
-            (begun + place.begun.load(Ordering::Relaxed), open + u64::from(occupied))
+        self.entries().fold((0u64, 0u64), |(begun, open), entry| {
+            let occupied = entry.sees.load(Ordering::Relaxed) != VACANT;
+            (begun.wrapping_add(entry.begun.load(Ordering::Relaxed)), open.saturating_add(occupied.into()))
         })
     }
 
     fn take(&self) -> Ticket {
         let preferred = PREFERRED.get();
         for chunk in 0..CHUNKS {
-            let places = self.chunk(chunk);
-            for probe in 0..places.len() {
-                let index = (preferred + probe) % places.len();
-                let sees = &places[index].sees;
+            let entries = self.chunk(chunk);
+            for probe in 0..entries.len() {
+                let index = preferred.wrapping_add(probe).checked_rem(entries.len()).unwrap_or(0);
+                let sees = &entries[index].sees;
                 let vacant = sees.load(Ordering::Relaxed) == VACANT;
                 if vacant && sees.compare_exchange(VACANT, ARRIVING, Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     return Ticket { chunk, index };
@@ -122,23 +128,24 @@ impl Readers {
         unreachable!("a process has fewer than a billion transactions")
     }
 
-    fn chunk(&self, chunk: usize) -> &[Place] {
+    fn chunk(&self, chunk: usize) -> &[Entry] {
         self.chunks[chunk].get_or_init(|| {
-            let vacant = || Place { sees: AtomicU64::new(VACANT), begun: AtomicU64::new(0) };
+            let vacant = || Entry { sees: AtomicU64::new(VACANT), begun: AtomicU64::new(0) };
             (0..FIRST << chunk).map(|_| vacant()).collect()
         })
     }
 
-    fn place(&self, ticket: Ticket) -> &Place {
+    fn entry(&self, ticket: Ticket) -> &Entry {
         &self.chunk(ticket.chunk)[ticket.index]
     }
 
-    fn places(&self) -> impl Iterator<Item = &Place> {
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.chunks.iter().map_while(OnceLock::get).flatten()
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
 mod tests {
     use super::*;
 

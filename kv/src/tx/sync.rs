@@ -17,3 +17,16 @@ pub(crate) use std::{
         atomic::{AtomicU64, fence},
     },
 };
+
+#[cfg(loom)]
+pub(crate) use loom::thread::ThreadId;
+#[cfg(not(loom))]
+pub(crate) use std::thread::ThreadId;
+
+/// The thread that calls this.
+pub(crate) fn this_thread() -> ThreadId {
+    #[cfg(loom)]
+    return loom::thread::current().id();
+    #[cfg(not(loom))]
+    std::thread::current().id()
+}

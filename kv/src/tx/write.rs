@@ -18,6 +18,7 @@ use super::core::{Core, Handle};
 use super::open_buckets::{BucketIndex, OpenBuckets, ROOT};
 use super::plan::next_tx;
 use super::writer::Writer;
+use super::writer_lock::Ends;
 use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
 use crate::store::{Link, WriteSet};
@@ -47,7 +48,12 @@ impl fmt::Debug for WriteTx<'_> {
 impl<'db> WriteTx<'db> {
     /// Waits for the writer lock.
     pub(crate) fn begin(core: Handle<'db>) -> Result<Self> {
-        let mut writer = take_writer(&core)?;
+        // A transaction that borrows its database seldom leaves its thread; an owned one is made to.
+        let ends = match core {
+            Handle::Borrowed(_) => Ends::Here,
+            Handle::Shared(_) => Ends::Anywhere,
+        };
+        let mut writer = take_writer(&core, ends)?;
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
@@ -72,7 +78,7 @@ impl<'db> WriteTx<'db> {
     /// Bytes of the file up to the high-water mark, before this transaction.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.write_set.high_water() * self.write_set.page_size() as u64
+        self.write_set.high_water().saturating_mul(self.write_set.page_size() as u64)
     }
 
     /// What this transaction has done so far: nodes changed in memory, pages of the old state that it no longer uses,
@@ -237,7 +243,7 @@ impl Drop for WriteTx<'_> {
 }
 
 /// The writer, unless there can be none.
-fn take_writer(core: &Core) -> Result<Box<Writer>> {
+fn take_writer(core: &Core, ends: Ends) -> Result<Box<Writer>> {
     let refused = || {
         if core.settings.read_only {
             return Err(Error::ReadOnly);
@@ -245,7 +251,7 @@ fn take_writer(core: &Core) -> Result<Box<Writer>> {
         if core.store.poisoned() { Err(Error::Poisoned) } else { Ok(()) }
     };
     refused()?;
-    let writer = core.writer_lock.take();
+    let writer = core.writer_lock.take(ends)?;
     if let Err(error) = refused() {
         core.writer_lock.give_back(writer);
         return Err(error);

@@ -31,8 +31,8 @@ pub(crate) enum Checkpoint {
 
 impl Writer {
     /// Of a file that has just been opened, whose newest meta, `sealed`, is durable.
-    pub(crate) const fn new(sealed: Meta, free_space: FreeSpace) -> Self {
-        Self { visible: sealed, checkpoint: Checkpoint::At(TxId::new(sealed.tx)), free_space, buffers: Vec::new() }
+    pub(crate) const fn new(sealed: &Meta, free_space: FreeSpace) -> Self {
+        Self { visible: *sealed, checkpoint: Checkpoint::At(TxId::new(sealed.tx)), free_space, buffers: Vec::new() }
     }
 
     /// Pages that no pinned state uses become free. To be called between transactions.
@@ -51,13 +51,13 @@ impl Writer {
     }
 
     /// The state of `meta` is now the visible one, and `checkpoint` what a power cut leaves.
-    pub(super) fn advance(&mut self, meta: Meta, checkpoint: Checkpoint) {
+    pub(super) fn advance(&mut self, meta: &Meta, checkpoint: Checkpoint) {
         assert!(meta.tx > self.visible.tx, "transaction ids only rise");
         assert!(meta.high_water >= self.visible.high_water, "the high-water mark only rises");
         if let (Checkpoint::At(before), Checkpoint::At(now)) = (self.checkpoint, checkpoint) {
             assert!(before < now, "the checkpoint only rises");
         }
-        self.visible = meta;
+        self.visible = *meta;
         self.checkpoint = checkpoint;
     }
 }

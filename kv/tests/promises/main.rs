@@ -15,6 +15,7 @@ mod hostile;
 mod hostile_shapes;
 mod limits;
 mod locking;
+mod one_writer;
 mod options;
 mod poison;
 mod random;
