@@ -138,6 +138,7 @@ mod tests {
         drop(copy);
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_file_that_lost_its_name_before_it_was_locked_is_not_the_one_to_use() {
         for lock_timeout in [None, Some(Duration::ZERO), Some(Duration::from_secs(600))] {

@@ -83,7 +83,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
@@ -114,7 +114,6 @@ mod tests {
     }
 
     /// A FIFO that takes the name after the type was looked at.
-    #[cfg(unix)]
     #[test]
     fn a_fifo_that_slips_in_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();

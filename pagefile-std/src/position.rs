@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 
-/// The most buffers for one call (`IOV_MAX` on Linux; more are an error there).
-const BUFS_MAX: usize = 1024;
+use crate::sys::BUFS_MAX;
 
 /// Fills `buf` from `offset` on.
 #[cfg(unix)]

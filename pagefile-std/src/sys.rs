@@ -12,6 +12,9 @@ use std::fs::TryLockError;
 #[cfg(windows)]
 pub(crate) use windows::{names, try_lock, unlock};
 
+/// The most buffers for one call (`IOV_MAX` on Linux; more are an error there).
+pub(crate) const BUFS_MAX: usize = 1024;
+
 /// Opens a file without waiting for anything, such as the other end of a FIFO. Later calls do not
 /// wait either, until [`wait_from_now_on`].
 pub(crate) fn open_at_once(path: &Path, write: bool) -> io::Result<File> {
@@ -86,7 +89,7 @@ pub(crate) fn lock_in_memory(_start: *const u8, _len: usize) -> io::Result<()> {
 pub(crate) fn write_vectored_at(file: &File, bufs: &[io::IoSlice<'_>], offset: u64) -> io::Result<usize> {
     use std::os::fd::AsRawFd;
 
-    assert!((1..=1024).contains(&bufs.len()), "one call takes between one buffer and IOV_MAX of them");
+    assert!((1..=BUFS_MAX).contains(&bufs.len()), "one call takes between one buffer and IOV_MAX of them");
     assert!(!bufs[0].is_empty(), "a call without bytes would look like one that the system refused");
     let count = libc::c_int::try_from(bufs.len()).unwrap_or(libc::c_int::MAX);
     let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
 
@@ -130,6 +129,8 @@ fn creators_over_an_empty_file_do_not_clobber_each_other() {
 #[cfg(unix)]
 #[test]
 fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
+    use std::time::Duration;
+
     for lock_timeout in [None, Some(Duration::from_secs(600))] {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("pages"), dir.path().join("other"));

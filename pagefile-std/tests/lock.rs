@@ -1,12 +1,11 @@
 //! One writer or many readers, whichever handle or process they are of.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
+use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};
 
 fn file(dir: &tempfile::TempDir) -> PathBuf {
     let path = dir.path().join("pages");
@@ -98,6 +97,9 @@ fn a_reader_changes_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_fifo_is_refused_at_once() {
+    use pagefile_std::Operation;
+    use std::io::ErrorKind;
+
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("the command mkfifo").success());

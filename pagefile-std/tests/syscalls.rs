@@ -228,7 +228,7 @@ fn a_copy_without_hard_links_is_durable_too() {
 fn an_open_that_would_wait_is_tried_again_within_the_time_limit() {
     let test = "an_open_that_would_wait_is_tried_again_within_the_time_limit";
     // The first call makes the file, the next three are refused.
-    let refuse = ["-e", "trace=openat", "-P", "FILE", "-e", "inject=openat:error=EAGAIN:when=2..4"];
+    let refuse = ["-e", "trace=open,openat", "-P", "FILE", "-e", "inject=open,openat:error=EAGAIN:when=2..4"];
     let Some(process) = under_strace(test, &refuse) else { return };
     match process {
         Process::Parent(calls) => expect(&calls, &["open pages"; 5]),

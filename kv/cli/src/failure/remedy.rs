@@ -81,6 +81,9 @@ fn store(error: &StoreError) -> String {
                 format!("cannot {operation} it{place}: {}", explain(source))
             }
         },
+        StoreError::AddressSpace { source, .. } | StoreError::LockedMemory { source, .. } => {
+            format!("{error}: {source}")
+        }
         other => other.to_string(),
     }
 }
