@@ -79,10 +79,9 @@ impl Run {
     }
 
     /// A reader that stays.
-    pub(crate) fn hold(&mut self) -> Result<(), Error> {
+    pub(crate) fn hold(&mut self) {
         let tx = self.db().begin_read_owned();
         self.held.push((tx, Arc::clone(&self.allowed[0])));
-        Ok(())
     }
 
     /// Asserts that every reader still sees what it saw first, and lets it go.
