@@ -1,4 +1,4 @@
-//! Every way in which an operation can fail.
+//! Every way in which an operation can fail: what is wrong, where, and what a user of the library can do about it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,27 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The reason why an operation failed.
 ///
+/// The text says what is wrong, where, and what to do about it. It does not repeat the text of its cause, which
+/// [`source`](std::error::Error::source) returns: print the whole chain.
+///
+/// ```
+/// use std::error::Error;
+///
+/// /// `a: b: c`.
+/// fn chain(error: &dyn Error) -> String {
+///     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
+/// }
+///
+/// let db = kv::Db::options().max_size(64 * 1024).open_store(Box::new(kv::MemStore::new()))?;
+/// let failed = db.update(|tx| tx.create_bucket("large")?.put("key", vec![0; 100_000])).unwrap_err();
+/// assert!(matches!(failed, kv::Error::NotCommitted { .. }));
+/// let text = chain(&failed);
+/// assert!(text.starts_with("not committed") && text.contains(": the file would grow to "), "{text}");
+/// # Ok::<(), kv::Error>(())
+/// ```
+///
+/// A program that can go on matches the variant:
+///
 /// ```
 /// use kv::Error;
 ///
@@ -36,9 +57,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A page of the file is damaged: its bytes break a rule of the format. Other pages can still be read.
-    #[error(
-        "page {page} is damaged: {what}; restore a backup, or see what `kv check` and `kv surgery` can do with a copy"
-    )]
+    #[error("page {page} is damaged: {what}; restore a backup, or repair a copy with `kv::surgery`")]
     Corrupt {
         /// The damaged page; 0 if the bytes belong to no page yet.
         page: PageId,
@@ -47,25 +66,27 @@ pub enum Error {
     },
 
     /// The commit failed, and certainly did not happen: the database has the state before the transaction.
-    #[error("not committed, the state before this transaction stands: {cause}")]
+    #[error("not committed, the database is unchanged")]
     NotCommitted {
         /// What failed.
+        #[source]
         cause: Box<Error>,
     },
 
     /// The commit failed while its last page was being made durable, and may have happened. Opening the file again decides:
     /// the transaction is then wholly there or wholly absent. Until then this handle shows the state before it.
     #[error(
-        "it is unknown whether this transaction was committed, opening the file again decides it, wholly or not at all: {cause}"
+        "it is unknown whether this transaction was committed: open the file again, which has all of it or nothing"
     )]
     Unknown {
         /// What failed.
+        #[source]
         cause: Box<Error>,
     },
 
     /// An earlier write or sync failed, so the content of the disk is unknown. This handle still reads, and refuses writes.
     #[error(
-        "an earlier write to this file failed: reads go on, writes are refused; close the database and open it again"
+        "an earlier write to this file failed: reads still work, writes are refused; close the database and open it again"
     )]
     Poisoned,
 
@@ -75,7 +96,7 @@ pub enum Error {
 
     /// Another process, or another handle, holds the file.
     #[error(
-        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; any number may read at once if all open it read-only",
+        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only",
         .path.display()
     )]
     Locked {
@@ -94,7 +115,9 @@ pub enum Error {
     NotADatabase,
 
     /// A machine of the other byte order wrote the file.
-    #[error("this database was written on a machine of the other byte order: export it there and import it here")]
+    #[error(
+        "this database was written on a machine of the other byte order: copy its keys and values from such a machine"
+    )]
     ByteSwapped,
 
     /// The file has another version of the format than 2.
@@ -105,16 +128,16 @@ pub enum Error {
     },
 
     /// Both meta pages fail their checksum.
-    #[error("both meta pages fail their checksum: restore a backup, or try `kv surgery` on a copy")]
+    #[error("both meta pages fail their checksum: restore a backup, or repair a copy with `kv::surgery`")]
     ChecksumMismatch,
 
     /// The file is shorter than its meta page says.
     #[error(
-        "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, or {}",
+        "the file is truncated: it has {found} of the {expected} bytes that its meta page says; restore a backup, or {}",
         if *.older_fits {
-            "go back one transaction with `kv surgery revert-meta-page`, into a copy"
+            "undo the last transaction in a copy with `RawFile::revert_meta`"
         } else {
-            "see with `kv page --all` what is left, and open a copy in which `kv surgery meta update --fields pgid:N` has set the high-water mark to the pages that there are"
+            "lengthen a copy to that size, and see what `ReadTx::check` and `kv::surgery` find"
         }
     )]
     Truncated {
@@ -129,7 +152,7 @@ pub enum Error {
 
     /// No meta page gives the page size; only [`surgery`](crate::surgery) returns this.
     #[error(
-        "this is no bbolt database, or its two meta pages are damaged: neither tells the page size; check the path, or give the size (`--page-size`) to look anyway"
+        "this is no bbolt database, or its two meta pages are damaged: neither tells the page size; check the path, or pass the size to `RawFile::new`"
     )]
     PageSizeUnknown,
 
@@ -186,7 +209,7 @@ pub enum Error {
     },
 
     /// A bucket cannot be moved to where it already is, or into itself.
-    #[error("source and target of the move are the same bucket, or the target lies inside what is moved")]
+    #[error("source and target of the move are the same bucket, or the target lies inside the bucket to move")]
     SameBuckets,
 
     /// The transaction needs more pages than [`Options::max_size`](crate::Options::max_size) allows.
@@ -211,7 +234,7 @@ pub enum Error {
 
     /// A commit with [`Options::strict`](crate::Options::strict) found the new state inconsistent, and did not happen.
     #[error(
-        "strict mode found the new state inconsistent: {problem}; if `kv check` finds nothing wrong with the file as it is, its list of free pages included, this is a defect of this library: please report it"
+        "strict mode found the new state inconsistent: {problem}; if `ReadTx::check` of the state before finds no problem, its list of free pages included, this is a defect of this library: please report it"
     )]
     Inconsistent {
         /// The first problem found.
@@ -219,7 +242,7 @@ pub enum Error {
     },
 
     /// A stream could not be read or written, for example the target of a backup.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}")]
     Stream {
         /// The operation.
         what: &'static str,
@@ -227,7 +250,7 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// The file could not be opened, read, written or synced.
+    /// The file could not be opened, read, written or synced. The cause is what the system said.
     #[error(transparent)]
     Store(StoreError),
 
@@ -253,7 +276,7 @@ impl From<FreelistError> for Error {
     }
 }
 
-/// A key in a message: as text where it is text, else in hex, cut where it is long.
+/// A key in a message: as text if it is text, otherwise in hex, and cut if it is long.
 struct Name<'a>(&'a [u8]);
 
 impl std::fmt::Display for Name<'_> {

@@ -1,43 +1,45 @@
-//! The command line: what there is, and where it goes.
+//! The command line: all commands, and running the one that the arguments name.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     backup, bench, buckets, check, compact, completions, create, del, digest, dump, export, get, import, info, inspect,
     keys, map, page, page_item, pages, put, stats, surgery, verify, version,
 };
 use crate::failure::Result;
-use crate::terminal::Terminal;
+use crate::files::{interrupt, size_limit};
+use crate::terminal::{Streams, Terminal};
 
 const AFTER_HELP: &str = "\
 Examples:
   kv create zoo.db animals              make a database with a bucket
   kv put zoo.db animals cat meow        store a value
   kv get zoo.db animals cat             read it
-  kv keys zoo.db animals                what is there
+  kv keys zoo.db animals                list the keys
   kv info member/snap/db                look at etcd's file (stop etcd first: it holds the lock)
-  kv check member/snap/db               is everything in order?
-  kv compact -o small.db big.db         a dense copy
-  kv export zoo.db | kv import copy.db  through text
+  kv check member/snap/db               look for damage
+  kv compact -o small.db big.db         make a dense copy
+  kv export zoo.db | kv import copy.db  copy as text
 
 A bucket inside another is named by its path, outermost first: kv get FILE OUTER INNER KEY.
-Commands that only read take a shared lock, so any number of them can run at once.
+Commands that only read take a shared lock, so several of them can run at once.
 
 Exit codes:
   0    done
-  1    a problem in the data: damage, or what was asked for is not there
+  1    a problem in the data: damage, or no such key or bucket
   2    the command line is wrong
   3    a file could not be opened, read or written: wrong path, no database, locked, disk full
-  130  interrupted, by Ctrl-C for example, while a new file was made, which is removed";
+  130  interrupted, by Ctrl-C for example, while making a new file, which is removed";
 
 /// Create, read, change, check, repair and measure bbolt's and etcd's database files.
 #[derive(Debug, Parser)]
 #[command(name = "kv", version, after_help = AFTER_HELP, max_term_width = 110)]
-pub(crate) struct Cli {
+struct Cli {
     /// How many seconds to wait while another program holds the file; 0 tries once
     #[arg(long, global = true, display_order = 900, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     lock_timeout: Duration,
@@ -76,7 +78,7 @@ enum Command {
 }
 
 impl Command {
-    /// The file that errors are about unless they name another.
+    /// The file that an error is about unless it names another.
     fn file(&self) -> Option<&Path> {
         Some(match self {
             Self::Info(command) => &command.file,
@@ -131,26 +133,82 @@ impl Command {
             Self::Dump(command) => command.run(terminal),
             Self::Surgery(command) => command.run(terminal),
             Self::Bench(command) => command.run(terminal),
-            Self::Completions(command) => command.run(terminal),
+            Self::Completions(command) => command.run(&mut Cli::command(), terminal),
             Self::Version(command) => command.run(terminal),
         }
     }
 }
 
-/// Runs the command that the process's arguments name, and answers its exit code.
-#[must_use]
-pub fn run() -> ExitCode {
-    let Cli { lock_timeout, command } = Cli::parse();
-    let mut terminal = Terminal::new(lock_timeout);
-    let done = command.run(&mut terminal).and_then(|()| terminal.flush());
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // What was found before the failure is shown before it.
-            let _ = terminal.flush();
-            failure.report(command.file())
+impl Cli {
+    /// Runs the command and returns its exit code. `before_report` runs after the command, before its failure is
+    /// printed.
+    fn answer(&self, streams: Streams<'_>, before_report: fn()) -> u8 {
+        let mut terminal = Terminal::new(streams, self.lock_timeout);
+        let done = self.command.run(&mut terminal).and_then(|()| terminal.flush());
+        before_report();
+        match done {
+            Ok(()) => 0,
+            Err(failure) => terminal.report(failure, self.command.file()),
         }
     }
+}
+
+/// Runs the command that the process's arguments name, and returns its exit code.
+///
+/// On Unix, a write beyond the limit on the size of files (`ulimit -f`) is an error from here on; without this call the
+/// signal `SIGXFSZ` ends the process.
+#[must_use]
+pub fn run() -> ExitCode {
+    size_limit::becomes_an_error();
+    match Cli::try_parse() {
+        Ok(cli) => cli.answer(Streams::standard(), interrupt::too_late).into(),
+        Err(error) => {
+            // In colour, which `run_from` has no terminal for.
+            let _ = error.print();
+            usage_code(&error).into()
+        }
+    }
+}
+
+/// Runs the command that `args` name, the first of which is the program's name, and returns the exit code that
+/// `kv --help` documents. Prints nothing except through `streams`.
+///
+/// A command that makes a file handles interrupts from then on, as the program does: Ctrl-C removes an unfinished file
+/// and ends the process.
+///
+/// ```
+/// use kv_cli::{Streams, run_from};
+///
+/// let directory = tempfile::tempdir()?;
+/// let file = directory.path().join("zoo.db");
+/// let args = |command: &'static str| vec!["kv".into(), command.into(), file.clone().into_os_string()];
+///
+/// let quiet = || Streams::new(std::io::empty(), std::io::sink(), std::io::sink());
+/// assert_eq!(run_from(args("create"), quiet()), 0);
+/// assert_eq!(run_from(args("create"), quiet()), 3);
+///
+/// let mut output = Vec::new();
+/// assert_eq!(run_from(args("check"), Streams::new(std::io::empty(), &mut output, std::io::sink())), 0);
+/// assert_eq!(output, b"OK\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn run_from<I>(args: I, streams: Streams<'_>) -> u8
+where
+    I: IntoIterator<Item: Into<OsString> + Clone>,
+{
+    match Cli::try_parse_from(args) {
+        Ok(cli) => cli.answer(streams, || ()),
+        Err(error) => {
+            Terminal::new(streams, Duration::ZERO).usage(&error.render().to_string(), error.use_stderr());
+            usage_code(&error)
+        }
+    }
+}
+
+/// 2 for a command line that is wrong, 0 for help.
+fn usage_code(error: &clap::Error) -> u8 {
+    error.exit_code().try_into().unwrap_or(2)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

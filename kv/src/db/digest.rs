@@ -244,8 +244,9 @@ impl ReadTx<'_> {
                 differences.push(Difference::Added { bucket: path.clone() });
             }
             match compared {
-                Err(error @ Error::Corrupt { .. }) => {
-                    differences.push(Difference::Unreadable { bucket: path, why: error.to_string() });
+                Err(Error::Corrupt { page, what }) => {
+                    let why = format!("page {page} is damaged: {what}");
+                    differences.push(Difference::Unreadable { bucket: path, why });
                 }
                 other => other?,
             }

@@ -4,15 +4,28 @@ use std::io;
 
 use kv::{Db, Error, FreelistSync, Options};
 
-use crate::stores::{Field, file, in_memory, newest_meta, set_field, with_bytes};
+use crate::stores::{Field, Fragile, file, in_memory, newest_meta, set_field, with_bytes};
 
-/// The error, after a look at its text: `cause` and `remedy` stand in it.
+/// The error, after a look at its text and those of its causes: they contain `cause` and `remedy`.
 fn says<T: std::fmt::Debug>(result: Result<T, Error>, cause: &str, remedy: &str) -> Error {
     let error = result.expect_err("an error was planted");
-    let text = error.to_string();
+    let text = chain(&error);
     assert!(text.contains(cause), "no {cause:?} in {text:?}");
     assert!(text.contains(remedy), "no {remedy:?} in {text:?}");
+    assert!(!text.contains("`kv ") && !text.contains("--"), "a command line in {text:?}");
     error
+}
+
+/// The texts of an error and of its causes: `a: b: c`. None repeats another.
+fn chain(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    match error.source() {
+        None => text,
+        Some(cause) => {
+            assert!(!text.contains(&cause.to_string()), "{text:?} repeats {cause}");
+            format!("{text}: {}", chain(cause))
+        }
+    }
 }
 
 fn small() -> Vec<u8> {
@@ -77,12 +90,12 @@ fn of_files_that_are_no_databases() {
     };
     assert!(matches!(says(open(|meta| meta[16] ^= 1), "no bbolt database", "check the path"), Error::NotADatabase));
     let swapped = open(|meta| meta[16..80].chunks_exact_mut(4).for_each(<[u8]>::reverse));
-    assert!(matches!(says(swapped, "other byte order", "export it there"), Error::ByteSwapped));
+    assert!(matches!(says(swapped, "other byte order", "copy its keys and values"), Error::ByteSwapped));
     let newer = says(open(|meta| meta[20] = 3), "version 3", "program that wrote it");
     assert!(matches!(newer, Error::VersionMismatch { found: 3 }));
     let sum = says(open(|meta| meta[72] ^= 1), "checksum", "restore a backup");
     assert!(matches!(sum, Error::ChecksumMismatch));
-    let cut = says(with_bytes(&bytes[..3 * 4096], &Options::new()), "truncated", "meta update --fields pgid:N");
+    let cut = says(with_bytes(&bytes[..3 * 4096], &Options::new()), "truncated", "lengthen a copy");
     assert!(
         matches!(cut, Error::Truncated { found: 12288, expected, older_fits: false } if expected as usize == bytes.len())
     );
@@ -91,7 +104,7 @@ fn of_files_that_are_no_databases() {
     let newest = newest_meta(&bytes, 4096);
     set_field(&mut older, 4096 - newest, Field::HighWater, 3);
     set_field(&mut older, 4096 - newest, Field::Root, 2);
-    let cut = says(with_bytes(&older, &Options::new()), "truncated", "surgery revert-meta-page");
+    let cut = says(with_bytes(&older, &Options::new()), "truncated", "RawFile::revert_meta");
     assert!(matches!(cut, Error::Truncated { older_fits: true, .. }));
     let root = says(open(|meta| set_field(meta, 0, Field::Root, 1 << 40)), "root page", "restore a backup");
     assert!(matches!(root, Error::Corrupt { page, .. } if page.get() < 2));
@@ -107,7 +120,7 @@ fn of_damaged_pages() {
     bytes[page.get() as usize * 4096 + 8] = 0x40;
     let db = with_bytes(&bytes, &Options::new()).unwrap();
     let tx = db.begin_read();
-    let error = says(tx.bucket("b").unwrap().get("k"), "flags name no kind", "kv check");
+    let error = says(tx.bucket("b").unwrap().get("k"), "flags name no kind", "restore a backup");
     assert!(matches!(error, Error::Corrupt { page: found, .. } if found == page));
     assert!(error.to_string().contains(&format!("page {page}")));
     // The rest of the file can be read and written.
@@ -163,6 +176,19 @@ fn of_commits_that_cannot_be() {
     assert!(db.begin_read().get_bucket("d").unwrap().is_none());
 }
 
+/// A failed commit hands on what failed, down to what the disk said.
+#[test]
+fn of_a_disk_that_fails() {
+    let store = Fragile::new(&small(), 0);
+    let db = Options::new().open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
+    store.fail(1);
+    let error =
+        says(db.update(|tx| tx.create_bucket("c").map(|_| ())), "not committed, the database is unchanged: ", "");
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let last = causes.last().unwrap();
+    assert!(last.is::<io::Error>() && last.to_string().contains("planted"), "{last}");
+}
+
 #[test]
 fn of_copies() {
     struct Full(usize);
@@ -177,7 +203,8 @@ fn of_copies() {
     }
     let db = with_bytes(&small(), &Options::new()).unwrap();
     for room in [0, 4096, 10_000] {
-        let error = says(db.begin_read().write_to(&mut Full(room)), "cannot write the copy", "");
+        let error = says(db.begin_read().write_to(&mut Full(room)), "cannot write the copy: ", "");
+        assert!(std::error::Error::source(&error).is_some_and(|cause| cause.is::<io::Error>()));
         assert!(matches!(error, Error::Stream { source, .. } if source.kind() == io::ErrorKind::StorageFull));
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments that name a bucket or a key: bucket names from the outermost, then the key.
+//! Arguments that name a bucket or a key: bucket names, outermost first, then the key.
 
 use clap::Args;
 use kv::{Bucket, BucketMut, Error, ReadTx, WriteTx};
@@ -16,7 +16,7 @@ pub(crate) struct BucketFormat {
 
 impl BucketFormat {
     pub(crate) fn names(self, args: &[String]) -> Result<Vec<Vec<u8>>> {
-        args.iter().map(|name| self.bucket_format.argument(name)).collect()
+        args.iter().map(|name| Ok(self.bucket_format.bytes(name)?)).collect()
     }
 
     /// Bucket names, at least one, and a last argument.
@@ -28,7 +28,7 @@ impl BucketFormat {
     }
 }
 
-/// The bucket at `path`; the one that holds all others for an empty path.
+/// The bucket at `path`; for an empty path, the root bucket, which holds all others.
 pub(crate) fn bucket<'t>(tx: &'t ReadTx<'_>, path: &[Vec<u8>]) -> Result<Bucket<'t>> {
     path.iter().enumerate().try_fold(tx.root(), |bucket, (depth, name)| {
         bucket.bucket(name).map_err(|error| match error {
@@ -46,13 +46,19 @@ fn no_bucket(name: &[u8], parent: &[Vec<u8>]) -> Failure {
     Failure::Problem(format!("there is no bucket {}{place}: `kv buckets` lists those there are", quoted_or_hex(name)))
 }
 
+/// The bucket at `path` has no such key.
+pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>]) -> Failure {
+    let (key, bucket) = (quoted_or_hex(key), shown(path));
+    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: `kv keys` lists those there are"))
+}
+
 /// The bucket at `path`, to change. A path has at least one name.
 pub(crate) fn bucket_mut<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
     let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
     rest.iter().try_fold(tx.bucket_mut(first)?, BucketMut::into_bucket_mut)
 }
 
-/// The bucket at `path`, created with those around it where they are not there.
+/// The bucket at `path`. Creates it and the buckets around it if they do not exist.
 pub(crate) fn create<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
     let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
     let mut bucket = tx.create_bucket_if_absent(first)?;
@@ -63,7 +69,7 @@ pub(crate) fn create<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Resul
     Ok(bucket)
 }
 
-/// For messages.
-pub(crate) fn shown(path: &[Vec<u8>]) -> String {
+/// A path in messages.
+fn shown(path: &[Vec<u8>]) -> String {
     path.iter().map(|name| text_or_hex(name)).collect::<Vec<_>>().join("/")
 }

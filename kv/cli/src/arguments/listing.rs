@@ -1,17 +1,16 @@
-//! Keys or names one under the other.
+//! A list of keys or names, one a line or as JSON.
 
 use std::io::Write;
 
 use clap::Args;
 
 use crate::failure::Result;
-use crate::notation::Format;
-use crate::notation::record::Encoding;
+use crate::notation::{Encoding, Format};
 
-/// How they are shown.
+/// How the list is shown.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Listing {
-    /// How each is shown; `auto` does not tell text from hex that looks the same
+    /// How each is shown; with `auto`, text that looks like hex cannot be told from bytes shown in hex
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 
@@ -28,7 +27,7 @@ impl Listing {
             }
             return Ok(());
         }
-        // Element by element: there may be more of them than fit into memory.
+        // Element by element: all of them may not fit into memory.
         write!(out, "[")?;
         for (index, name) in names.enumerate() {
             write!(out, "{}", if index == 0 { "\n  " } else { ",\n  " })?;

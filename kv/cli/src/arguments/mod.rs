@@ -1,4 +1,5 @@
-//! What commands have in common on their command lines.
+//! Arguments that several commands take.
 
 pub(crate) mod bucket_path;
 pub(crate) mod listing;
+pub(crate) mod raw_pages;

@@ -1,4 +1,4 @@
-//! `kv backup`: a copy of the state as it is.
+//! `kv backup`: a copy of the database.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,16 +8,15 @@ use indicatif::ProgressBar;
 use kv::ReadTx;
 
 use crate::failure::{Failure, Result};
-use crate::files::new_file::{Unfinished, create_new, not_made};
+use crate::files::new_file::{Unfinished, create_new};
 use crate::files::open;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// Copy the database, free pages included, to a new file or to standard output
 ///
-/// The copy is a consistent state and opens in bbolt and etcd as well. It has its name when it is whole and durable, not
-/// before; Ctrl-C removes what there is of it. A kill may leave NAME.PID.new, which may be deleted.
-/// A program that has the database open makes backups of it while it runs, with the library's `write_to`.
+/// The copy is a consistent state and opens in bbolt and etcd as well. It gets its name when it is complete and durable;
+/// Ctrl-C removes an unfinished copy. After a kill, NAME.PID.new may remain, which you may delete.
+/// A program that has the database open can make backups while it runs, with the library's `write_to`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,10 +32,10 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
-        let bar = progress::bytes("copying", tx.size());
+        let bar = terminal.progress.bytes("copying", tx.size());
         let copied =
             if self.output.as_os_str() == "-" { to_stdout(&tx, &bar, terminal) } else { self.to_file(&tx, &bar) };
         bar.finish_and_clear();
@@ -45,18 +44,18 @@ impl Backup {
 
     fn to_file(&self, tx: &ReadTx<'_>, bar: &ProgressBar) -> Result<()> {
         let unfinished = Unfinished::new(&self.output)?;
-        let file = create_new(&unfinished.path).map_err(|error| not_made(&self.output, &error))?;
+        let file = create_new(&unfinished.path).map_err(|error| Failure::not_made(&self.output, &error))?;
         let mut target = bar.wrap_write(io::BufWriter::new(file));
         let copied = tx.write_to(&mut target).map_err(|error| match error {
-            kv::Error::Stream { source, .. } => not_made(&self.output, &source),
+            kv::Error::Stream { source, .. } => Failure::not_made(&self.output, &source),
             error => error.into(),
         })?;
-        target.flush().map_err(|error| not_made(&self.output, &error))?;
+        target.flush().map_err(|error| Failure::not_made(&self.output, &error))?;
         unfinished.finish(&self.file, &self.output, copied)
     }
 }
 
-fn to_stdout(tx: &ReadTx<'_>, bar: &ProgressBar, terminal: &mut Terminal) -> Result<()> {
+fn to_stdout(tx: &ReadTx<'_>, bar: &ProgressBar, terminal: &mut Terminal<'_>) -> Result<()> {
     match tx.write_to(&mut bar.wrap_write(&mut terminal.out)) {
         Ok(_) => Ok(()),
         Err(kv::Error::Stream { source, .. }) => Err(Failure::from(source)),

@@ -16,7 +16,7 @@ pub(crate) struct Buckets {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket to look into, from the outermost
+    /// The bucket to look into, outermost first
     #[arg(value_name = "BUCKET")]
     path: Vec<String>,
 
@@ -28,7 +28,7 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();

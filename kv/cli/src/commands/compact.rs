@@ -13,13 +13,12 @@ use crate::failure::{Failure, Result};
 use crate::files::new_file::Unfinished;
 use crate::files::open;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// Write a dense copy of the database to a new file
 ///
-/// Everything is copied in key order, so pages are well filled and next to none is free. The source is only read. The
-/// copy is synced once, and has its name when it is whole and durable, not before; Ctrl-C removes what there is of it. A
-/// kill may leave NAME.PID.new, which may be deleted.
+/// Copies everything in key order, so that pages are well filled and almost none is free. The source is only read. The
+/// copy is synced once, and gets its name when it is complete and durable; Ctrl-C removes an unfinished copy. After a
+/// kill, NAME.PID.new may remain, which you may delete.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -32,15 +31,15 @@ pub(crate) struct Compact {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Bytes of keys and values in one transaction, which bounds the memory; 0 for all in one
+    /// Bytes of keys and values in one transaction: limits the memory used; 0 for all in one
     #[arg(long, value_name = "BYTES", default_value_t = 65536)]
     tx_max_size: u64,
 
-    /// Do not sync at the end either: a power cut soon after may leave a damaged copy under the name
+    /// Do not sync the copy: a power cut soon after may leave it damaged
     #[arg(long)]
     no_sync: bool,
 
-    /// The figures as JSON
+    /// Print the figures as JSON
     #[arg(long)]
     json: bool,
 }
@@ -55,29 +54,28 @@ struct Figures {
 }
 
 impl Compact {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.output.as_os_str() == "-" {
-            let remedy =
-                "a compaction is not written from its beginning to its end: give a file, ./- for one of this name";
+            let remedy = "a compacted copy cannot be written to a pipe: name a file, ./- if it is to be called -";
             return Err(Failure::Usage(remedy.into()));
         }
         let source = open::to_read(&self.file, terminal)?;
         let mut unfinished = Unfinished::new(&self.output)?;
         unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
-        // Nobody finds the copy before it is synced as a whole.
+        // Until it is synced as a whole, the copy has a temporary name.
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
         let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
         let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
-        let growing = progress::growing("compacting", &target);
+        let growing = terminal.progress.growing("compacting", &target);
         let copied = kv::compact(&source, &target, self.tx_max_size);
         growing.finish_and_clear();
         let copied = copied.map_err(failed)?;
         if let Some(target) = Arc::into_inner(target) {
             target.close().map_err(failed)?;
         }
-        // What the file has grown ahead is not needed in a copy.
-        let copy = open::raw(&unfinished.path, terminal)?;
+        // The file has grown ahead of its pages, which a copy does not need.
+        let copy = open::raw(&unfinished.path, None, terminal)?;
         let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
         let len = meta.high_water * u64::from(meta.page_size);
         drop(copy);

@@ -1,9 +1,8 @@
-//! `kv completions`: what the shell completes.
+//! `kv completions`: a script for completion in a shell.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::command_line::Cli;
 use crate::failure::Result;
 use crate::terminal::Terminal;
 
@@ -15,15 +14,15 @@ Examples:
   kv completions zsh  > ~/.zfunc/_kv
   kv completions fish > ~/.config/fish/completions/kv.fish")]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 
 impl Completions {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
-        // Generated in memory, because the generator panics where a pipe is closed.
+    pub(crate) fn run(&self, command_line: &mut clap::Command, terminal: &mut Terminal<'_>) -> Result<()> {
+        // In memory first, because the generator panics if the output is closed.
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "kv", &mut script);
+        clap_complete::generate(self.shell, command_line, "kv", &mut script);
         Ok(std::io::Write::write_all(&mut terminal.out, &script)?)
     }
 }

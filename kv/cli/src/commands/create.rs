@@ -12,8 +12,7 @@ use crate::terminal::Terminal;
 
 /// Make a database, or a bucket in one
 ///
-/// Without a bucket the file must not exist. With one, the file and the buckets on the way to it are made if they are
-/// not there.
+/// Without a bucket, the file must not exist. With one, makes the file and the buckets around it if they are missing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,11 +24,11 @@ pub(crate) struct Create {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket, from the outermost
+    /// The bucket, outermost first
     #[arg(value_name = "BUCKET")]
     path: Vec<String>,
 
-    /// Bytes of a page of a new file: a power of two from 1024 to 65536
+    /// Bytes of a page in a new file: a power of two from 1024 to 65536
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
     page_size: u32,
 
@@ -38,12 +37,13 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         if path.is_empty() {
             refuse_existing(&self.file)?;
         }
-        let db = open::or_create(&self.file, &open::one_transaction(terminal).page_size(self.page_size))?;
+        let options = open::one_transaction(terminal).page_size(self.page_size);
+        let db = open::or_create(&self.file, &options, terminal.progress)?;
         if !path.is_empty() {
             db.update(|tx| {
                 let (name, parent) = path.split_last().ok_or(kv::Error::BucketNameRequired)?;

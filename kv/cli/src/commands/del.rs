@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::arguments::bucket_path::{BucketFormat, bucket_mut};
-use crate::commands::get::no_key;
+use crate::arguments::bucket_path::{BucketFormat, bucket_mut, no_key};
 use crate::failure::{Failure, Result};
 use crate::files::open;
 use crate::notation::{Parse, quoted_or_hex};
@@ -23,13 +22,13 @@ Examples:
   kv del FILE users ada
   kv del --bucket FILE users archive    the bucket `archive` inside `users`
 
-`kv surgery revert-meta-page` can take back the last transaction, as long as no other followed."
+`kv surgery revert-meta-page` can undo the deletion until the next transaction."
 )]
 pub(crate) struct Del {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket, from the outermost, then the key
+    /// The bucket, outermost first, then the key
     #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
     path: Vec<String>,
 
@@ -46,18 +45,18 @@ pub(crate) struct Del {
 }
 
 impl Del {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.bucket { self.delete_bucket(terminal) } else { self.delete_key(terminal) }
     }
 
-    fn delete_key(&self, terminal: &Terminal) -> Result<()> {
+    fn delete_key(&self, terminal: &Terminal<'_>) -> Result<()> {
         if self.path.len() < 2 {
             return Err(Failure::Usage(
                 "a bucket and a key are needed: FILE BUCKET... KEY; --bucket deletes a bucket".into(),
             ));
         }
         let (path, key) = self.names.names_and_last(&self.path)?;
-        let key = self.parse_format.argument(key)?;
+        let key = self.parse_format.bytes(key)?;
         let db = open::to_write(&self.file, terminal)?;
         db.update(|tx| match bucket_mut(tx, &path)?.delete(&key) {
             Ok(true) => Ok(()),
@@ -70,7 +69,7 @@ impl Del {
         Ok(db.close()?)
     }
 
-    fn delete_bucket(&self, terminal: &Terminal) -> Result<()> {
+    fn delete_bucket(&self, terminal: &Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let Some((name, parent)) = path.split_last() else {
             return Err(Failure::Usage("a bucket is needed: FILE BUCKET...".into()));

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::commands::page::SEPARATOR;
+use crate::arguments::raw_pages::{RawOptions, page_id};
 use crate::failure::Result;
-use crate::files::open::{RawOptions, page_id};
 use crate::terminal::Terminal;
 
 /// Print pages in hex, 16 bytes a line
 ///
-/// Works on damaged files. Lines that repeat are left out, and a `*` stands for them.
+/// Works on damaged files. A `*` replaces repeated lines.
 #[derive(Debug, Args)]
 pub(crate) struct Dump {
     /// The database
@@ -27,11 +26,11 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
         for (index, &page) in self.pages.iter().enumerate() {
             if index > 0 {
-                writeln!(terminal.out, "{SEPARATOR}")?;
+                terminal.separator()?;
             }
             let bytes = file.bytes(page_id(&file, page)?)?;
             dump(&mut terminal.out, page * u64::from(file.page_size()), &bytes)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::arguments::bucket_path::{BucketFormat, bucket, shown};
+use crate::arguments::bucket_path::{BucketFormat, bucket, no_key};
 use crate::failure::{Failure, Result};
 use crate::files::open;
 use crate::notation::{Format, Parse, quoted_or_hex};
@@ -27,7 +27,7 @@ pub(crate) struct Get {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket, from the outermost, then the key
+    /// The bucket, outermost first, then the key
     #[arg(required = true, num_args = 1.., value_name = "PATH", allow_negative_numbers = true)]
     path: Vec<String>,
 
@@ -44,9 +44,9 @@ pub(crate) struct Get {
 }
 
 impl Get {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let (path, key) = self.names.names_and_last(&self.path)?;
-        let key = self.parse_format.argument(key)?;
+        let key = self.parse_format.bytes(key)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
         let bucket = bucket(&tx, &path)?;
@@ -60,9 +60,4 @@ impl Get {
             None => Err(no_key(&key, &path)),
         }
     }
-}
-
-pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>]) -> Failure {
-    let (key, bucket) = (quoted_or_hex(key), shown(path));
-    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: `kv keys` lists those there are"))
 }

@@ -1,7 +1,7 @@
-//! `kv import`: an export, into a database.
+//! `kv import`: reads an export into a database.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,17 +10,16 @@ use kv::{BucketMut, Error, WriteTx};
 use crate::failure::explain;
 use crate::failure::{Failure, Result};
 use crate::files::open;
-use crate::notation::record::{Record, Text};
+use crate::notation::{BadNotation, Record, Text};
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
-/// Read what `kv export` printed into a database, which is made if it is not there
+/// Read the output of `kv export` into a database, which is made if it is missing
 ///
-/// Each line is a JSON object: `kv export --help` shows them. A name, key or value is a string, {"hex":"..."} or
+/// Each line is a JSON object, as `kv export --help` shows. A name, key or value is a string, {"hex":"..."} or
 /// {"base64":"..."}.
 ///
-/// Buckets are made where they are missing; keys that are there already get the new value. The work is done in
-/// transactions of bounded size: after an error those before it stay. With `--tx-max-size 0` it is all or nothing.
+/// Missing buckets are made; existing keys get the new value. The import takes several transactions of limited size, and
+/// an error undoes only the one in which it occurs. With `--tx-max-size 0` there is one transaction: all or nothing.
 #[derive(Debug, Args)]
 #[command(after_help = r#"Examples:
   kv import FILE < FILE.jsonl
@@ -30,23 +29,24 @@ pub(crate) struct Import {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The lines; standard input if none is given
+    /// The file to read [default: standard input]
     input: Option<PathBuf>,
 
-    /// Bytes of lines in one transaction, which bounds the memory; 0 for all in one
+    /// Bytes of lines in one transaction: limits the memory used; 0 for all in one
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
     tx_max_size: u64,
 }
 
-/// Lines, and where they come from.
-struct Lines {
-    input: Box<dyn BufRead>,
+/// The lines of the input.
+struct Lines<'i> {
+    input: Box<dyn BufRead + 'i>,
     number: u64,
     line: Vec<u8>,
+    /// What the input is called in messages.
     name: String,
 }
 
-/// A line, understood.
+/// A line after parsing.
 struct Line {
     number: u64,
     path: Vec<Vec<u8>>,
@@ -55,13 +55,13 @@ struct Line {
 }
 
 impl Import {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
-        let mut lines = self.lines()?;
-        // The file is made when there is something to put into it.
-        let mut batch = lines.batch(self.tx_max_size)?;
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let options = open::one_transaction(terminal).freelist_sync(kv::FreelistSync::OnClose);
-        let db = open::or_create(&self.file, &options)?;
-        let count = progress::count("lines imported");
+        let mut lines = self.lines(&mut terminal.input)?;
+        // Before the file is made, so that input that is wrong from the start makes no file.
+        let mut batch = lines.batch(self.tx_max_size)?;
+        let db = open::or_create(&self.file, &options, terminal.progress)?;
+        let count = terminal.progress.count("lines imported");
         let mut total = 0;
         while !batch.is_empty() {
             db.update(|tx| {
@@ -76,20 +76,20 @@ impl Import {
         Ok(writeln!(terminal.out, "{total} lines imported")?)
     }
 
-    fn lines(&self) -> Result<Lines> {
+    fn lines<'i>(&self, standard_input: &'i mut dyn BufRead) -> Result<Lines<'i>> {
         let (input, name): (Box<dyn BufRead>, _) = match &self.input {
             Some(path) => {
                 let file = File::open(path).map_err(|error| Failure::refused("read", path, &error))?;
                 (Box::new(BufReader::new(file)), path.display().to_string())
             }
-            None => (Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned()),
+            None => (Box::new(standard_input), "standard input".to_owned()),
         };
         Ok(Lines { input, number: 0, line: Vec::new(), name })
     }
 }
 
-impl Lines {
-    /// What one transaction takes; nothing at the end.
+impl Lines<'_> {
+    /// The lines of the next transaction; none at the end.
     fn batch(&mut self, max_bytes: u64) -> Result<Vec<Line>> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while max_bytes == 0 || bytes < max_bytes {
@@ -104,7 +104,7 @@ impl Lines {
         loop {
             self.line.clear();
             self.number += 1;
-            let read = self.input.by_ref().read_until(b'\n', &mut self.line);
+            let read = self.input.read_until(b'\n', &mut self.line);
             if read.map_err(|error| Failure::Refused(format!("cannot read {}: {}", self.name, explain(&error))))? == 0 {
                 return Ok(None);
             }
@@ -112,7 +112,7 @@ impl Lines {
                 break;
             }
         }
-        // Each line is one of its own to the parser, and its first.
+        // The parser sees one line at a time, and numbers each 1.
         let record = serde_json::from_slice(self.line.trim_ascii())
             .map_err(|error| error.to_string().replace(" at line 1 column ", " at column "));
         record.and_then(|record| Line::new(self.number, &record)).map(Some).map_err(|what| {
@@ -120,7 +120,7 @@ impl Lines {
         })
     }
 
-    /// For a line that the database does not take; an error of the database itself has nothing to do with the line.
+    /// The database refused this line, or failed for a reason that has nothing to do with the line.
     fn refused(&self, line: &Line, error: Error) -> Failure {
         match error {
             Error::IncompatibleValue { .. }
@@ -137,9 +137,10 @@ impl Lines {
 
 impl Line {
     fn new(number: u64, record: &Record) -> Result<Self, String> {
-        let path = record.bucket.iter().map(Text::bytes).collect::<Result<Vec<_>, _>>()?;
+        let wrong = |error: BadNotation| error.to_string();
+        let path = record.bucket.iter().map(Text::bytes).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         let item = match (&record.key, &record.value) {
-            (Some(key), Some(value)) => Some((key.bytes()?, value.bytes()?)),
+            (Some(key), Some(value)) => Some((key.bytes().map_err(wrong)?, value.bytes().map_err(wrong)?)),
             (None, None) => None,
             _ => return Err("a key needs a value, and a value a key".into()),
         };
@@ -158,8 +159,8 @@ impl Line {
     }
 }
 
-/// The bucket at `path`, made with those around it where they are not there, however long another engine let their
-/// names be.
+/// The bucket at `path`. Makes it and the buckets around it if they are missing. Another engine may have given them names
+/// longer than new buckets may have.
 fn imported<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Result<BucketMut<'t>> {
     let (first, rest) = path.split_first().ok_or(Error::BucketNameRequired)?;
     let mut bucket = tx.import_bucket(first)?;

@@ -1,4 +1,4 @@
-//! `kv info`: what the file is.
+//! `kv info`: facts about a file, from its meta page.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use crate::failure::Result;
 use crate::files::open;
 use crate::terminal::Terminal;
 
-/// Show what the file is: page size, transaction, how much of it is used
+/// Show facts about the file: page size, transaction, bytes used
 ///
-/// Reads the newest meta page and how long the freelist is, nothing else: it takes no time, however large the file is, and
-/// works on files that are cut off or damaged. `kv stats` counts what is in them, `kv check` looks whether it is sound.
+/// Reads only the newest meta page and the length of the freelist. So it is quick on files of any size, and works on
+/// files that are cut off or damaged. `kv stats` counts what is in a file, `kv check` looks for damage.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -40,7 +40,7 @@ struct Facts {
 }
 
 impl Info {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let facts = self.facts(terminal)?;
         if self.json {
             return terminal.json(&facts);
@@ -60,11 +60,11 @@ impl Info {
         Ok(())
     }
 
-    fn facts(&self, terminal: &Terminal) -> Result<Facts> {
+    fn facts(&self, terminal: &Terminal<'_>) -> Result<Facts> {
         let store = Arc::new(open::page_file(&self.file, terminal)?);
         let raw = RawFile::new(Arc::clone(&store), None).ok();
         let Some((file, meta)) = raw.and_then(|file| file.newest().map(|meta| (file, meta))) else {
-            // Why no meta page counts is told by opening the database.
+            // Opening the database tells why no meta page is valid.
             let opened = Options::new().read_only(true).open_store(Box::new(store));
             return Err(opened.err().unwrap_or(Error::NotADatabase).into());
         };

@@ -10,20 +10,19 @@ use std::io::Write;
 
 use crate::failure::Result;
 use crate::files::open;
-use crate::notation::record::{Encoding, Text};
+use crate::notation::{Encoding, Text};
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// Print the tree of buckets and how many keys each has, as JSON
 ///
-/// Names are strings; those that are no text are {"base64":"..."}.
+/// Names are strings; those that are not text are {"base64":"..."}.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// The database
     pub(crate) file: PathBuf,
 }
 
-/// As bbolt prints it.
+/// A bucket in the JSON that bbolt prints.
 #[derive(Debug, Serialize)]
 struct Node {
     name: Text,
@@ -41,9 +40,9 @@ impl From<&BucketStructure> for Node {
 }
 
 impl Inspect {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
-        let busy = progress::busy("counting keys");
+        let busy = terminal.progress.busy("counting keys");
         let structure = db.begin_read().inspect()?;
         busy.finish_and_clear();
         let formatter = PrettyFormatter::with_indent(b"    ");

@@ -10,7 +10,7 @@ use crate::failure::Result;
 use crate::files::open;
 use crate::terminal::Terminal;
 
-/// List the keys of a bucket, one a line; names of nested buckets are among them
+/// List the keys of a bucket, one a line, including the names of nested buckets
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,7 +21,7 @@ pub(crate) struct Keys {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The bucket, from the outermost
+    /// The bucket, outermost first
     #[arg(required = true, value_name = "BUCKET")]
     path: Vec<String>,
 
@@ -33,7 +33,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();

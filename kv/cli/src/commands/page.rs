@@ -7,22 +7,20 @@ use clap::Args;
 use kv::surgery::{MetaFault, RawFile, RawItem, RawPage};
 use kv::{Error, PageId, PageKind};
 
+use crate::arguments::raw_pages::{RawOptions, page_id};
 use crate::failure::{Failure, Result};
-use crate::files::open::{self, RawOptions, page_id};
+use crate::files::open;
 use crate::notation::{Format, quoted_or_hex};
 use crate::terminal::Terminal;
 
-/// What stands between two pages.
-pub(crate) const SEPARATOR: &str = "===============================================";
-
 /// Print pages, decoded
 ///
-/// Works on damaged files: a page that cannot be decoded is reported, and the next follows; the exit code is then 1.
+/// Works on damaged files: reports a page that cannot be decoded, goes on with the next, and ends with exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kv page FILE 0 1                        both meta pages
-  kv page --format-value redacted FILE 7  a leaf, without showing its values
+  kv page --format-value redacted FILE 7  a leaf without its values
   kv page --all FILE | less")]
 pub(crate) struct Page {
     /// The database
@@ -45,41 +43,54 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
         self.pages.iter().try_for_each(|&id| page_id(&file, id).map(drop))?;
-        let mut failed = false;
         let (ids, free) = if self.all { self.all_pages(&file, terminal) } else { (self.pages.clone(), Vec::new()) };
+        let mut sound = true;
+        let printed = self.print_pages(&file, &ids, &free, &mut sound, terminal);
+        terminal.verdict(sound, printed)
+    }
+
+    /// Prints the pages `ids`, of which `free` are free; clears `sound` if one cannot be decoded.
+    fn print_pages(
+        &self,
+        file: &RawFile,
+        ids: &[u64],
+        free: &[u64],
+        sound: &mut bool,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<()> {
         let mut covered = 0;
         for (index, &id) in ids.iter().enumerate() {
             if self.all && id < covered {
                 continue;
             }
             if index > 0 {
-                writeln!(terminal.out, "{SEPARATOR}")?;
+                terminal.separator()?;
             }
             if free.binary_search(&id).is_ok() {
                 writeln!(terminal.out, "Page ID:    {id}\nPage Type:  free\n")?;
                 continue;
             }
-            match self.print(&file, id, &mut terminal.out) {
+            match self.print(file, id, &mut terminal.out) {
                 Ok(end) => covered = end,
                 Err(Failure::Database { error: Error::Corrupt { what, .. }, .. }) => {
+                    *sound = false;
                     writeln!(
                         terminal.out,
                         "Printing page {id} failed: {what}; `kv dump` shows its bytes. Continuing..."
                     )?;
-                    failed = true;
                 }
                 Err(other) => return Err(other),
             }
         }
-        if failed { Err(Failure::Reported) } else { Ok(()) }
+        Ok(())
     }
 
-    /// All pages up to the high-water mark, and which of them are free, if that can be told; in a damaged file all
-    /// that there are.
-    fn all_pages(&self, file: &RawFile, terminal: &Terminal) -> (Vec<u64>, Vec<u64>) {
+    /// All pages up to the high-water mark, and the free ones among them; in a damaged file all pages of the file, and no
+    /// free ones, which cannot be told there.
+    fn all_pages(&self, file: &RawFile, terminal: &Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
         let map = open::to_read(&self.file, terminal).and_then(|db| Ok(db.begin_read().page_map()?));
         if let Ok(map) = map {
             let free = map.iter().filter(|page| page.kind == PageKind::Free).map(|page| page.id.get()).collect();

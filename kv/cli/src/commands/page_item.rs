@@ -6,23 +6,23 @@ use clap::Args;
 use kv::PageKind;
 use kv::surgery::RawItem;
 
+use crate::arguments::raw_pages::{RawOptions, page_id};
 use crate::failure::{Failure, Result};
-use crate::files::open::{RawOptions, page_id};
 use crate::notation::Format;
 use crate::terminal::Terminal;
 
 /// Print key and value of one item of a leaf page
 ///
-/// Works on damaged files. Of a nested bucket the value is its header.
+/// Works on damaged files. The value of a nested bucket is its header.
 #[derive(Debug, Args)]
 pub(crate) struct PageItem {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The page, a leaf
+    /// The page, which must be a leaf
     page: u64,
 
-    /// The item, from 0
+    /// The item, numbered from 0
     item: usize,
 
     /// Print only the key
@@ -42,7 +42,7 @@ pub(crate) struct PageItem {
 }
 
 impl PageItem {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = self.raw.open(&self.file, terminal)?;
         let page = file.page(page_id(&file, self.page)?)?;
         if page.kind() != PageKind::Leaf {

@@ -10,18 +10,17 @@ use serde::Serialize;
 use crate::failure::Result;
 use crate::files::open;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
-/// List all pages: what each is used for, how many items it has
+/// List all pages: what each is used for and how many items it has
 ///
-/// ITEMS are keys, or for the freelist, page ids. OVRFLW is how many more pages belong to this one, because its keys
-/// and values take more than a page. In a damaged file use `kv check` and `kv page --all`.
+/// ITEMS counts keys, or page numbers on the freelist. OVRFLW counts the further pages that belong to this one, because
+/// its keys and values need more than one page. For a damaged file, use `kv check` and `kv page --all`.
 #[derive(Debug, Args)]
 pub(crate) struct Pages {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -41,9 +40,9 @@ impl From<&PageInfo> for Row {
 }
 
 impl Pages {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
-        let busy = progress::busy("reading pages");
+        let busy = terminal.progress.busy("reading pages");
         let map = db.begin_read().page_map()?;
         busy.finish_and_clear();
         if self.json {

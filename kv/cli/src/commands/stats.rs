@@ -10,18 +10,17 @@ use serde::Serialize;
 use crate::failure::Result;
 use crate::files::open;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
-/// Count pages, keys and bytes of all buckets, or of those whose name begins with PREFIX
+/// Count pages, keys and bytes of all buckets, or of those whose names begin with PREFIX
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// Only top-level buckets whose name begins so
+    /// How the names of the buckets begin
     prefix: Option<String>,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -66,11 +65,11 @@ impl Figures {
 }
 
 impl Stats {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
         let prefix = self.prefix.as_deref().unwrap_or_default().as_bytes();
-        let busy = progress::busy("counting");
+        let busy = terminal.progress.busy("counting");
         let (mut stats, mut buckets) = (BucketStats::default(), 0u64);
         for found in tx.buckets() {
             let (name, bucket) = found?;

@@ -1,4 +1,4 @@
-//! `kv verify`: is everything what it was when it was digested?
+//! `kv verify`: compares a database with a digest made earlier.
 
 use std::fs;
 use std::io::Write;
@@ -8,20 +8,18 @@ use clap::Args;
 use kv::digest::Difference;
 use serde::Serialize;
 
-use crate::commands::digest::parse;
 use crate::failure::{Failure, Result};
 use crate::files::open;
-use crate::notation::record::{Encoding, Text};
+use crate::notation::{Encoding, Text, parse};
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// Compare everything in the database with a digest that `kv digest` made of it
 ///
-/// Prints OK, or a line for each difference with the bucket and the keys between which it lies; the exit code is then 1.
+/// Prints OK, or one line for each difference, with its bucket and the keys around it, and exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A difference is what was changed on purpose since, or damage. `kv check` tells of damage to the structure; a flipped \
-bit in a value is told here alone. To repair it, take the named keys from another copy.
+A difference is a change made since the digest, or damage. Only this command finds a flipped bit in a value; `kv check` \
+finds damage to the structure. To repair a difference, take the named keys from another copy.
 
 Example:
   kv verify monday.db --digest monday.digest")]
@@ -29,11 +27,11 @@ pub(crate) struct Verify {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// The side file that `kv digest` made
+    /// The side file from `kv digest`
     #[arg(long, value_name = "SIDE")]
     digest: PathBuf,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -44,13 +42,13 @@ struct Answer {
     differences: Vec<Found>,
 }
 
-/// A difference for scripts: where it is by itself, and what people read.
+/// A difference for scripts: its place in fields, and the text that people read.
 #[derive(Debug, Serialize)]
 struct Found {
-    /// From the outermost; none for the list of buckets.
+    /// Outermost first; empty for the list of buckets.
     bucket: Vec<Text>,
     difference: &'static str,
-    /// It lies after this key and at or before that.
+    /// The difference lies after the key `after`, and at or before the key `to`.
     after: Option<Text>,
     to: Option<Text>,
     what: String,
@@ -72,25 +70,29 @@ impl From<&Difference> for Found {
 }
 
 impl Verify {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let side = fs::read(&self.digest).map_err(|error| Failure::refused("read", &self.digest, &error))?;
         let chunks = parse(&side).map_err(|what| {
-            Failure::Problem(format!("{} {what}; make a new one of a good copy", self.digest.display()))
+            Failure::Problem(format!("{} {what}; make a new one from a good copy", self.digest.display()))
         })?;
         let db = open::to_read(&self.file, terminal)?;
-        let busy = progress::busy("verifying");
+        let busy = terminal.progress.busy("verifying");
         let differences = db.begin_read().verify(&chunks)?;
         busy.finish_and_clear();
+        let printed = self.print(&differences, terminal);
+        terminal.verdict(differences.is_empty(), printed)
+    }
+
+    fn print(&self, differences: &[Difference], terminal: &mut Terminal<'_>) -> Result<()> {
         if self.json {
             let list = differences.iter().map(Found::from).collect();
-            terminal.json(&Answer { ok: differences.is_empty(), differences: list })?;
-        } else {
-            differences.iter().try_for_each(|difference| writeln!(terminal.out, "{difference}"))?;
-            match differences.len() {
-                0 => writeln!(terminal.out, "OK")?,
-                count => writeln!(terminal.out, "{count} differences found")?,
-            }
+            return terminal.json(&Answer { ok: differences.is_empty(), differences: list });
         }
-        if differences.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+        differences.iter().try_for_each(|difference| writeln!(terminal.out, "{difference}"))?;
+        match differences.len() {
+            0 => writeln!(terminal.out, "OK")?,
+            count => writeln!(terminal.out, "{count} differences found")?,
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `kv version`.
+//! `kv version`: the versions of the tool and of the file format.
 
 use std::env::consts::{ARCH, OS};
 use std::io::Write;
@@ -13,8 +13,8 @@ use crate::terminal::Terminal;
 pub(crate) struct Version {}
 
 impl Version {
-    #[allow(clippy::unused_self, reason = "every command runs so")]
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    #[allow(clippy::unused_self, reason = "every command is run this way")]
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         writeln!(terminal.out, "kv Version: {}", env!("CARGO_PKG_VERSION"))?;
         writeln!(terminal.out, "File format: bbolt 2")?;
         writeln!(terminal.out, "OS/Arch: {OS}/{ARCH}")?;

@@ -2,41 +2,40 @@
 
 mod remedy;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use kv::Error;
 use pagefile_std::{Operation, StoreError};
 
-use crate::files::new_file::not_made;
-use remedy::describe;
+use crate::notation::BadNotation;
 pub(crate) use remedy::explain;
+use remedy::{ALREADY_THERE, describe};
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library refused, or found damage. The path is given where it is not the command's own file.
+    /// The library refused, or found damage. The path is given if it is not the command's own file.
     Database { path: Option<PathBuf>, error: Error },
-    /// What was asked for is not there, or something is wrong with it.
+    /// The data does not have what was asked for, or something is wrong with it.
     Problem(String),
     /// The problems have been printed.
     Reported,
     /// The command line is wrong in a way that its parser does not see.
     Usage(String),
-    /// A file or stream refused.
+    /// The system refused a file or stream.
     Refused(String),
-    /// Whoever read the output has read enough.
+    /// The reader of the output has left, as `head` does when it has read enough.
     OutputClosed,
 }
 
 impl Failure {
-    /// Prints the one line, and chooses the code.
-    pub(crate) fn report(self, file: Option<&Path>) -> ExitCode {
+    /// Prints the one line, and returns the exit code.
+    pub(crate) fn report(self, file: Option<&Path>, err: &mut dyn Write) -> u8 {
         let (code, message) = match self {
-            Self::OutputClosed => return ExitCode::SUCCESS,
-            Self::Reported => return ExitCode::from(1),
+            Self::OutputClosed => return 0,
+            Self::Reported => return 1,
             Self::Database { path, error } => {
                 let path = path.as_deref().or(file);
                 (code(&error), with_path(path, &describe(&error, path)))
@@ -45,18 +44,28 @@ impl Failure {
             Self::Usage(message) => (2, with_path(file, &message)),
             Self::Refused(message) => (3, message),
         };
-        // Nothing is to be done about a standard error that is closed.
-        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("kv: {}\n", message.replace('\n', " ")));
-        ExitCode::from(code)
+        // If standard error is closed, the exit code has to be enough.
+        let _ = err.write_fmt(format_args!("kv: {}\n", message.replace('\n', " ")));
+        code
     }
 
-    /// A file that is not a database refused.
+    /// A file that is not a database could not be read or made.
     pub(crate) fn refused(what: &str, path: &Path, error: &io::Error) -> Self {
         Self::Refused(format!("cannot {what} {}: {}", path.display(), explain(error)))
     }
 
-    /// While everything in the command's own file was copied to a new one: damage is the former's, all else the
-    /// latter's, whose temporary name nobody has to know.
+    /// A new file could not be written.
+    pub(crate) fn not_made(target: &Path, error: &io::Error) -> Self {
+        Self::Refused(format!("{} was not made: {}", target.display(), explain(error)))
+    }
+
+    /// A new file would take the place of another.
+    pub(crate) fn already_there(path: &Path) -> Self {
+        Self::Refused(format!("{}: {ALREADY_THERE}", path.display()))
+    }
+
+    /// The command's own file could not be copied to `target`: damage is in the former, any other error is the
+    /// latter's. Nobody needs to know the temporary name that the error may contain.
     pub(crate) fn copying(target: &Path, error: Error) -> Self {
         match error {
             Error::Corrupt { .. } | Error::Store(StoreError::Io { operation: Operation::Read, .. }) => error.into(),
@@ -64,7 +73,7 @@ impl Failure {
             Error::Store(StoreError::Io { ref source, .. })
                 if !matches!(source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
             {
-                not_made(target, source)
+                Self::not_made(target, source)
             }
             error => Self::Database { path: Some(target.to_owned()), error },
         }
@@ -91,6 +100,12 @@ impl<T> At<T> for std::result::Result<T, StoreError> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Database { path: None, error }
+    }
+}
+
+impl From<BadNotation> for Failure {
+    fn from(error: BadNotation) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

@@ -1,5 +1,7 @@
-//! Errors in the words of this tool: the library's remedies are calls and options that a person does not have.
+//! Errors in the words of the command line. The library's remedies are methods and options, which a person at a shell
+//! does not have; here they are commands and arguments.
 
+use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
@@ -8,40 +10,56 @@ use pagefile_std::{Operation, StoreError};
 
 use crate::notation::quoted_or_hex;
 
+/// A new file would take the place of another.
+pub(super) const ALREADY_THERE: &str = "there is a file of this name already: choose another, or move it away";
+
 /// What happened to the file at `path`, which the message does not name, and what to do about it.
-pub(crate) fn describe(error: &Error, path: Option<&Path>) -> String {
+pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
     match error {
+        Error::NotCommitted { cause } => format!("not committed, the database is unchanged: {}", describe(cause, path)),
+        Error::Unknown { cause } => format!(
+            "it is unknown whether the change was committed: all of it or nothing, look before you repeat it: {}",
+            describe(cause, path)
+        ),
         Error::Store(error) => store(error),
         Error::Locked { waited, .. } => locked(waited.as_secs_f32()),
         Error::Corrupt { page, what } => {
             format!("page {page} is damaged: {what}; restore a backup, or see `kv check` and `kv surgery --help`")
         }
-        Error::Truncated { expected, found, older_fits } => {
-            let back = if *older_fits { "go back one transaction with `kv surgery revert-meta-page`, or " } else { "" };
-            format!(
-                "the file is truncated: its meta page tells of {expected} bytes and there are {found}; restore a backup, \
-                 or {back}lengthen a copy (truncate -s {expected} COPY) and see what `kv check` and `kv surgery` find"
-            )
+        Error::ChecksumMismatch => {
+            "both meta pages fail their checksum: restore a backup, or see `kv surgery --help`".into()
         }
-        Error::NotCommitted { cause } => format!("not committed, the state before stands: {}", describe(cause, path)),
-        Error::Unknown { cause } => {
-            format!("it is unknown whether the change was committed, wholly or not at all: {}", describe(cause, path))
-        }
+        Error::Truncated { expected, found, older_fits } => truncated(*expected, *found, *older_fits),
         Error::NotADatabase if path.is_some_and(is_empty) => {
             "the file is empty: `kv create FILE BUCKET` makes a database in it".into()
         }
-        Error::BucketNotFound { name } => {
-            format!(
-                "there is no bucket {}: `kv buckets` lists those there are, `kv create` makes one",
-                quoted_or_hex(name)
-            )
-        }
+        Error::ByteSwapped => "this database was written on a machine of the other byte order: \
+                               run `kv export` there and `kv import` here"
+            .into(),
+        Error::PageSizeUnknown => "this is no bbolt database, or its two meta pages are damaged: check the path, \
+                                   or look at it anyway with --page-size, which is 4096 in most files"
+            .into(),
+        Error::BucketNotFound { name } => format!(
+            "there is no bucket {}: `kv buckets` lists those there are, `kv create` makes one",
+            quoted_or_hex(name)
+        ),
         Error::BucketExists { name } => format!("there is a bucket {} already", quoted_or_hex(name)),
         Error::InvalidOption { option, value, expected } => {
             format!("{} cannot be {value}: {expected}", argument(option))
         }
-        other => other.to_string(),
+        other => chain(other),
     }
+}
+
+/// An error with its causes: `a: b: c`.
+fn chain(error: &dyn StdError) -> String {
+    let mut line = error.to_string();
+    let mut link = error;
+    while let Some(cause) = link.source() {
+        line += &format!(": {cause}");
+        link = cause;
+    }
+    line
 }
 
 /// What the system said, and what to do about it.
@@ -64,27 +82,23 @@ fn store(error: &StoreError) -> String {
         StoreError::Locked { waited, .. } => locked(waited.as_secs_f32()),
         StoreError::NotFound { .. } => "there is no such file: check the path, or make one with `kv create`".into(),
         StoreError::Io { operation, path, offset, source } => match (operation, source.kind()) {
-            (_, io::ErrorKind::AlreadyExists) => {
-                "there is a file of this name already: choose another, or move it away".into()
-            }
+            (_, io::ErrorKind::AlreadyExists) => ALREADY_THERE.into(),
             (Operation::Create, io::ErrorKind::NotFound) => {
                 "there is no such directory: check the path, or make it".into()
             }
             (Operation::Open, _) if path.is_dir() => {
                 "this is a directory: give the path of a file (in etcd's data directory, member/snap/db)".into()
             }
+            // A FIFO, for example.
             (Operation::Open, io::ErrorKind::InvalidInput) => {
-                format!("this is {source}: a database is one, copy it into one first")
+                format!("cannot open it: {source}; copy its content into a file first")
             }
             _ => {
                 let place = offset.map(|offset| format!(" at offset {offset}")).unwrap_or_default();
                 format!("cannot {operation} it{place}: {}", explain(source))
             }
         },
-        StoreError::AddressSpace { source, .. } | StoreError::LockedMemory { source, .. } => {
-            format!("{error}: {source}")
-        }
-        other => other.to_string(),
+        other => chain(other),
     }
 }
 
@@ -94,13 +108,21 @@ fn locked(waited_s: f32) -> String {
     )
 }
 
+fn truncated(expected: u64, found: u64, older_fits: bool) -> String {
+    let back = if older_fits { "go back one transaction with `kv surgery revert-meta-page`, or " } else { "" };
+    format!(
+        "the file is truncated: it has {found} of the {expected} bytes that its meta page says; restore a backup, or \
+         {back}lengthen a copy (truncate -s {expected} COPY) and see what `kv check` and `kv surgery` find"
+    )
+}
+
 /// The argument that sets an option of the library.
-fn argument(option: &str) -> String {
+fn argument(option: &str) -> &str {
     match option {
-        "first element" => "--from-index".into(),
-        "last element" => "--to-index".into(),
-        "page_size" => "--page-size".into(),
-        other => other.into(),
+        "first element" => "--from-index",
+        "last element" => "--to-index",
+        "page_size" => "--page-size",
+        other => other,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C, and the signals that end a program: the file that a command has begun is removed.
+//! Ctrl-C, and the other signals that end a program: the file that a command has begun is removed.
 
 use std::fs;
 use std::io::{IsTerminal, Write, stderr};
@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// The exit code, as shells have it for a program that Ctrl-C ended.
+/// The exit code that shells give a program which Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// What is removed. A command begins one file at most.
+/// The file to remove. A command begins one file at most. The thread that ends the process, the handler's or the
+/// command's, holds this lock until the process is gone, so that the other can neither print nor end it.
 static BEGUN: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// From here on an interrupt removes `path`. Until this is called, an interrupt ends the program as it ends any.
+/// From here on an interrupt removes `path`. Before the first call an interrupt ends the program as it ends any.
 pub(crate) fn remove(path: &Path) {
     static INSTALLED: Once = Once::new();
     *begun() = Some(path.to_owned());
@@ -22,25 +23,33 @@ pub(crate) fn remove(path: &Path) {
     });
 }
 
-/// The file is finished, or is removed by whoever began it.
+/// The file is finished, or the command itself removes it.
 pub(crate) fn forget() {
     *begun() = None;
+}
+
+/// The command has ended and the process is about to: an interrupt no longer does anything. If one came before, this
+/// call does not return.
+pub(crate) fn too_late() {
+    std::mem::forget(begun());
 }
 
 fn begun() -> MutexGuard<'static, Option<PathBuf>> {
     BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// In a thread of its own, while the command goes on.
+/// Runs in a thread made for the handler, while the command goes on.
 fn end() {
-    // Held to the end, so that no other file is begun meanwhile.
     let begun = begun();
+    // Taken before the file goes: the command must not report that its file is missing, nor print anything after the
+    // last line below.
+    let mut stderr = stderr().lock();
     if let Some(path) = &*begun {
         // It may not have been made yet.
         let _ = fs::remove_file(path);
     }
-    // After `^C` and what there is of a progress bar.
-    let new_line = if stderr().is_terminal() { "\n" } else { "" };
-    let _ = stderr().write_fmt(format_args!("{new_line}kv: interrupted\n"));
+    // After `^C` and what is left of a progress bar.
+    let new_line = if stderr.is_terminal() { "\n" } else { "" };
+    let _ = stderr.write_fmt(format_args!("{new_line}kv: interrupted\n"));
     process::exit(INTERRUPTED);
 }

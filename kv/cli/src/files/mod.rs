@@ -1,5 +1,6 @@
-//! Opening files, making new ones, and what an interrupt leaves.
+//! Opening databases, making new files, and what signals do to a command.
 
 pub(crate) mod interrupt;
 pub(crate) mod new_file;
 pub(crate) mod open;
+pub(crate) mod size_limit;

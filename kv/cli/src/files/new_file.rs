@@ -1,23 +1,23 @@
-//! A new file that has its name only when it is whole.
+//! A new file that gets its name when it is complete, not before.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::failure::explain;
+use super::interrupt;
 use crate::failure::{Failure, Result};
-use crate::files::interrupt;
 
-/// A file under a temporary name in the directory of the one it is to become. Dropped, or interrupted, it is gone.
+/// A file under a temporary name, in the directory where it will get its final one. It is removed when this value is
+/// dropped, or when an interrupt ends the program.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     pub(crate) path: PathBuf,
-    /// Whether it is made durable before it gets its name.
+    /// Whether to make it durable before it gets its name.
     pub(crate) sync: bool,
 }
 
 impl Unfinished {
-    /// A name for a file that becomes `target`, which must not exist.
+    /// A temporary name for a file that will become `target`, which must not exist.
     pub(crate) fn new(target: &Path) -> Result<Self> {
         refuse_existing(target)?;
         let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -30,18 +30,18 @@ impl Unfinished {
 
     /// Cuts the file to `len` bytes, gives it the permissions of `source`, makes it durable, and gives it its name.
     pub(crate) fn finish(self, source: &Path, target: &Path, len: u64) -> Result<()> {
-        let failed = |error| not_made(target, &error);
+        let failed = |error| Failure::not_made(target, &error);
         let file = OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
         copy_permissions(source, &self.path).map_err(failed)?;
         file.set_len(len).map_err(failed)?;
         if self.sync {
             file.sync_all().map_err(failed)?;
         }
-        // A link never takes the name from a file that was made meanwhile.
+        // Unlike a rename, a link never replaces a file that another program has made in the meantime.
         match fs::hard_link(&self.path, target) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(target)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(Failure::already_there(target)),
             Err(_) => {
-                // No hard links here.
+                // This file system has no hard links.
                 refuse_existing(target)?;
                 fs::rename(&self.path, target).map_err(failed)?;
             }
@@ -55,13 +55,13 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After a rename there is none.
+        // After a rename there is no such file.
         let _ = fs::remove_file(&self.path);
         interrupt::forget();
     }
 }
 
-/// A file to write into, which must not exist. While it is written it is its owner's alone.
+/// Makes a file to write into, which must not exist. Only its owner may open it while it is written.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -70,27 +70,15 @@ pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// For a new file that could not be written.
-pub(crate) fn not_made(target: &Path, error: &io::Error) -> Failure {
-    Failure::Refused(format!("{} was not made: {}", target.display(), explain(error)))
-}
-
 pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
     match path.try_exists() {
         Ok(false) => Ok(()),
-        Ok(true) => Err(exists(path)),
+        Ok(true) => Err(Failure::already_there(path)),
         Err(error) => Err(Failure::refused("make", path, &error)),
     }
 }
 
-fn exists(path: &Path) -> Failure {
-    Failure::Refused(format!(
-        "{}: there is a file of this name already: choose another, or move it away",
-        path.display()
-    ))
-}
-
-/// Whoever may open `source` may open `copy`, and nobody else; on Unix, for elsewhere that is for the directory to say.
+/// Lets the same users open `copy` as may open `source`. On systems other than Unix the directory decides that.
 pub(crate) fn copy_permissions(source: &Path, copy: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());
@@ -98,7 +86,7 @@ pub(crate) fn copy_permissions(source: &Path, copy: &Path) -> io::Result<()> {
     fs::set_permissions(copy, fs::metadata(source)?.permissions())
 }
 
-/// Makes the names in the file's directory durable, where a directory can be opened for that.
+/// Makes the names in the file's directory durable, on systems that can open a directory for that.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());

@@ -1,89 +1,63 @@
-//! Opening files the way a tool should: read-only unless it writes, and never waiting for ever.
+//! Opening databases: read-only unless the command writes, and never waiting for ever.
 
 use std::path::Path;
 
-use clap::Args;
 use kv::surgery::RawFile;
-use kv::{Db, FreelistSync, Options, PageId};
+use kv::{Db, FreelistSync, Options};
 use pagefile_std::{FileOptions, Operation, PageFile, StoreError};
 
-use crate::failure::{At, Failure, Result};
-use crate::files::new_file::create_new;
-use crate::terminal::Terminal;
-use crate::terminal::progress;
+use super::new_file::create_new;
+use crate::failure::{At, Result};
+use crate::terminal::{Progress, Terminal};
 
-/// To read, under a shared lock.
-pub(crate) fn to_read(path: &Path, terminal: &Terminal) -> Result<Db> {
-    patiently(|| Options::new().read_only(true).lock_timeout(terminal.lock_timeout).open(path)).at(path)
+/// Opens a database to read it, under a shared lock.
+pub(crate) fn to_read(path: &Path, terminal: &Terminal<'_>) -> Result<Db> {
+    let options = Options::new().read_only(true).lock_timeout(terminal.lock_timeout);
+    patiently(terminal.progress, || options.open(path)).at(path)
 }
 
-/// To change a file that is there. The freelist goes with each commit, so that a command is one transaction.
-pub(crate) fn to_write(path: &Path, terminal: &Terminal) -> Result<Db> {
-    patiently(|| one_transaction(terminal).create(false).open(path)).at(path)
+/// Opens an existing database to change it.
+pub(crate) fn to_write(path: &Path, terminal: &Terminal<'_>) -> Result<Db> {
+    or_create(path, &one_transaction(terminal).create(false), terminal.progress)
 }
 
-/// To change a file, which is made if it is not there.
-pub(crate) fn or_create(path: &Path, options: &Options) -> Result<Db> {
-    patiently(|| options.open(path)).at(path)
+/// Opens a database to change it; makes it if `options` allow.
+pub(crate) fn or_create(path: &Path, options: &Options, progress: Progress) -> Result<Db> {
+    patiently(progress, || options.open(path)).at(path)
 }
 
-/// A new database at `path`, made where it stands: an interrupt has this one file to remove, and no temporary one.
+/// Makes a new database under its final name: an interrupt then has this one file to remove, and no temporary one.
 ///
 /// # Errors
-/// [`Error::Store`] if there is a file, or it cannot be written.
+/// [`kv::Error::Store`] if there is a file of this name, or it cannot be written.
 pub(crate) fn in_place(path: &Path, options: &Options, file_options: &FileOptions) -> kv::Result<Db> {
     let failed = |source| StoreError::Io { operation: Operation::Create, path: path.to_owned(), offset: None, source };
     create_new(path).map_err(failed)?;
     options.open_store(Box::new(PageFile::open(path, file_options)?))
 }
 
-/// Opening may have to wait for a lock, and walk the whole file to find its free pages: a person sees that it does.
-fn patiently<T>(open: impl FnOnce() -> T) -> T {
-    let busy = progress::busy("opening, or waiting while another program holds the file");
-    let opened = open();
-    busy.finish_and_clear();
-    opened
-}
-
-/// Options for a file that may be made by opening it.
-pub(crate) fn one_transaction(terminal: &Terminal) -> Options {
+/// Options for a command that writes. Each commit stores the freelist, so that the command is one transaction and
+/// closing the database needs no other.
+pub(crate) fn one_transaction(terminal: &Terminal<'_>) -> Options {
     Options::new().freelist_sync(FreelistSync::Every).lock_timeout(terminal.lock_timeout)
 }
 
-/// How to look at pages as they are.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct RawOptions {
-    /// Bytes of a page, where no meta page can tell them
-    #[arg(long, value_name = "BYTES")]
-    page_size: Option<u32>,
+/// Opens the pages of a file, damaged or not. Without a `page_size`, its meta pages must tell it.
+pub(crate) fn raw(path: &Path, page_size: Option<u32>, terminal: &Terminal<'_>) -> Result<RawFile> {
+    RawFile::new(page_file(path, terminal)?, page_size).at(path)
 }
 
-impl RawOptions {
-    /// Pages of the size that nearly all databases have.
-    pub(crate) const fn usual() -> Self {
-        Self { page_size: Some(4096) }
-    }
-
-    pub(crate) fn open(self, path: &Path, terminal: &Terminal) -> Result<RawFile> {
-        RawFile::new(page_file(path, terminal)?, self.page_size).at(path)
-    }
-}
-
-/// Page `id` as an argument: one that the file has.
-pub(crate) fn page_id(file: &RawFile, id: u64) -> Result<PageId> {
-    if id < file.pages() {
-        return Ok(PageId::new(id));
-    }
-    Err(Failure::Usage(format!("there is no page {id}: the file has {} pages, numbered from 0", file.pages())))
-}
-
-/// The pages of a file whose meta pages tell their size.
-pub(crate) fn raw(path: &Path, terminal: &Terminal) -> Result<RawFile> {
-    RawOptions { page_size: None }.open(path, terminal)
-}
-
-pub(crate) fn page_file(path: &Path, terminal: &Terminal) -> Result<PageFile> {
+/// Opens the bytes of a file to read them, under a shared lock.
+pub(crate) fn page_file(path: &Path, terminal: &Terminal<'_>) -> Result<PageFile> {
     let lock_timeout = Some(terminal.lock_timeout);
-    patiently(|| PageFile::open(path, &FileOptions { read_only: true, lock_timeout, ..FileOptions::default() }))
-        .at(path)
+    let options = FileOptions { read_only: true, lock_timeout, ..FileOptions::default() };
+    patiently(terminal.progress, || PageFile::open(path, &options)).at(path)
+}
+
+/// Opening may wait for a lock, or walk the whole file to find its free pages: a progress bar says so.
+fn patiently<T>(progress: Progress, open: impl FnOnce() -> T) -> T {
+    let busy = progress.busy("opening, or waiting while another program holds the file");
+    let opened = open();
+    busy.finish_and_clear();
+    opened
 }

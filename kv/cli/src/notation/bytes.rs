@@ -1,6 +1,6 @@
 //! Bytes as text and back: how keys, names and values are written on the command line and shown.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use base64::Engine as _;
@@ -8,21 +8,19 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
-use crate::failure::{Failure, Result};
-
 /// How bytes are shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// As text if all of it can be printed, else in hex
+    /// As text if all of it can be printed, otherwise in hex
     #[default]
     Auto,
-    /// In quotes, with escapes for what cannot be printed
+    /// In quotes, with escapes for bytes that cannot be printed
     AsciiEncoded,
     /// In hex
     Hex,
     /// In base64
     Base64,
-    /// The bytes themselves
+    /// The bytes, unchanged
     Bytes,
     /// Only their length and SHA-256
     Redacted,
@@ -47,46 +45,52 @@ impl Format {
     }
 }
 
-/// How an argument stands for bytes.
+/// How an argument spells bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Parse {
-    /// As it is
+    /// Its own bytes
     #[default]
     #[value(alias = "ascii-encoded")]
     Text,
-    /// Two hex digits a byte
+    /// Two hex digits for each byte
     Hex,
     /// Base64, with padding
     Base64,
 }
 
 impl Parse {
-    /// # Errors
-    /// What is wrong with the text.
-    pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>, String> {
+    /// The bytes that `text` spells.
+    pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>, BadNotation> {
         match self {
             Self::Text => Ok(text.as_bytes().to_vec()),
-            Self::Hex => hex::decode(text).map_err(|error| format!("{text:?} is no hex: {error}")),
-            Self::Base64 => STANDARD.decode(text).map_err(|error| format!("{text:?} is no base64: {error}")),
+            Self::Hex => hex::decode(text).map_err(|error| BadNotation(format!("{text:?} is not hex: {error}"))),
+            Self::Base64 => {
+                STANDARD.decode(text).map_err(|error| BadNotation(format!("{text:?} is not base64: {error}")))
+            }
         }
-    }
-
-    /// The bytes of an argument.
-    pub(crate) fn argument(self, text: &str) -> Result<Vec<u8>> {
-        self.bytes(text).map_err(Failure::Usage)
     }
 }
 
-pub(crate) fn to_base64(bytes: &[u8]) -> String {
+/// Why a text does not spell bytes.
+#[derive(Debug)]
+pub(crate) struct BadNotation(String);
+
+impl fmt::Display for BadNotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(super) fn to_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// As text if it can be printed, else in hex.
+/// As text if it can be printed, otherwise in hex.
 pub(crate) fn text_or_hex(bytes: &[u8]) -> String {
     printable(bytes).map_or_else(|| hex::encode(bytes), str::to_owned)
 }
 
-/// In quotes if it can be printed, else in hex without.
+/// In quotes if it can be printed, otherwise in hex without quotes.
 pub(crate) fn quoted_or_hex(bytes: &[u8]) -> String {
     printable(bytes).map_or_else(|| hex::encode(bytes), |text| quoted(text.as_bytes()))
 }
@@ -100,12 +104,12 @@ fn printable(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_printable))
 }
 
-/// A letter, mark, number, punctuation, symbol or space: what std does not escape, and the quotes that it does.
+/// Whether it is a letter, mark, number, punctuation, symbol or space. std escapes all other characters, and quotes.
 fn is_printable(c: char) -> bool {
     matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
 }
 
-/// In quotes as Go writes strings: what cannot be printed as an escape, bytes that are no text as `\xNN`.
+/// In quotes, as Go writes strings: characters that cannot be printed as escapes, bytes that are not UTF-8 as `\xNN`.
 fn quoted(bytes: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in bytes.utf8_chunks() {

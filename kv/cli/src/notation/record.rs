@@ -3,16 +3,15 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Result;
-use crate::notation::{Parse, to_base64};
+use super::bytes::{BadNotation, Parse, to_base64};
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
-    /// The bucket, from the outermost.
+    /// Names of buckets, outermost first.
     pub(crate) bucket: Vec<Text>,
-    /// The bucket's counter, on a line of its own.
+    /// The bucket's counter, on the line that introduces the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +20,7 @@ pub(crate) struct Record {
     pub(crate) value: Option<Text>,
 }
 
-/// Bytes in JSON: a string if they are text, else an object that names the notation.
+/// Bytes in JSON: a string if they are text, otherwise an object that names the notation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Text {
@@ -33,7 +32,7 @@ pub(crate) enum Text {
 /// How bytes are written in an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Encoding {
-    /// As text where they are valid UTF-8, else in base64
+    /// As text if they are valid UTF-8, otherwise in base64
     #[default]
     Text,
     /// In hex
@@ -53,9 +52,7 @@ impl Encoding {
 }
 
 impl Text {
-    /// # Errors
-    /// What is wrong with the text.
-    pub(crate) fn bytes(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, BadNotation> {
         match self {
             Self::Plain(text) => Parse::Text.bytes(text),
             Self::Hex { hex } => Parse::Hex.bytes(hex),

@@ -1,37 +1,78 @@
-//! What a command has besides its arguments: standard output, and how long to wait for locks.
+//! What a command has besides its arguments: its streams, its progress bars, and how long it waits for locks.
 
-pub(crate) mod progress;
+mod progress;
+mod streams;
 
-use std::io::{BufWriter, IsTerminal, StdoutLock, Write};
+use std::fmt;
+use std::io::{BufRead, BufWriter, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+pub(crate) use progress::Progress;
+pub use streams::Streams;
 
-#[derive(Debug)]
-pub(crate) struct Terminal {
-    pub(crate) out: BufWriter<StdoutLock<'static>>,
+pub(crate) struct Terminal<'s> {
+    pub(crate) input: Box<dyn BufRead + 's>,
+    pub(crate) out: BufWriter<Box<dyn Write + 's>>,
+    err: Box<dyn Write + 's>,
+    pub(crate) progress: Progress,
+    pub(crate) colours: bool,
     pub(crate) lock_timeout: Duration,
 }
 
-impl Terminal {
-    pub(crate) fn new(lock_timeout: Duration) -> Self {
-        Self { out: BufWriter::new(std::io::stdout().lock()), lock_timeout }
+impl<'s> Terminal<'s> {
+    pub(crate) fn new(streams: Streams<'s>, lock_timeout: Duration) -> Self {
+        let Streams { input, output, error, progress, colours } = streams;
+        Self { input, out: BufWriter::new(output), err: error, progress, colours, lock_timeout }
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {
         Ok(self.out.flush()?)
     }
 
-    /// One JSON value on its own lines, for scripts.
+    /// One JSON value, indented, for scripts.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         serde_json::to_writer_pretty(&mut self.out, value)?;
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// Whether colours are wanted: a person looks, and has not said no (see <https://no-color.org>).
-    pub(crate) fn colours() -> bool {
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    /// The line between two pages.
+    pub(crate) fn separator(&mut self) -> Result<()> {
+        Ok(writeln!(self.out, "===============================================")?)
+    }
+
+    /// A line on standard error.
+    pub(crate) fn note(&mut self, line: fmt::Arguments<'_>) {
+        // If standard error is closed, nobody wants the line.
+        let _ = self.err.write_fmt(format_args!("{line}\n"));
+    }
+
+    /// Prints why the command failed, after what it found before; returns the exit code. `file` is the command's own.
+    pub(crate) fn report(&mut self, failure: Failure, file: Option<&Path>) -> u8 {
+        // If the output fails too, the first failure is the one to report.
+        let _ = self.flush();
+        failure.report(file, &mut self.err)
+    }
+
+    /// Prints help, or an error of the command line's parser.
+    pub(crate) fn usage(mut self, text: &str, is_error: bool) {
+        let stream: &mut dyn Write = if is_error { &mut self.err } else { &mut self.out };
+        // The exit code has to be enough if nobody reads it.
+        let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    }
+
+    /// The end of a command that judges: damage that it found decides the exit code, even if the reader of the output
+    /// (`| head`) left before it had read everything.
+    ///
+    /// # Errors
+    /// [`Failure::Reported`] if not `sound`; otherwise the error of printing.
+    pub(crate) fn verdict(&mut self, sound: bool, printed: Result<()>) -> Result<()> {
+        match printed.and_then(|()| self.flush()) {
+            Ok(()) | Err(Failure::OutputClosed) if !sound => Err(Failure::Reported),
+            printed => printed,
+        }
     }
 }

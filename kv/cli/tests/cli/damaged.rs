@@ -47,7 +47,7 @@ fn survive(bytes: &[u8], what: &str) {
 /// The fuzz targets run the library and `export` in one process; this is the tool itself.
 #[test]
 fn what_fuzzers_have_kept() {
-    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     for target in ["any_bytes", "tool"] {
         let mut kept: Vec<_> =
             std::fs::read_dir(corpus.join(target)).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -136,10 +136,10 @@ fn a_digest_tells_what_was_changed() {
 
     // Anything else is not taken for a digest, and a damaged one not for damage of the database.
     let error = bench.kv(&["verify", "--digest", "db", "db"]).failed(1);
-    assert!(error.contains("db: db is no digest of `kv digest`"), "{error}");
+    assert!(error.contains("db: db is not a digest of `kv digest`"), "{error}");
     std::fs::write(bench.path("other"), "end of a text\n").unwrap();
     let error = bench.kv(&["verify", "--digest", "other", "db"]).failed(1);
-    assert!(error.contains("db: other is no digest of `kv digest`"), "{error}");
+    assert!(error.contains("db: other is not a digest of `kv digest`"), "{error}");
     let mut side = bench.read("side");
     side[30] ^= 1;
     std::fs::write(bench.path("side"), side).unwrap();

@@ -1,17 +1,17 @@
-//! The keys that are written, the same in every run.
+//! The keys to write, the same in every run.
 
 use std::num::Wrapping;
 
-use super::{Bench, WriteMode};
+use super::workload::{Workload, WriteMode};
 
-/// Where a key was put: the nested bucket, if there is one, and the key.
+/// Where a key is: its nested bucket, if any, and the key.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) bucket: Option<Vec<u8>>,
     pub(super) key: Vec<u8>,
 }
 
-/// Numbers in order or at random, as keys of the wanted length.
+/// Numbers, in order or random, as keys of the wanted length.
 #[derive(Debug)]
 pub(super) struct Keys {
     random: Option<Random>,
@@ -20,9 +20,9 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(bench: &Bench) -> Self {
-        let random = matches!(bench.write_mode, WriteMode::Rnd | WriteMode::RndNest).then(Random::new);
-        Self { random, next: 0, len: bench.key_size.into() }
+    pub(super) fn new(workload: &Workload) -> Self {
+        let random = matches!(workload.write_mode, WriteMode::Rnd | WriteMode::RndNest).then(Random::new);
+        Self { random, next: 0, len: workload.key_size.into() }
     }
 
     pub(super) fn next(&mut self) -> Vec<u8> {
@@ -31,7 +31,7 @@ impl Keys {
             None => self.next.wrapping_add(1),
         };
         let mut key = vec![0; self.len];
-        #[allow(clippy::big_endian_bytes, reason = "keys are compared byte by byte: so they sort as their numbers")]
+        #[allow(clippy::big_endian_bytes, reason = "keys compare byte by byte: big-endian keys sort as their numbers")]
         key[..4].copy_from_slice(&self.next.to_be_bytes());
         key
     }

@@ -1,21 +1,21 @@
-//! The reads.
+//! Reading the keys back.
 
 use std::time::{Duration, Instant};
 
 use kv::{Bucket, Db, ReadTx};
 
 use super::keys::{Place, Random};
-use super::{BUCKET, Bench, Measured, ReadMode};
+use super::workload::{BUCKET, Measured, ReadMode, Workload};
 use crate::failure::{Failure, Result};
 
-/// Reads everything again and again, for a second at least.
-pub(super) fn run(bench: &Bench, db: &Db, places: &mut [Place]) -> Result<Measured> {
+/// Reads everything again and again, for at least a second.
+pub(super) fn run(workload: &Workload, db: &Db, places: &mut [Place]) -> Result<Measured> {
     Random::new().shuffle(places);
     let tx = db.begin_read();
     let started = Instant::now();
     let mut operations = 0;
     loop {
-        operations += match bench.read_mode {
+        operations += match workload.read_mode {
             ReadMode::Seq => in_order(&tx.bucket(BUCKET)?)?,
             ReadMode::Rnd => at_random(&tx, places)?,
         };
@@ -26,7 +26,7 @@ pub(super) fn run(bench: &Bench, db: &Db, places: &mut [Place]) -> Result<Measur
     }
 }
 
-/// All values of a bucket and of those inside it.
+/// Reads all values of a bucket and of the buckets inside it; returns how many.
 fn in_order(bucket: &Bucket<'_>) -> Result<u64> {
     let mut count = 0;
     for item in *bucket {
@@ -51,7 +51,7 @@ fn at_random(tx: &ReadTx<'_>, places: &[Place]) -> Result<u64> {
             None => top.get(key)?,
         };
         if value.is_none() {
-            return Err(Failure::Problem("a key that was written is not there".into()));
+            return Err(Failure::Problem("a key that was written is missing".into()));
         }
     }
     Ok(places.len() as u64)

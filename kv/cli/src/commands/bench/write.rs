@@ -1,56 +1,57 @@
-//! The writes.
+//! Writing the keys.
 
 use std::time::Instant;
 
 use kv::{Db, WriteTx};
 
 use super::keys::{Keys, Place};
-use super::{BUCKET, Bench, Measured, ReadMode, WriteMode};
+use super::workload::{BUCKET, Measured, ReadMode, Workload, WriteMode};
 use crate::failure::Result;
-use crate::terminal::progress;
+use crate::terminal::Progress;
 
-/// Writes all keys; returns where they are if they will be read one by one.
-pub(super) fn run(bench: &Bench, db: &Db, batch: u64) -> Result<(Measured, Vec<Place>)> {
-    let bar = progress::items("writing", bench.count);
+/// Writes all keys; returns their places if they will be read one by one.
+pub(super) fn run(workload: &Workload, db: &Db, progress: Progress) -> Result<(Measured, Vec<Place>)> {
+    let bar = progress.items("writing", workload.count);
+    let batch = workload.batch();
     let mut writer = Writer {
-        bench,
+        workload,
         batch,
-        keys: Keys::new(bench),
-        value: vec![0; bench.value_size as usize],
+        keys: Keys::new(workload),
+        value: vec![0; workload.value_size as usize],
         written: Vec::new(),
         places: Vec::new(),
     };
     let started = Instant::now();
-    for first in (0..bench.count).step_by(usize::try_from(batch).unwrap_or(usize::MAX)) {
+    for first in (0..workload.count).step_by(usize::try_from(batch).unwrap_or(usize::MAX)) {
         db.update(|tx| writer.transaction(tx))?;
         bar.set_position(first + batch);
     }
-    let measured = Measured { operations: bench.count, elapsed: started.elapsed() };
+    let measured = Measured { operations: workload.count, elapsed: started.elapsed() };
     bar.finish_and_clear();
     let Writer { written, mut places, .. } = writer;
     places.extend(written);
     Ok((measured, places))
 }
 
-struct Writer<'b> {
-    bench: &'b Bench,
+struct Writer<'w> {
+    workload: &'w Workload,
     batch: u64,
     keys: Keys,
     value: Vec<u8>,
-    /// Where the batch before went, if some of it is to be deleted.
+    /// The keys of the previous batch, if some of them are to be deleted.
     written: Vec<Place>,
     places: Vec<Place>,
 }
 
 impl Writer<'_> {
     fn transaction(&mut self, tx: &mut WriteTx<'_>) -> kv::Result<()> {
-        let name = self.bench.write_mode.nests().then(|| self.keys.next());
+        let name = self.workload.write_mode.nests().then(|| self.keys.next());
         let mut bucket = tx.create_bucket_if_absent(BUCKET)?;
         if let Some(name) = &name {
             bucket.create_bucket_if_absent(name)?;
             bucket = bucket.into_bucket_mut(name)?;
         }
-        if let Some(fill) = self.bench.fill_percent {
+        if let Some(fill) = self.workload.fill_percent {
             bucket.set_fill_percent(fill);
         }
         let deleted = usize::try_from(self.batch.div_ceil(10)).unwrap_or(usize::MAX);
@@ -65,9 +66,9 @@ impl Writer<'_> {
             let key = self.keys.next();
             bucket.put(&key, &self.value)?;
             let place = Place { bucket: name.clone(), key };
-            if self.bench.write_mode == WriteMode::SeqDel {
+            if self.workload.write_mode == WriteMode::SeqDel {
                 self.written.push(place);
-            } else if self.bench.read_mode == ReadMode::Rnd {
+            } else if self.workload.read_mode == ReadMode::Rnd {
                 self.places.push(place);
             }
         }

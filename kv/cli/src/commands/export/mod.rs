@@ -1,4 +1,4 @@
-//! `kv export`: everything as text.
+//! `kv export`: a database as text.
 
 mod walk;
 
@@ -10,24 +10,23 @@ use clap::{Args, ValueEnum};
 use crate::arguments::bucket_path::{BucketFormat, bucket};
 use crate::failure::Result;
 use crate::files::open;
-use crate::notation::record::{Encoding, Record, Text};
 use crate::notation::sha256;
+use crate::notation::{Encoding, Record, Text};
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 use walk::{Step, walk};
 
 /// Print everything, or one bucket, as text that `kv import` reads
 #[derive(Debug, Args)]
 #[command(
-    after_help = r#"One JSON object a line. First a bucket, then its keys in order; a nested bucket stands where its name does:
+    after_help = r#"One JSON object a line. First a bucket, then its keys in order; a nested bucket comes in the place of its name:
   {"bucket":["users"],"sequence":7}
   {"bucket":["users"],"key":"ada","value":"1815"}
   {"bucket":["users"],"key":"raw","value":{"base64":"//4="}}
   {"bucket":["users","archive"],"sequence":0}
 
-With --format dump, for comparing databases, not for import; all in hex, `-` for an empty value:
+With --format dump, for comparing databases, not for import. All in hex, `-` for an empty value:
   bucket PATH seq N
-  kv PATH KEY VALUE       a value over 1024 bytes is #LENGTH:SHA256
+  kv PATH KEY VALUE       a value of more than 1024 bytes is #LENGTH:SHA256
   end PATH keys N buckets M
 
 Examples:
@@ -39,11 +38,11 @@ pub(crate) struct Export {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// Only this bucket, from the outermost, and what is inside it
+    /// Only this bucket, outermost first, and everything in it
     #[arg(value_name = "BUCKET")]
     path: Vec<String>,
 
-    /// JSON lines, or the form for comparisons
+    /// JSON lines, or text for comparisons
     #[arg(long, value_enum, default_value_t)]
     format: ExportFormat,
 
@@ -60,16 +59,16 @@ enum ExportFormat {
     /// One JSON object a line
     #[default]
     Jsonl,
-    /// One line an item, in hex, large values as their SHA-256
+    /// One line for each item, in hex; large values as their SHA-256
     Dump,
 }
 
 impl Export {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
-        let count = progress::beside_output("items exported");
+        let count = terminal.progress.beside_output("items exported");
         let start = path.iter().map(Vec::as_slice).collect();
         let bucket = bucket(&tx, &path)?;
         walk(start, bucket, |step| {

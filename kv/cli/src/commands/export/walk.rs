@@ -1,4 +1,4 @@
-//! Every bucket and item of a database in order, nested buckets where their name stands.
+//! A walk over every bucket and item of a database in order; nested buckets come in the place of their names.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use kv::{Bucket, Error, Iter};
 
 use crate::failure::Result;
 
-/// What a walk comes by.
+/// What a walk meets.
 #[derive(Debug)]
 pub(crate) enum Step<'a, 't> {
     /// A bucket begins.
@@ -30,9 +30,9 @@ impl<'t> Level<'t> {
     }
 }
 
-/// Walks `top`, whose own path is `path`. The bucket that holds all others has none, and is not itself visited.
+/// Walks `top`, which is at `path`. The root bucket has an empty path and is not itself visited.
 ///
-/// In a damaged file buckets may share pages, or contain themselves: a second bucket at the same page is an error.
+/// In a damaged file, buckets may share pages or contain themselves: a second bucket at the same page is an error.
 pub(crate) fn walk<'t>(
     mut path: Vec<&'t [u8]>,
     top: Bucket<'t>,

@@ -15,12 +15,12 @@ use crate::files::new_file::refuse_existing;
 use crate::terminal::Terminal;
 use survey::{FreeSpace, LengthClass, Survey, Use};
 
-/// Draw which pages of the file are used for what, and how fragmented the free ones are
+/// Draw what each page of the file is used for, and how fragmented the free pages are
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each letter is a page, or in a large file several: the letter of what most of them are, small if not all are the same.
+Each letter is a page. In a large file it is several pages: the use of most of them, in a small letter if they differ.
   M meta   F freelist   B branch   L leaf   p pending   . free
-A pending page was freed by the last transaction: the state before it, which a crash may fall back to, still needs it.
+A pending page was freed by the last transaction. The state before, to which a crash may return, still needs it.
 
 Examples:
   kv map FILE
@@ -29,7 +29,7 @@ pub(crate) struct Map {
     /// The database
     pub(crate) file: PathBuf,
 
-    /// Draw into this new file
+    /// Draw an SVG picture into this new file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
@@ -37,13 +37,13 @@ pub(crate) struct Map {
     #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=1024))]
     width: u16,
 
-    /// The figures as JSON
+    /// Print the figures as JSON
     #[arg(long, conflicts_with = "svg")]
     json: bool,
 }
 
 impl Map {
-    pub(crate) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         if let Some(path) = &self.svg {
             refuse_existing(path)?;
         }
@@ -56,7 +56,7 @@ impl Map {
         if self.json {
             return terminal.json(&Figures::of(&survey));
         }
-        text::draw(&survey, self.width.into(), Terminal::colours(), &mut terminal.out)
+        text::draw(&survey, self.width.into(), terminal.colours, &mut terminal.out)
     }
 }
 

@@ -12,7 +12,6 @@ use serde::Serialize;
 use crate::failure::{At, Result};
 use crate::files::open;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// What a page is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +20,7 @@ pub(super) enum Use {
     Freelist,
     Branch,
     Leaf,
-    /// Free in this state, in use in the one before.
+    /// Free in this state, in use in the previous one.
     Pending,
     Free,
 }
@@ -60,16 +59,16 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn of(path: &Path, terminal: &Terminal) -> Result<Self> {
+    pub(super) fn of(path: &Path, terminal: &Terminal<'_>) -> Result<Self> {
         let store = Arc::new(open::page_file(path, terminal)?);
-        // It clears itself in the end.
-        let _busy = progress::busy("reading pages");
+        // The bar clears itself when it is dropped.
+        let _busy = terminal.progress.busy("reading pages");
         let file = RawFile::new(Arc::clone(&store), None).at(path)?;
         let options = Options::new().read_only(true);
         let db = options.open_store(Box::new(Arc::clone(&store))).at(path)?;
         let tx = db.begin_read();
         let mut pages = spread(&tx.page_map()?, tx.size() / u64::from(db.page_size()));
-        // The state before is a courtesy of the last transaction; a damaged one only means that nothing is pending.
+        // The previous state may be damaged or partly overwritten; then no page counts as pending.
         if let Some(before) = BeforeLast::new(store, &file)
             && let Ok(db) = options.open_store(Box::new(before))
             && let Ok(map) = db.begin_read().page_map()
@@ -84,17 +83,17 @@ impl Survey {
     }
 }
 
-/// One entry a page.
+/// One entry for each page.
 fn spread(map: &[PageInfo], end: u64) -> Vec<Use> {
     let runs = map.iter().flat_map(|page| (0..=page.overflow).map(|_| Use::of(page.kind)));
     runs.take(usize::try_from(end).unwrap_or(usize::MAX)).collect()
 }
 
-/// A file as it was before its last transaction: the newer meta page reads as if it were the older.
+/// A file before its last transaction: a read of the newer meta page returns the bytes of the older.
 #[derive(Debug)]
 struct BeforeLast {
     store: Arc<PageFile>,
-    /// Where the newer meta page is, and the older as its bytes.
+    /// The offset of the newer meta page, and the bytes of the older.
     hidden: u64,
     older: Vec<u8>,
 }
@@ -150,7 +149,7 @@ impl PageStore for BeforeLast {
     }
 }
 
-/// The runs of pages that are free or about to be.
+/// The runs of free and pending pages.
 #[derive(Debug, Default)]
 pub(super) struct FreeSpace {
     pub(super) pages: usize,

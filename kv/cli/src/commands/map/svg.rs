@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use super::survey::{FreeSpace, Survey, Use};
 
-/// The width of the squares together, and how many lines of the smallest there are at most.
+/// The width of a line of squares, and the most lines of the smallest squares.
 const WIDTH: usize = 1024;
 const LINES_MAX: usize = 256;
 const MARGIN: usize = 16;
 const HEAD: usize = 64;
 
-/// A string is written to, which does not fail.
+/// The picture of `survey`. Writing to a string does not fail.
 pub(super) fn draw(survey: &Survey, name: &str) -> String {
-    // Fewer and larger squares for a small file.
+    // A small file gets fewer and larger squares.
     let columns = match survey.pages.len() {
         0..=512 => 32,
         513..=4096 => 64,
@@ -52,7 +52,7 @@ pub(super) fn draw(survey: &Survey, name: &str) -> String {
     svg
 }
 
-/// What most pages are; of equals the first, which is the rarer.
+/// The use of most pages; of equal counts the first use, which is the rarer.
 fn most(cell: &[Use]) -> Use {
     let count = |used: &Use| cell.iter().filter(|page| *page == used).count();
     Use::ALL.into_iter().rev().max_by_key(count).unwrap_or(Use::Free)
@@ -98,7 +98,7 @@ fn grid(svg: &mut String, columns: usize, lines: usize) {
     let _ = writeln!(svg, r##"<path d="{path}" stroke="#ffffff" stroke-width="0.6" fill="none"/>"##);
 }
 
-/// Colours that people with any colour vision tell apart (after Okabe and Ito, <https://jfly.uni-koeln.de/color/>).
+/// Colours that everybody can tell apart, with any colour vision (after Okabe and Ito, <https://jfly.uni-koeln.de/color/>).
 const fn colour(used: Use) -> &'static str {
     match used {
         Use::Meta => "#000000",

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::survey::{FreeSpace, Survey, Use};
 use crate::failure::Result;
 
-/// A picture has at most so many lines; what is larger is drawn with several pages a letter.
+/// The most lines of a picture; in a larger file each letter is several pages.
 const LINES_MAX: usize = 40;
 
 pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl Write) -> Result<()> {
@@ -13,7 +13,7 @@ pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl 
     let each = pages.div_ceil(width * LINES_MAX).max(1);
     writeln!(out, "{pages} pages of {} bytes, transaction {}", survey.page_size, survey.tx)?;
     if each > 1 {
-        writeln!(out, "each letter is {each} pages; small where they are not all the same")?;
+        writeln!(out, "each letter is {each} pages; small if they differ")?;
     }
     writeln!(out)?;
     for (line, row) in survey.pages.chunks(width * each).enumerate() {
@@ -30,7 +30,7 @@ pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl 
 
 fn write_cell(cell: &[Use], colours: bool, out: &mut impl Write) -> Result<()> {
     let count = |used: &Use| cell.iter().filter(|page| *page == used).count();
-    // Of equals the first: what is rare and important is drawn.
+    // Of equal counts the first use, which is the rarer: rare pages stay visible.
     let most = Use::ALL.into_iter().rev().max_by_key(count).unwrap_or(Use::Free);
     let letter = letter(most);
     let letter = if count(&most) == cell.len() { letter } else { letter.to_ascii_lowercase() };
@@ -80,7 +80,7 @@ fn free_space(space: &FreeSpace, out: &mut impl Write) -> Result<()> {
     if space.pages == 0 {
         return Ok(writeln!(out, "\nNo page is free.")?);
     }
-    // As a share of the free pages: how many are not in the longest run.
+    // The share of free pages that are not in the longest run.
     let scattered = (space.pages - space.longest) * 100 / space.pages;
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! `kv surgery freelist`.
+//! `kv surgery freelist`: forgets the stored list of free pages, or stores one.
 
 use std::fs;
 use std::io::Write;
@@ -8,11 +8,10 @@ use clap::{Args, Subcommand};
 use kv::surgery::NO_FREELIST;
 use kv::{FreelistSync, Options};
 
-use super::Files;
+use super::repair::Files;
 use crate::failure::{Failure, Result};
-use crate::files::new_file::{Unfinished, not_made};
+use crate::files::new_file::Unfinished;
 use crate::terminal::Terminal;
-use crate::terminal::progress;
 
 /// Forget the stored list of free pages, or store one
 #[derive(Debug, Args)]
@@ -23,9 +22,9 @@ pub(super) struct Freelist {
 
 #[derive(Debug, Subcommand)]
 enum Operation {
-    /// Forget the list of free pages in both meta pages: whoever opens the file next finds them by a walk
+    /// Forget the list of free pages in both meta pages; the next program that opens the file finds them by a walk
     Abandon(Files),
-    /// Find the free pages by a walk, and store the list. Refused where there is one: abandon that first
+    /// Find the free pages by a walk, and store the list; refused if there is a list, which `abandon` forgets
     Rebuild(Files),
 }
 
@@ -36,7 +35,7 @@ impl Freelist {
         }
     }
 
-    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(super) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         match &self.operation {
             Operation::Abandon(files) => abandon(files, terminal),
             Operation::Rebuild(files) => rebuild(files, terminal),
@@ -44,18 +43,18 @@ impl Freelist {
     }
 }
 
-fn abandon(files: &Files, terminal: &mut Terminal) -> Result<()> {
+fn abandon(files: &Files, terminal: &mut Terminal<'_>) -> Result<()> {
     let file = files.open(terminal)?;
-    files.write(&file, &file.abandon_freelist()?)?;
+    files.write(&file, &file.abandon_freelist()?, terminal)?;
     writeln!(terminal.out, "The freelist was abandoned in both meta pages.")?;
     writeln!(
         terminal.out,
-        "It may cause some delay on next startup, because the whole database is then scanned to find the free pages."
+        "Opening the file for writing next may take longer, because it scans the whole database for free pages."
     )?;
     Ok(())
 }
 
-fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
+fn rebuild(files: &Files, terminal: &mut Terminal<'_>) -> Result<()> {
     let file = files.open(terminal)?;
     if file.newest().is_some_and(|meta| meta.freelist_page != NO_FREELIST) {
         return Err(Failure::Problem(
@@ -63,14 +62,14 @@ fn rebuild(files: &Files, terminal: &mut Terminal) -> Result<()> {
         ));
     }
     let unfinished = Unfinished::new(&files.output)?;
-    files.copy(&file, &[], &unfinished.path)?;
-    let busy = progress::busy("finding free pages");
-    // Closing the database stores the list that it has not.
+    files.copy(&file, &[], &unfinished.path, terminal.progress)?;
+    let busy = terminal.progress.busy("finding free pages");
+    // Closing the database stores the missing list.
     let options = Options::new().freelist_sync(FreelistSync::OnClose).create(false);
     let stored = options.open(&unfinished.path).and_then(kv::Db::close);
     busy.finish_and_clear();
     stored.map_err(|error| Failure::copying(&files.output, error))?;
-    let len = fs::metadata(&unfinished.path).map_err(|error| not_made(&files.output, &error))?.len();
+    let len = fs::metadata(&unfinished.path).map_err(|error| Failure::not_made(&files.output, &error))?.len();
     unfinished.finish(&files.file, &files.output, len)?;
     Ok(writeln!(terminal.out, "The freelist was successfully rebuilt.")?)
 }

@@ -1,4 +1,4 @@
-//! `kv surgery revert-meta-page`, `meta validate` and `meta update`.
+//! `kv surgery revert-meta-page`, `meta validate` and `meta update`: judge and change meta pages.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use kv::Error;
 use kv::surgery::RawMeta;
 use serde::Serialize;
 
-use super::Files;
+use super::repair::Files;
+use crate::arguments::raw_pages::RawOptions;
 use crate::failure::{Failure, Result};
-use crate::files::open::RawOptions;
 use crate::terminal::Terminal;
 
-/// Take back the last transaction: the older meta page in place of the newer
+/// Undo the last transaction: put the older meta page in place of the newer
 ///
-/// The state before it is whole as long as no other transaction followed.
+/// The previous state is complete only until another transaction follows.
 #[derive(Debug, Args)]
 pub(super) struct Revert {
     #[command(flatten)]
@@ -42,7 +42,7 @@ struct Validate {
     /// The database
     file: PathBuf,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 
@@ -66,7 +66,7 @@ struct Judged {
 /// Change fields of a meta page, and make it valid
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Fields are pageSize, root, freelist and pgid (the high-water mark). Magic number, version and checksum are made right.
+Fields are pageSize, root, freelist and pgid (the high-water mark). Magic number, version and checksum are corrected.
 
 Example:
   kv surgery meta update --fields root:16,pgid:128 --meta-page 1 --output FIXED FILE")]
@@ -74,7 +74,7 @@ struct Update {
     #[command(flatten)]
     files: Files,
 
-    /// Fields and their new values, as in root:16,freelist:8
+    /// Fields and their new values, for example root:16,freelist:8
     #[arg(long, value_name = "FIELD:VALUE", value_delimiter = ',')]
     fields: Vec<Field>,
 
@@ -109,9 +109,9 @@ impl FromStr for Field {
 }
 
 impl Revert {
-    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(super) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = self.files.open(terminal)?;
-        self.files.write(&file, &[file.revert_meta()?])?;
+        self.files.write(&file, &[file.revert_meta()?], terminal)?;
         Ok(writeln!(terminal.out, "The meta page is reverted.")?)
     }
 }
@@ -124,7 +124,7 @@ impl Meta {
         }
     }
 
-    pub(super) fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    pub(super) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         match &self.operation {
             Operation::Validate(operation) => operation.run(terminal),
             Operation::Update(operation) => operation.run(terminal),
@@ -133,9 +133,9 @@ impl Meta {
 }
 
 impl Validate {
-    fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = match self.raw.open(&self.file, terminal) {
-            // Where neither meta page tells a size, the second is looked for behind a page of the usual one.
+            // If neither meta page tells the page size, the second is expected after a page of the usual size.
             Err(Failure::Database {
                 error: Error::PageSizeUnknown | Error::ByteSwapped | Error::VersionMismatch { .. },
                 ..
@@ -148,22 +148,26 @@ impl Validate {
         };
         let metas: Vec<Judged> = (0..2).map(judged).collect();
         let ok = metas.iter().all(|meta| meta.valid);
+        let printed = self.print(Answer { ok, metas }, terminal);
+        terminal.verdict(ok, printed)
+    }
+
+    fn print(&self, answer: Answer, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.json {
-            terminal.json(&Answer { ok, metas })?;
-        } else {
-            for Judged { page, what, .. } in metas {
-                match what {
-                    None => writeln!(terminal.out, "The meta page {page} is valid!")?,
-                    Some(fault) => writeln!(terminal.out, "WARNING: The meta page {page} isn't valid: {fault}!")?,
-                }
+            return terminal.json(&answer);
+        }
+        for Judged { page, what, .. } in answer.metas {
+            match what {
+                None => writeln!(terminal.out, "The meta page {page} is valid!")?,
+                Some(fault) => writeln!(terminal.out, "WARNING: The meta page {page} isn't valid: {fault}!")?,
             }
         }
-        if ok { Ok(()) } else { Err(Failure::Reported) }
+        Ok(())
     }
 }
 
 impl Update {
-    fn run(&self, terminal: &mut Terminal) -> Result<()> {
+    fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let file = self.files.open(terminal)?;
         let slot = usize::from(self.meta_page);
         let before = file.meta_as_it_is(slot).map(|(meta, _)| meta).unwrap_or_default();
@@ -173,7 +177,7 @@ impl Update {
         }
         let changed = meta != before || file.meta(slot).is_err();
         let edits = if changed { vec![file.edit_meta(slot, &meta)?] } else { Vec::new() };
-        self.files.write(&file, &edits)?;
+        self.files.write(&file, &edits, terminal)?;
         if !changed {
             return Ok(writeln!(terminal.out, "Nothing changed!")?);
         }

@@ -1,0 +1,59 @@
+//! Where a command reads and writes.
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::progress::Progress;
+
+/// Standard input, standard output and standard error of a command, or what takes their place.
+///
+/// ```
+/// let mut output = Vec::new();
+/// let code = kv_cli::run_from(["kv", "version"], kv_cli::Streams::new(&b""[..], &mut output, std::io::sink()));
+/// assert_eq!(code, 0);
+/// assert!(output.starts_with(b"kv Version: "));
+/// ```
+pub struct Streams<'s> {
+    pub(super) input: Box<dyn BufRead + 's>,
+    pub(super) output: Box<dyn Write + 's>,
+    pub(super) error: Box<dyn Write + 's>,
+    pub(super) progress: Progress,
+    pub(super) colours: bool,
+}
+
+impl Streams<'static> {
+    /// The process's own. A terminal gets progress bars, and colours unless `NO_COLOR` is set.
+    #[must_use]
+    pub fn standard() -> Self {
+        let to_terminal = io::stdout().is_terminal();
+        Self {
+            input: Box::new(io::stdin().lock()),
+            output: Box::new(io::stdout().lock()),
+            error: Box::new(io::stderr()),
+            progress: Progress::on_standard_error(to_terminal),
+            // See <https://no-color.org>.
+            colours: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+}
+
+impl<'s> Streams<'s> {
+    /// Any reader and writers, without progress bars or colours. Output is buffered; its writer gets all of it before
+    /// the command ends.
+    #[must_use]
+    pub fn new(input: impl BufRead + 's, output: impl Write + 's, error: impl Write + 's) -> Self {
+        Self {
+            input: Box::new(input),
+            output: Box::new(output),
+            error: Box::new(error),
+            progress: Progress::hidden(),
+            colours: false,
+        }
+    }
+}
+
+impl fmt::Debug for Streams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
