@@ -5,62 +5,52 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
+use kv_testkit::budget::seed;
+use kv_testkit::figure::Figure;
+use kv_testkit::program::{Action, Settings, path};
 use pagefile_std::sim::SimOptions;
 
-use crate::budget::{Budget, Figure, seed};
-use crate::config::{Base, CONFIGS, Config, filled};
+use crate::budget::Goals;
+use crate::config::{Base, CONFIGS, Changes, LONG, deletes, filled, on, puts};
 use crate::judge::{Judge, Moment, strategy};
-use crate::program::{Changes, LONG, Op, path};
 use crate::run::Run;
 
 /// Three operations, and a file on which they make the tree do something.
 struct Family {
     base: Vec<Changes>,
-    ops: [Op; 3],
+    ops: [Changes; 3],
 }
 
-fn put(at: &str, first: usize, count: usize, len: usize) -> Op {
-    Op::Put { at: path(at), first, count, len, fill: b'n' }
-}
-
-fn delete(at: &str, first: usize, count: usize) -> Op {
-    Op::Delete { at: path(at), first, count }
-}
-
-fn create(at: &str, name: &str) -> Op {
-    Op::CreateBucket { at: path(at), name: name.into() }
+fn create(bucket: &str) -> Changes {
+    on(bucket, Action::Create)
 }
 
 fn families() -> [Family; 6] {
-    let two_buckets = vec![vec![create("", "a"), create("", "b"), create("a", "x"), put("a/x", 0, 12, 90)]];
+    let two_buckets = [create("a"), create("b"), create("a/x"), puts("a/x", 0, 12, 90)].concat();
     [
         // A value with overflow pages comes, is replaced by a small one, and goes.
-        Family { base: vec![filled(1, 20)], ops: [put("a", 1, 1, 2500), put("a", 1, 1, 20), delete("a", 1, 1)] },
+        Family { base: vec![filled(1, 20)], ops: [puts("a", 1, 1, 2500), puts("a", 1, 1, 20), deletes("a", 1, 1)] },
         // Leaves that are full: one more key splits them, fewer merge them.
-        Family { base: vec![filled(14, 120)], ops: [put("a", 20, 6, 120), delete("a", 0, 6), delete("a", 6, 12)] },
+        Family { base: vec![filled(14, 120)], ops: [puts("a", 20, 6, 120), deletes("a", 0, 6), deletes("a", 6, 12)] },
         // A root branch of few long keys: the tree grows a level and loses it.
         Family {
-            base: vec![vec![create("", "a"), put("a", LONG, 10, 300)]],
-            ops: [put("a", LONG + 10, 10, 300), delete("a", LONG, 16), put("a", LONG + 5, 1, 900)],
+            base: vec![[create("a"), puts("a", LONG, 10, 300)].concat()],
+            ops: [puts("a", LONG + 10, 10, 300), deletes("a", LONG, 16), puts("a", LONG + 5, 1, 900)],
         },
         // A bucket is inline, outgrows that, and shrinks back into it.
         Family {
-            base: vec![vec![create("", "a"), create("a", "x")]],
-            ops: [put("a/x", 0, 1, 30), put("a/x", 1, 3, 300), delete("a/x", 1, 3)],
+            base: vec![[create("a"), create("a/x")].concat()],
+            ops: [puts("a/x", 0, 1, 30), puts("a/x", 1, 3, 300), deletes("a/x", 1, 3)],
         },
         // Buckets with pages of their own move, come and go.
         Family {
-            base: two_buckets,
-            ops: [
-                Op::MoveBucket { name: b"x".to_vec(), from: path("a"), to: path("b") },
-                Op::DeleteBucket { at: path(""), name: b"a".to_vec() },
-                create("", "a"),
-            ],
+            base: vec![two_buckets],
+            ops: [on("a/x", Action::Move(path("b"))), on("a", Action::DeleteBucket), create("a")],
         },
         // The file ends at 32 KiB, and grows.
         Family {
             base: vec![filled(50, 480)],
-            ops: [put("a", 60, 4, 480), Op::NextSequence { at: path("a") }, delete("a", 10, 5)],
+            ops: [puts("a", 60, 4, 480), on("a", Action::NextSequence), deletes("a", 10, 5)],
         },
     ]
 }
@@ -83,7 +73,7 @@ fn sequences<T: Clone>(of: &[T], max: usize) -> Vec<Vec<T>> {
 
 /// A family on one kind of database, while its programs run.
 struct Small {
-    config: Config,
+    config: Settings,
     base: Base,
     /// The moments that programs have come to so far.
     seen: Mutex<HashSet<u64>>,
@@ -98,29 +88,30 @@ fn fingerprint(moment: &Moment) -> u64 {
     words.fold(0, mix).hash(&mut hasher);
     moment.epoch.in_flight().for_each(|write| write.hash(&mut hasher));
     moment.epoch.ended_by().hash(&mut hasher);
-    moment.allowed.iter().for_each(|state| state.text.hash(&mut hasher));
+    moment.allowed.iter().for_each(|state| state.model.hash(&mut hasher));
     hasher.finish()
 }
 
 /// Whether every operation changes something. A program with one that does not is the same as a shorter program.
-fn does_all(base: &Base, program: &[&Changes]) -> bool {
+fn does_all(base: &Base, program: &[&Vec<Changes>]) -> bool {
     let mut model = base.allowed[0].model.clone();
-    program.iter().all(|changes| changes.iter().all(|op| op.apply_to(&mut model)))
+    let mut changes = |op: &Changes| op.iter().filter(|command| model.execute(command).is_change()).count() > 0;
+    program.iter().all(|transaction| transaction.iter().all(&mut changes))
 }
 
 /// Runs one program, and judges what its last transaction and its end leave behind, unless another program left the
 /// same. What the transactions before leave is left by a shorter program.
-fn run(family: &Small, program: &[&Changes], judge: &mut Judge) {
+fn run(family: &Small, program: &[&Vec<Changes>], judge: &mut Judge) {
     let Small { config, base, seen } = family;
     let strategy = strategy(5, 3, seed());
     let mut run = Run::on(*config, base, SimOptions::default());
     run.open().expect("a whole file opens");
     let (last, first) = program.split_last().expect("at least one transaction");
     for changes in first {
-        run.commit(changes).expect("nothing fails");
+        run.commit(&changes.concat()).expect("nothing fails");
     }
     run.moments(&[]);
-    let committed = run.step(|run| run.commit(last).expect("nothing fails")).1;
+    let committed = run.step(|run| run.commit(&last.concat()).expect("nothing fails")).1;
     let closed = run.step(|run| run.close().expect("nothing fails")).1;
     for moment in committed.into_iter().chain(closed) {
         let new = seen.lock().expect("no panic while it is held").insert(fingerprint(&moment));
@@ -133,14 +124,14 @@ fn run(family: &Small, program: &[&Changes], judge: &mut Judge) {
 
 /// Every program of up to so many transactions of up to so many operations, of each family and kind of database.
 pub(crate) fn every_small_program(figure: &Figure) {
-    let max = Budget::of_this_run().exhaustive;
+    let max = Goals::of_this_run().exhaustive;
     let began = std::time::Instant::now();
     let (mut programs, mut moments) = (0, 0);
     for family in families() {
         let transactions = sequences(&family.ops, max);
-        let all: Vec<&Changes> = transactions.iter().collect();
+        let all: Vec<&Vec<Changes>> = transactions.iter().collect();
         let count = (1..=max).map(|len| all.len().pow(u32::try_from(len).expect("few"))).sum::<usize>();
-        for config in CONFIGS {
+        for config in *CONFIGS {
             let base = Base::of(config, &family.base, true);
             let small = Small { config, base, seen: Mutex::default() };
             figure.each_of(count as u64, Judge::new, |judge, number| {
@@ -164,7 +155,7 @@ pub(crate) fn every_small_program(figure: &Figure) {
 }
 
 /// Program `number`: those of one transaction come first, then those of two, and so on.
-fn program<'a>(transactions: &[&'a Changes], number: u64) -> Vec<&'a Changes> {
+fn program<'a>(transactions: &[&'a Vec<Changes>], number: u64) -> Vec<&'a Vec<Changes>> {
     let mut number = usize::try_from(number).expect("few programs");
     let mut len = 1;
     let mut of_this_len = transactions.len();
@@ -202,10 +193,10 @@ mod tests {
 
     fn seen(family: &Family) -> Seen {
         let mut seen = Seen::default();
-        for changes in &sequences(&family.ops, 3) {
+        for changes in sequences(&family.ops, 3).iter().map(|ops| ops.concat()) {
             let mut run = Run::on(CONFIGS[0], &Base::of(CONFIGS[0], &family.base, true), SimOptions::default());
             run.open().unwrap();
-            let moments = run.step(|run| run.commit(changes).unwrap()).1;
+            let moments = run.step(|run| run.commit(&changes).unwrap()).1;
             seen.growths += moments.iter().filter(|moment| moment.epoch.ended_by() == Barrier::Growth).count();
             let done = run.db().stats().tx;
             seen.splits += done.splits;
@@ -241,8 +232,8 @@ mod tests {
     fn every_program_comes_once() {
         let all = sequences(&[1, 2, 3], 2);
         assert_eq!(all.len(), 12);
-        let changes: Vec<Changes> = vec![vec![], vec![delete("a", 0, 1)]];
-        let refs: Vec<&Changes> = changes.iter().collect();
+        let changes: Vec<Vec<Changes>> = vec![vec![], vec![deletes("a", 0, 1)]];
+        let refs: Vec<&Vec<Changes>> = changes.iter().collect();
         let texts: HashSet<String> = (0..14).map(|number| format!("{:?}", program(&refs, number))).collect();
         assert_eq!(texts.len(), 2 + 4 + 8);
     }

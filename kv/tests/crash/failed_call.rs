@@ -5,23 +5,25 @@
 //! file opens again to a whole state.
 
 use kv::Error;
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::Figure;
+use kv_testkit::program::{Action, Settings};
 use pagefile_std::sim::{Call, Fault, Plan, SimOptions};
 
-use crate::budget::{Budget, Figure, seed};
-use crate::config::{Base, CONFIGS, Config};
+use crate::budget::Goals;
+use crate::config::{Base, CONFIGS, Changes, on, random_transactions};
 use crate::failed_sync::{refuses_and_shows, tells_the_truth};
 use crate::first_order::random_base;
 use crate::judge::{Judge, strategy};
-use crate::program::{Changes, random_transactions};
-use crate::random::Random;
-use crate::run::{Run, text_of};
+use crate::run::Run;
 
 const FAULTS: [Fault; 6] =
     [Fault::Io, Fault::Full, Fault::Short(1), Fault::Short(512), Fault::Short(1500), Fault::Interrupted];
 
 /// A kind of database, a file, and what is done to it.
 struct Workload {
-    config: Config,
+    config: Settings,
     base: Base,
     program: Vec<Changes>,
 }
@@ -66,18 +68,17 @@ impl Workload {
         judged.unwrap_or_else(|wrong| panic!("after {plan:?} an image {wrong}"));
         run.open().unwrap_or_else(|error| panic!("after {plan:?} it does not open: {error}"));
         assert_eq!(run.db().begin_read().check().expect("it can be read"), []);
-        let late = vec![crate::program::Op::CreateBucket { at: Vec::new(), name: b"late".to_vec() }];
-        run.commit(&late).unwrap_or_else(|error| panic!("after {plan:?} no commit: {error}"));
-        assert!(text_of(run.db()).expect("it can be read") == run.allowed[0].text);
+        run.commit(&on("late", Action::Create)).unwrap_or_else(|error| panic!("after {plan:?} no commit: {error}"));
+        assert!(run.shows_what_was_acknowledged());
         run.close().expect("nothing fails any more");
     }
 }
 
 #[test]
 fn every_call_may_fail() {
-    let budget = Budget::of_this_run();
-    let figure = Figure::new("runs with a failing call", budget.workloads);
-    figure.each_of(budget.workloads, Judge::new, |judge, number| {
+    let goals = Goals::of_this_run();
+    let figure = Figure::new("runs with a failing call", goals.workloads);
+    figure.each_of(goals.workloads, Judge::new, |judge, number| {
         let workload = Workload::number(number);
         let mut runs = 0;
         for fault in FAULTS {
@@ -91,7 +92,7 @@ fn every_call_may_fail() {
         }
         runs
     });
-    figure.tell(&format!(", every call of {} workloads", budget.workloads));
+    figure.tell(&format!(", every call of {} workloads", goals.workloads));
 }
 
 /// A read that fails while the database is being opened: an error, and nothing has changed.

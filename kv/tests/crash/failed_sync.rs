@@ -2,14 +2,16 @@
 //! power fails. (bbolt goes on, and in one of 200 such runs the file survived.)
 
 use kv::Error;
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::Figure;
+use kv_testkit::program::Settings;
 use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
 
-use crate::budget::{Budget, Figure, seed};
-use crate::config::{Base, CONFIGS, Config, filled};
+use crate::budget::Goals;
+use crate::config::{Base, CONFIGS, Changes, filled, random_transactions};
 use crate::judge::{Judge, strategy};
-use crate::program::{Changes, random_transactions};
-use crate::random::Random;
-use crate::run::{Run, text_of};
+use crate::run::Run;
 use crate::second_order::recover;
 
 const KERNELS: [Kernel; 3] = [Kernel::StaysDirty, Kernel::CleanNew, Kernel::Reverted];
@@ -50,7 +52,7 @@ pub(crate) fn tells_the_truth(error: &Error) {
 
 /// What a handle shows and allows once something has failed: the state before, and no more writes.
 pub(crate) fn refuses_and_shows(run: &Run) {
-    assert!(text_of(run.db()).expect("reads go on") == run.allowed[0].text, "readers see what was not acknowledged");
+    assert!(run.shows_what_was_acknowledged(), "readers see what was not acknowledged");
     assert!(matches!(run.db().begin_write(), Err(Error::Poisoned)), "writes are refused");
     let updated = run.db().update(|tx| tx.create_bucket("late").map(|_| ()));
     assert!(matches!(updated, Err(Error::Poisoned)), "writes are refused");
@@ -59,7 +61,7 @@ pub(crate) fn refuses_and_shows(run: &Run) {
 
 /// One run in which sync number `nth` fails. Returns whether it had so many.
 fn fail_sync(
-    (config, base, program): (Config, &Base, &[Changes]),
+    (config, base, program): (Settings, &Base, &[Changes]),
     (nth, kernel, reopen): (u64, Kernel, bool),
     images: u64,
     judge: &mut Judge,
@@ -88,19 +90,19 @@ fn fail_sync(
 
 #[test]
 fn no_failed_sync_loses_anything() {
-    let budget = Budget::of_this_run();
-    let figure = Figure::new("failed-sync states opened", budget.failed_sync);
+    let goals = Goals::of_this_run();
+    let figure = Figure::new("failed-sync states opened", goals.failed_sync);
     let mut round = 0;
     let mut syncs = 0;
-    while figure.count() < budget.failed_sync {
+    while figure.count() < goals.failed_sync {
         let mut random = Random::of(seed(), round);
         let config = CONFIGS[usize::try_from(round % 4).expect("0 to 3")];
         let base = Base::of(config, &[filled(20, 60)], true);
-        let program = random_transactions(base.allowed[0].model.clone(), budget.commits, &mut random);
+        let program = random_transactions(base.allowed[0].model.clone(), goals.commits, &mut random);
         let all = how_many_syncs(config, &base, &program);
         // Two ways to go on, three kernels, every sync.
         // Some moments have fewer images than are asked for.
-        let images = (budget.failed_sync / (all * 4)).clamp(20, 60);
+        let images = (goals.failed_sync / (all * 4)).clamp(20, 60);
         figure.each_of(all * 6, Judge::new, |judge, number| {
             let before = judge.opened;
             let kernel = KERNELS[usize::try_from(number / 2 % 3).expect("0 to 2")];
@@ -111,10 +113,10 @@ fn no_failed_sync_loses_anything() {
         syncs += all;
         round += 1;
     }
-    figure.tell(&format!(", each of {syncs} syncs of {round} runs of {} commits", budget.commits));
+    figure.tell(&format!(", each of {syncs} syncs of {round} runs of {} commits", goals.commits));
 }
 
-fn how_many_syncs(config: Config, base: &Base, program: &[Changes]) -> u64 {
+fn how_many_syncs(config: Settings, base: &Base, program: &[Changes]) -> u64 {
     let mut run = Run::on(config, base, SimOptions::default());
     assert_eq!(until_it_fails(&mut run, program), Failed::Nowhere);
     let epochs = run.disk.take_epochs();

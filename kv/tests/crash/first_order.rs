@@ -1,29 +1,29 @@
 //! Power cuts at random programs.
 
-use crate::budget::{Budget, Figure, seed};
-use crate::config::{Base, CONFIGS, Config, filled};
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::Figure;
+use kv_testkit::program::Settings;
+
+use crate::budget::Goals;
+use crate::config::{Base, CONFIGS, LONG, filled, puts, random_changes};
 use crate::judge::{Judge, Moment, strategy};
-use crate::program::{LONG, Op, path, random_changes};
-use crate::random::Random;
 use crate::run::Run;
 
 /// A file to start from: empty, a few pages, or a tree of three levels; after a clean close or not.
-pub(crate) fn random_base(config: Config, random: &mut Random) -> Base {
+pub(crate) fn random_base(config: Settings, random: &mut Random) -> Base {
     let closed = random.one_in(2);
     match random.below(4) {
         0 => Base::of(config, &[], closed),
         1 | 2 => Base::of(config, &[filled(15, 40)], closed),
-        _ => {
-            let long = Op::Put { at: path("a"), first: LONG, count: 30, len: 200, fill: b'o' };
-            Base::of(config, &[filled(40, 100), vec![long]], closed)
-        }
+        _ => Base::of(config, &[filled(40, 100), puts("a", LONG, 30, 200)], closed),
     }
 }
 
 /// Runs program `number`; every moment of it is shown to `each`.
-pub(crate) fn random_program(number: u64, mut each: impl FnMut(Config, &Moment, &mut Random)) {
+pub(crate) fn random_program(number: u64, mut each: impl FnMut(Settings, &Moment, &mut Random)) {
     let mut random = Random::of(seed(), number);
-    let config = random.of_these(&CONFIGS);
+    let config = *random.pick(&*CONFIGS);
     let base = random_base(config, &mut random);
     let mut run = Run::on(config, &base, pagefile_std::sim::SimOptions::default());
     let mut show = |run: &mut Run, random: &mut Random, step: &dyn Fn(&mut Run)| {
@@ -52,7 +52,7 @@ pub(crate) fn random_program(number: u64, mut each: impl FnMut(Config, &Moment, 
 
 #[test]
 fn every_power_cut_leaves_the_old_state_or_the_new_one() {
-    let figure = Figure::new("crash states opened", Budget::of_this_run().crash_states);
+    let figure = Figure::new("crash states opened", Goals::of_this_run().crash_states);
     crate::exhaustive::every_small_program(&figure);
     let (exhaustive, mut programs) = (figure.count(), std::sync::atomic::AtomicU64::new(0));
     figure.each(Judge::new, |judge, number| {

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use kv::{Db, Error};
+use kv_testkit::model::Model;
+use kv_testkit::program::Settings;
 use pagefile_std::sim::{Epoch, ImageStore, Images, PowerCut, Strategy};
 
-use crate::config::{Config, PAGE_SIZE};
-use crate::model::{MARK, State, write_bucket};
+use crate::config::PAGE_SIZE;
 use crate::reach::slot_changed;
+use crate::state::{MARK, State, shows};
 
 /// What a disk may hold at some moment, and the states that it must lead back to one of.
 pub(crate) struct Moment {
@@ -19,7 +21,6 @@ pub(crate) struct Moment {
 /// Opens images one after the other, in the memory of the one before.
 pub(crate) struct Judge {
     images: Images,
-    text: Vec<u8>,
     /// How many images were opened and compared.
     pub(crate) opened: u64,
 }
@@ -29,11 +30,11 @@ pub(crate) type Verdict = Result<(), String>;
 
 impl Judge {
     pub(crate) fn new() -> Judge {
-        Judge { images: Images::new(), text: Vec::new(), opened: 0 }
+        Judge { images: Images::new(), opened: 0 }
     }
 
     /// Judges all the images of this moment that the strategy asks for.
-    pub(crate) fn all(&mut self, config: Config, moment: &Moment, strategy: &Strategy) -> Verdict {
+    pub(crate) fn all(&mut self, config: Settings, moment: &Moment, strategy: &Strategy) -> Verdict {
         slot_kept(moment)?;
         let outcome = moment.epoch.each_power_cut(strategy, |cut| match self.image(config, moment, cut) {
             Ok(()) => ControlFlow::Continue(()),
@@ -43,7 +44,7 @@ impl Judge {
     }
 
     /// Judges about `count` of them, evenly chosen.
-    pub(crate) fn some(&mut self, config: Config, moment: &Moment, strategy: &Strategy, count: u64) -> Verdict {
+    pub(crate) fn some(&mut self, config: Settings, moment: &Moment, strategy: &Strategy, count: u64) -> Verdict {
         slot_kept(moment)?;
         for cut in some_cuts(&moment.epoch, strategy, count) {
             self.image(config, moment, &cut)?;
@@ -52,47 +53,48 @@ impl Judge {
     }
 
     /// Opens one image: it must be one of the allowed states, pass the check, take a commit and open again with it.
-    pub(crate) fn image(&mut self, config: Config, moment: &Moment, cut: &PowerCut) -> Verdict {
+    pub(crate) fn image(&mut self, config: Settings, moment: &Moment, cut: &PowerCut) -> Verdict {
         let store = self.images.store(&moment.epoch, cut);
         self.opened += 1;
-        let judged = self.store(config, &store, &moment.allowed);
+        let judged = judge(config, &store, &moment.allowed);
         drop(store);
         judged.map_err(|wrong| {
-            let texts: Vec<usize> = moment.allowed.iter().map(|state| state.text.len()).collect();
-            format!("{wrong}; {cut:?}, ended by {:?}, allowed states of {texts:?} bytes", moment.epoch.ended_by())
+            let states = moment.allowed.len();
+            format!("{wrong}; {cut:?}, ended by {:?}, {states} states are allowed", moment.epoch.ended_by())
         })
     }
+}
 
-    fn store(&mut self, config: Config, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> Verdict {
-        let options = config.options();
-        let open = || options.open_store(Box::new(Arc::clone(store)));
-        let db = open().map_err(|error| format!("does not open: {error}"))?;
-        let len_max = allowed.iter().map(|state| state.marked.len()).max().unwrap_or(0);
-        self.read(&db, len_max)?;
-        let Some(found) = allowed.iter().find(|state| state.text == self.text) else {
-            return Err(format!("opens as none of the allowed states, with {} bytes", self.text.len()));
-        };
-        db.update(|tx| tx.create_bucket(MARK.0)?.put(MARK.1, MARK.2))
-            .map_err(|error| format!("takes no commit: {error}"))?;
-        db.close().map_err(|error| format!("does not close: {error}"))?;
-        let db = open().map_err(|error| format!("does not open again: {error}"))?;
-        self.read(&db, len_max)?;
-        if self.text == found.marked { Ok(()) } else { Err("a commit after it is not what it should be".into()) }
-    }
+fn judge(config: Settings, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> Verdict {
+    let options = config.options();
+    let open = || options.open_store(Box::new(Arc::clone(store)));
+    let db = open().map_err(|error| format!("does not open: {error}"))?;
+    let models: Vec<&Model> = allowed.iter().map(|state| &state.model).collect();
+    let found = find(&db, &models)?.ok_or("opens as none of the allowed states")?;
+    db.update(|tx| tx.create_bucket(MARK.0)?.put(MARK.1, MARK.2))
+        .map_err(|error| format!("takes no commit: {error}"))?;
+    db.close().map_err(|error| format!("does not close: {error}"))?;
+    let db = open().map_err(|error| format!("does not open again: {error}"))?;
+    let kept = find(&db, &[&allowed[found].marked])?;
+    kept.map(|_| ()).ok_or_else(|| "a commit after it is not what it should be".into())
+}
 
-    /// Checks the database, and reads all of it into `text`.
-    fn read(&mut self, db: &Db, len_max: usize) -> Verdict {
-        self.text.clear();
-        let mut read = || -> Result<Vec<_>, Error> {
-            let tx = db.begin_read();
-            write_bucket(&tx.root(), len_max, &mut self.text)?;
-            tx.check()
-        };
-        match read() {
-            Err(error) => Err(format!("cannot be read: {error}")),
-            Ok(problems) if !problems.is_empty() => Err(format!("is inconsistent: {}", problems[0])),
-            Ok(_) => Ok(()),
+/// Checks the database, and finds what it shows among these.
+fn find(db: &Db, models: &[&Model]) -> Result<Option<usize>, String> {
+    let tx = db.begin_read();
+    let find = || -> Result<_, Error> {
+        let mut found = None;
+        for (index, model) in models.iter().enumerate() {
+            if found.is_none() && shows(&tx.root(), model)? {
+                found = Some(index);
+            }
         }
+        Ok((found, tx.check()?))
+    };
+    match find() {
+        Err(error) => Err(format!("cannot be read: {error}")),
+        Ok((_, problems)) if !problems.is_empty() => Err(format!("is inconsistent: {}", problems[0])),
+        Ok((found, _)) => Ok(found),
     }
 }
 

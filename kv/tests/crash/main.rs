@@ -20,6 +20,9 @@
 //! states. Every test ends with a line that says how much it did; a failure says which program failed, and the same
 //! seed fails again.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod budget;
 mod config;
 mod exhaustive;
@@ -29,11 +32,9 @@ mod first_order;
 #[path = "../peers/found.rs"]
 mod found;
 mod judge;
-mod model;
-mod program;
-mod random;
 mod reach;
 mod run;
 mod second_order;
+mod state;
 mod torn_meta;
 mod trace;

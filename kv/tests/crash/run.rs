@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use kv::{Db, Error, ReadTx};
+use kv_testkit::engine::execute_beside;
+use kv_testkit::model::{Model, difference};
+use kv_testkit::program::Settings;
 use pagefile_std::sim::{SimDisk, SimOptions};
 
-use crate::config::{Base, Config, PAGE_SIZE};
+use crate::config::{Base, Changes, PAGE_SIZE};
 use crate::judge::Moment;
-use crate::model::{Model, State, write_bucket};
-use crate::program::Changes;
 use crate::reach;
+use crate::state::{State, shows};
 
 /// A disk, the process that has it open, and what it knows to be durable.
 pub(crate) struct Run {
-    pub(crate) config: Config,
+    pub(crate) config: Settings,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) db: Option<Db>,
     /// What the disk may lead back to now: one state, or two where a commit ended without saying.
@@ -23,24 +25,28 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn on(config: Config, base: &Base, options: SimOptions) -> Run {
+    pub(crate) fn on(config: Settings, base: &Base, options: SimOptions) -> Run {
         let disk = Arc::new(SimDisk::with_options(&base.bytes, options));
         reach::watch(&disk, PAGE_SIZE);
         Run { config, disk, db: None, allowed: base.allowed.clone(), held: Vec::new() }
     }
 
     /// What the database holds, which must not be in doubt.
-    pub(crate) fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> &Model {
         assert!(self.allowed.len() == 1, "nobody knows before it is opened again");
-        self.allowed[0].model.clone()
+        &self.allowed[0].model
     }
 
     /// Opens it. Where it was in doubt which state the disk would lead back to, this decides it.
     pub(crate) fn open(&mut self) -> Result<(), Error> {
         let db = self.config.options().open_store(Box::new(Arc::clone(&self.disk)))?;
-        let found = text_of(&db)?;
-        let state = self.allowed.iter().find(|state| state.text == found);
-        self.allowed = vec![Arc::clone(state.expect("opens as one of the allowed states"))];
+        let mut found = None;
+        for state in &self.allowed {
+            if found.is_none() && shows(&db.begin_read().root(), &state.model)? {
+                found = Some(Arc::clone(state));
+            }
+        }
+        self.allowed = vec![found.expect("opens as one of the allowed states")];
         self.db = Some(db);
         Ok(())
     }
@@ -51,18 +57,21 @@ impl Run {
 
     /// Does these changes in one transaction. Where it is unknown whether it was committed, both states are allowed.
     pub(crate) fn commit(&mut self, changes: &Changes) -> Result<(), Error> {
-        let mut model = self.model();
+        let mut model = self.model().clone();
         let mut tx = self.db().begin_write()?;
-        for op in changes.iter().filter(|op| op.apply_to(&mut model)) {
-            op.apply(&mut tx)?;
-        }
+        execute_beside(&mut tx, &mut model, changes)?;
         let committed = tx.commit();
         match &committed {
-            Ok(()) => self.allowed = vec![model.into_state()],
-            Err(Error::Unknown { .. }) => self.allowed.push(model.into_state()),
+            Ok(()) => self.allowed = vec![State::of(model)],
+            Err(Error::Unknown { .. }) => self.allowed.push(State::of(model)),
             Err(_) => {}
         }
         committed
+    }
+
+    /// Whether readers see just the state that was acknowledged last.
+    pub(crate) fn shows_what_was_acknowledged(&self) -> bool {
+        shows(&self.db().begin_read().root(), &self.allowed[0].model).expect("reads go on")
     }
 
     /// Closes it as a program does that ends in good order.
@@ -87,9 +96,8 @@ impl Run {
     /// Asserts that every reader still sees what it saw first, and lets it go.
     pub(crate) fn release(&mut self) {
         for (tx, state) in self.held.drain(..) {
-            let mut text = Vec::new();
-            write_bucket(&tx.root(), state.text.len() * 2, &mut text).expect("a snapshot stays readable");
-            assert!(text == state.text, "a reader's snapshot has changed");
+            let difference = difference(&tx.root(), &state.model).expect("a snapshot stays readable");
+            assert_eq!(difference, None, "a reader's snapshot has changed");
         }
     }
 
@@ -97,7 +105,7 @@ impl Run {
     /// that were allowed before the step.
     pub(crate) fn moments(&self, before: &[Arc<State>]) -> Vec<Moment> {
         let mut during = before.to_vec();
-        during.extend(self.allowed.iter().filter(|state| before.iter().all(|old| old.text != state.text)).cloned());
+        during.extend(self.allowed.iter().filter(|state| before.iter().all(|old| old.model != state.model)).cloned());
         let mut epochs = self.disk.take_epochs();
         let now = epochs.pop().map(|epoch| Moment { epoch, allowed: self.allowed.clone() });
         epochs.into_iter().map(|epoch| Moment { epoch, allowed: during.clone() }).chain(now).collect()
@@ -109,11 +117,4 @@ impl Run {
         let made = step(self);
         (made, self.moments(&before))
     }
-}
-
-/// All that a database shows to readers now.
-pub(crate) fn text_of(db: &Db) -> Result<Vec<u8>, Error> {
-    let mut text = Vec::new();
-    write_bucket(&db.begin_read().root(), usize::MAX, &mut text)?;
-    Ok(text)
 }

@@ -3,14 +3,16 @@
 
 use std::ops::ControlFlow;
 
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::Figure;
+use kv_testkit::program::Settings;
 use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
 
-use crate::budget::{Budget, Figure, seed};
-use crate::config::{Base, CONFIGS, Config};
+use crate::budget::Goals;
+use crate::config::{Base, CONFIGS, Changes, random_changes, random_transactions};
 use crate::first_order::{random_base, random_program};
 use crate::judge::{Judge, Moment, some_cuts, strategy};
-use crate::program::{Changes, random_changes, random_transactions};
-use crate::random::Random;
 use crate::run::Run;
 
 /// Opens what a crash has left, commits twice and closes; every moment of it is judged.
@@ -29,7 +31,7 @@ pub(crate) fn recover(run: &mut Run, random: &mut Random, judge: &mut Judge, ima
 }
 
 /// A few images of this moment become disks of their own.
-fn cut_again(config: Config, moment: &Moment, random: &mut Random, judge: &mut Judge) {
+fn cut_again(config: Settings, moment: &Moment, random: &mut Random, judge: &mut Judge) {
     for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 2) {
         let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };
         recover(&mut Run::on(config, &base, SimOptions::default()), random, judge, 20);
@@ -39,7 +41,7 @@ fn cut_again(config: Config, moment: &Moment, random: &mut Random, judge: &mut J
 /// A process that is killed at its call number `nth`: nothing of that call is done, or in a write, a part.
 ///
 /// To the disk that is the same as a process whose calls fail from then on, in a kernel that takes nothing amiss.
-fn killed(config: Config, base: &Base, program: &[Changes], nth: u64, short: Option<usize>) -> ControlFlow<(), Run> {
+fn killed(config: Settings, base: &Base, program: &[Changes], nth: u64, short: Option<usize>) -> ControlFlow<(), Run> {
     let mut run = Run::on(config, base, SimOptions { kernel: Kernel::StaysDirty, ..SimOptions::default() });
     if let Some(bytes) = short {
         run.disk.plan(Plan { call: None, nth, fault: Fault::Short(bytes), for_ever: false });
@@ -56,7 +58,7 @@ fn killed(config: Config, base: &Base, program: &[Changes], nth: u64, short: Opt
 fn kill_everywhere(number: u64, judge: &mut Judge) -> u64 {
     let before = judge.opened;
     let mut random = Random::of(seed(), number);
-    let config = random.of_these(&CONFIGS);
+    let config = *random.pick(&*CONFIGS);
     let base = random_base(config, &mut random);
     let program = random_transactions(base.allowed[0].model.clone(), 3, &mut random);
     for nth in 1.. {
@@ -72,7 +74,7 @@ fn kill_everywhere(number: u64, judge: &mut Judge) -> u64 {
 
 #[test]
 fn a_power_cut_while_recovering_from_one_loses_nothing() {
-    let figure = Figure::new("second-order states opened after a power cut", Budget::of_this_run().second_order / 2);
+    let figure = Figure::new("second-order states opened after a power cut", Goals::of_this_run().second_order / 2);
     figure.each(Judge::new, |judge, number| {
         let before = judge.opened;
         random_program(number, |config, moment, random| cut_again(config, moment, random, judge));
@@ -83,7 +85,7 @@ fn a_power_cut_while_recovering_from_one_loses_nothing() {
 
 #[test]
 fn a_power_cut_after_a_kill_loses_nothing() {
-    let figure = Figure::new("second-order states opened after a kill", Budget::of_this_run().second_order / 2);
+    let figure = Figure::new("second-order states opened after a kill", Goals::of_this_run().second_order / 2);
     figure.each(Judge::new, |judge, number| kill_everywhere(number, judge));
     figure.tell("");
 }
@@ -93,7 +95,7 @@ fn a_power_cut_after_a_kill_loses_nothing() {
 fn a_kill_inside_a_write_leaves_a_part_of_it() {
     let mut random = Random::of(1, 1);
     let base = random_base(CONFIGS[0], &mut random);
-    let changes = random_changes(base.allowed[0].model.clone(), &mut random);
+    let changes = random_changes(&base.allowed[0].model, &mut random);
     // Calls 1 and 2 are the seal's write and sync.
     let mut run = Run::on(CONFIGS[0], &base, SimOptions::default());
     run.disk.plan(Plan { call: Some(Call::Write), nth: 2, fault: Fault::Short(600), for_ever: false });

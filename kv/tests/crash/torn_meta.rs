@@ -1,15 +1,15 @@
 //! A commit hangs on 64 bytes. No order in which they reach the disk may make a third state of two.
 
+use kv_testkit::Random;
+use kv_testkit::program::Settings;
 use pagefile_std::sim::{SimDisk, SimOptions};
 
-use crate::config::{Base, CONFIGS, Config, PAGE_SIZE, filled};
+use crate::config::{Base, CONFIGS, PAGE_SIZE, filled, random_changes};
 use crate::judge::{Judge, Moment, strategy};
-use crate::program::random_changes;
-use crate::random::Random;
 use crate::run::Run;
 
 /// A disk on which everything of a commit is durable but its meta, the bytes of that, and the states before and after.
-fn before_the_meta(config: Config, random: &mut Random) -> (Moment, Vec<u8>, usize) {
+fn before_the_meta(config: Settings, random: &mut Random) -> (Moment, Vec<u8>, usize) {
     let base = Base::of(config, &[filled(30, 100)], true);
     let mut run = Run::on(config, &base, SimOptions::default());
     run.open().unwrap();
@@ -27,7 +27,7 @@ fn before_the_meta(config: Config, random: &mut Random) -> (Moment, Vec<u8>, usi
     }
 }
 
-fn judge_bytes(judge: &mut Judge, config: Config, bytes: &[u8], like: &Moment) {
+fn judge_bytes(judge: &mut Judge, config: Settings, bytes: &[u8], like: &Moment) {
     let epoch = SimDisk::with_bytes(bytes).take_epochs().pop().expect("the epoch of now");
     let moment = Moment { epoch, allowed: like.allowed.clone() };
     judge.all(config, &moment, &strategy(0, 0, 0)).unwrap_or_else(|wrong| panic!("an image {wrong}"));
@@ -37,7 +37,7 @@ fn judge_bytes(judge: &mut Judge, config: Config, bytes: &[u8], like: &Moment) {
 fn a_meta_of_which_any_bytes_are_written_is_the_old_one_or_the_new_one() {
     let mut random = Random::of(1, 64);
     let mut judge = Judge::new();
-    for config in CONFIGS {
+    for config in *CONFIGS {
         let (moment, meta, at) = before_the_meta(config, &mut random);
         let durable = moment.epoch.durable();
         let changed: Vec<usize> = (0..meta.len()).filter(|place| meta[*place] != durable[at + place]).collect();
@@ -58,7 +58,7 @@ fn a_meta_of_which_any_bytes_are_written_is_the_old_one_or_the_new_one() {
 fn a_meta_with_any_wrong_bit_leads_back_to_the_state_before() {
     let mut judge = Judge::new();
     let mut random = Random::of(1, 65);
-    for config in CONFIGS {
+    for config in *CONFIGS {
         let (moment, meta, at) = before_the_meta(config, &mut random);
         for bit in 16 * 8..80 * 8 {
             let mut bytes = moment.epoch.durable().to_vec();

@@ -1,11 +1,10 @@
-//! How much to do, and how it is told: the same variables and the same lines as in `kv/tests/crash`.
+//! How much to do, by budget.
 
-use std::time::Instant;
+use kv_testkit::budget::Budget;
 
 /// Figures to reach.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    name: &'static str,
+pub(crate) struct Goals {
     pub(crate) kills: u64,
     /// Flipped bits of each file.
     pub(crate) flips: u64,
@@ -15,36 +14,15 @@ pub(crate) struct Budget {
     pub(crate) every_fault: bool,
 }
 
-const BUDGETS: [Budget; 4] = [
-    Budget { name: "short", kills: 25, flips: 1_000, commits: 300, every_fault: false },
-    Budget { name: "push", kills: 200, flips: 10_000, commits: 2_000, every_fault: true },
+const GOALS: [Goals; 4] = [
+    Goals { kills: 25, flips: 1_000, commits: 300, every_fault: false },
+    Goals { kills: 200, flips: 10_000, commits: 2_000, every_fault: true },
     // Every bit of the files.
-    Budget { name: "nightly", kills: 10_000, flips: u64::MAX, commits: 100_000, every_fault: true },
-    Budget { name: "release", kills: 100_000, flips: u64::MAX, commits: 1_000_000, every_fault: true },
+    Goals { kills: 10_000, flips: u64::MAX, commits: 100_000, every_fault: true },
+    Goals { kills: 100_000, flips: u64::MAX, commits: 1_000_000, every_fault: true },
 ];
 
-/// The budget that `KV_BUDGET` names; the short one without.
-pub(crate) fn budget() -> Budget {
-    let name = std::env::var("KV_BUDGET").unwrap_or_else(|_| "short".into());
-    let names = BUDGETS.map(|budget| budget.name);
-    let found = BUDGETS.into_iter().find(|budget| budget.name == name);
-    found.unwrap_or_else(|| panic!("KV_BUDGET={name}: it is one of {names:?}"))
-}
-
-/// The seed of everything random: `KV_SEED`, or 1.
-pub(crate) fn seed() -> u64 {
-    let text = std::env::var("KV_SEED").unwrap_or_else(|_| "1".into());
-    text.parse().unwrap_or_else(|_| panic!("KV_SEED={text} is not a number"))
-}
-
-/// Prints a figure, as the documents quote it.
-pub(crate) fn tell(what: &str, count: u64, more: &str, began: Instant) {
-    let seconds = began.elapsed().as_secs_f64();
-    #[allow(clippy::cast_precision_loss, reason = "a rate")]
-    let rate = count as f64 / seconds;
-    println!(
-        "{what}: {count}, 0 wrong{more}, {rate:.0}/s, seed {}, {seconds:.1} seconds, budget {}",
-        seed(),
-        budget().name
-    );
+/// Those of the budget of this run.
+pub(crate) fn goals() -> Goals {
+    *Budget::of_this_run().of(&GOALS)
 }

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
+
 use crate::bodies::{any_bytes, crash_plan, operations, tool};
-use crate::budget::tell;
 use crate::child::{Watched, cases, work};
 use crate::flips::everything;
 
@@ -31,7 +33,7 @@ fn replay(target: &str, test: &str, body: impl Fn(&[u8])) {
     let began = Instant::now();
     assert!(!inputs.is_empty(), "{target} has kept something");
     cases(test, target.as_ref());
-    tell("kept inputs", inputs.len() as u64, &format!(" of {target}"), began);
+    print("kept inputs", inputs.len() as u64, &format!(" of {target}"), seed(), began);
 }
 
 #[test]

@@ -4,10 +4,13 @@ use std::time::Instant;
 
 use kv::digest::{Chunk, Difference};
 use kv::{Db, Options, Result};
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
+use kv_testkit::model::{Model, difference};
 use pagefile_std::MemStore;
 
-use crate::bodies::changes::{Numbers, State, state};
-use crate::budget::{budget, seed, tell};
+use crate::budget::goals;
 use crate::flips::everything;
 
 fn open(bytes: &[u8]) -> Result<Db> {
@@ -26,34 +29,29 @@ fn digest_of(db: &Db) -> Vec<Chunk> {
     chunks
 }
 
-/// All that a file shows; none where it cannot be read.
-fn shown(db: &Db) -> Option<State> {
-    state(&db.begin_read()).ok()
-}
-
 #[test]
 fn a_flipped_bit_is_found_if_and_only_if_something_reads_otherwise() {
     let began = Instant::now();
     let bytes = everything();
     let sound = open(&bytes).unwrap();
-    let (chunks, before) = (digest_of(&sound), shown(&sound).unwrap());
+    let (chunks, before) = (digest_of(&sound), Model::read(&sound.begin_read().root()).unwrap());
     assert_eq!(sound.begin_read().verify(&chunks).unwrap(), []);
 
-    let (mut numbers, mut silent) = (Numbers(seed()), 0);
-    let flips = budget().flips.saturating_mul(4).min(bytes.len() as u64 * 8);
+    let (mut random, mut silent) = (Random::new(seed()), 0);
+    let flips = goals().flips.saturating_mul(4).min(bytes.len() as u64 * 8);
     for _ in 0..flips {
-        let bit = numbers.below(bytes.len() as u64 * 8);
+        let bit = random.below_u64(bytes.len() as u64 * 8);
         let mut flipped = bytes.clone();
         flipped[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
         let Ok(db) = open(&flipped) else { continue };
         let tx = db.begin_read();
         let differences = tx.verify(&chunks).unwrap();
-        let same = shown(&db).is_some_and(|after| after == before);
+        let same = difference(&tx.root(), &before).is_ok_and(|difference| difference.is_none());
         assert_eq!(differences.is_empty(), same, "bit {bit}: {differences:?}");
         silent += u64::from(!same && tx.check().unwrap().is_empty());
     }
     assert!(silent > 0, "some are found by nothing else");
-    tell("digested flips", flips, &format!(", {silent} found by the digest alone"), began);
+    print("digested flips", flips, &format!(", {silent} found by the digest alone"), seed(), began);
 }
 
 /// A bucket of several chunks, and others.

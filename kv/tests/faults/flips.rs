@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use kv::{FreelistSync, Options};
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
 use pagefile_std::MemStore;
 use std::sync::Arc;
 
 use crate::bodies::any_bytes::{Outcome, run, with_valid_metas};
-use crate::bodies::changes::Numbers;
-use crate::budget::{budget, seed, tell};
+use crate::budget::goals;
 use crate::child::{Watched, cases, say, work};
 
 const PAGE_SIZE: usize = 1024;
@@ -92,13 +94,13 @@ fn bits_of_bbolt() {
 
 fn flip_bits(test: &str, name: &str, bytes: &[u8]) {
     let bits = bytes.len() as u64 * 8;
-    let goal = budget().flips.min(bits);
+    let goal = goals().flips.min(bits);
     if work().is_some() {
         assert_eq!(run(bytes), Outcome::Sound);
-        let (mut numbers, mut outcomes) = (Numbers(seed()), Outcomes::default());
+        let (mut random, mut outcomes) = (Random::new(seed()), Outcomes::default());
         let mut watched = Watched::after_something_sound();
         for number in 0..goal {
-            let bit = if goal == bits { number } else { numbers.below(bits) };
+            let bit = if goal == bits { number } else { random.below_u64(bits) };
             watched.case(format_args!("bit {} of byte {}", bit % 8, bit / 8));
             outcomes.add(flipped(bytes, bit));
         }
@@ -107,7 +109,7 @@ fn flip_bits(test: &str, name: &str, bytes: &[u8]) {
     }
     let began = Instant::now();
     let said = cases(test, "flips".as_ref());
-    tell("bit flips", goal, &format!(" of {bits}, {name}; {}", said.join(", ")), began);
+    print("bit flips", goal, &format!(" of {bits}, {name}; {}", said.join(", ")), seed(), began);
 }
 
 /// Runs the file with one bit flipped; in a meta page also with the checksum made to fit.
@@ -134,7 +136,7 @@ fn every_truncation() {
         for len in 0..bytes.len() {
             watched.case(format_args!("{len} bytes"));
             outcomes.add(run(&bytes[..len]));
-            if budget().every_fault || len.is_multiple_of(16) {
+            if goals().every_fault || len.is_multiple_of(16) {
                 // Something else may stand where the file should end.
                 outcomes.add(run(&[&bytes[..len], &[0xA5; 5000]].concat()));
             }
@@ -144,5 +146,5 @@ fn every_truncation() {
     }
     let began = Instant::now();
     let said = cases("flips::every_truncation", "truncations".as_ref());
-    tell("truncations", bytes.len() as u64, &format!("; {}", said.join(", ")), began);
+    print("truncations", bytes.len() as u64, &format!("; {}", said.join(", ")), seed(), began);
 }

@@ -2,14 +2,14 @@
 //! still is.
 #![cfg(target_os = "linux")]
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use kv::{Error, Options};
+use kv_testkit::budget::{Budget, seed};
+use kv_testkit::figure::print;
 
-use crate::budget::{seed, tell};
 use crate::child::{command, kernel_is_left_out, say, start, work};
 use crate::workload::{Expected, assert_whole};
 
@@ -36,7 +36,7 @@ fn a_file_that_may_not_grow() {
 fn a_full_disk() {
     let mounts = Command::new("unshare").args(["--mount", "true"]).status();
     if work().is_none() && !mounts.is_ok_and(|status| status.success()) {
-        assert!(env::var_os("KV_BUDGET").is_none(), "a budget asks for a full disk, and this user may not mount one");
+        assert!(!Budget::is_asked_for(), "a budget asks for a full disk, and this user may not mount one");
         return say("no disk was filled: this user may not mount one");
     }
     run("full::a_full_disk", "a file system of 200 KiB", &SMALL_DISK);
@@ -53,7 +53,7 @@ fn run(test: &str, what: &str, limited: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let (said, status) = start(command(limited, test, dir.path().as_os_str())).end();
     assert!(status.success() && said.iter().any(|line| line == "full"), "{status}: {}", said.join("\n"));
-    tell("times full", FILLS, &format!(" with {what}"), began);
+    print("times full", FILLS, &format!(" with {what}"), seed(), began);
 }
 
 /// Commits until there is no room, more than once, for a new handle may write what fits.

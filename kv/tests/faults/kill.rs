@@ -7,9 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kv::{Db, FreelistKind, FreelistSync, Options};
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
 
-use crate::bodies::changes::Numbers;
-use crate::budget::{budget, seed, tell};
+use crate::budget::goals;
 use crate::child::{command, say, start, work};
 use crate::workload::{Expected, assert_whole, last};
 
@@ -37,35 +39,35 @@ fn acknowledged_commits_survive() {
         let first = std::env::var(FIRST).unwrap().parse().unwrap();
         write_until_killed(Path::new(&dir), first);
     }
-    let (began, mut numbers) = (Instant::now(), Numbers(seed()));
-    let (kills, mut commits) = (budget().kills, 0);
+    let (began, mut random) = (Instant::now(), Random::new(seed()));
+    let (kills, mut commits) = (goals().kills, 0);
     for round in 0..kills.div_ceil(LIVES) {
         let dir = tempfile::tempdir().unwrap();
         let mut expected = Expected::nothing(seed(), BALLAST);
         for _ in 0..LIVES.min(kills - round * LIVES) {
             let before = expected.number;
-            let acknowledged = one_life(dir.path(), before, &mut numbers);
+            let acknowledged = one_life(dir.path(), before, &mut random);
             after(dir.path(), &mut expected, acknowledged);
             commits += acknowledged - before;
         }
     }
-    tell("kills", kills, &format!(", {commits} acknowledged commits"), began);
+    print("kills", kills, &format!(", {commits} acknowledged commits"), seed(), began);
 }
 
 /// The child: commits, opens, closes, copies and compacts without end, and says what it has done.
 fn write_until_killed(dir: &Path, first: u64) -> ! {
     let file = dir.join("db");
     let mut made = Expected::after(seed(), first - 1, BALLAST);
-    let mut numbers = Numbers(seed() ^ first);
+    let mut random = Random::of(seed(), first);
     loop {
-        let db = options(numbers.any()).open(&file).unwrap();
+        let db = options(random.next_u64()).open(&file).unwrap();
         say("opened");
-        for _ in 0..=numbers.below(6) {
+        for _ in 0..=random.below_u64(6) {
             made.commit_next(&db).unwrap();
             say(made.number);
         }
         let done = made.number;
-        match numbers.below(4) {
+        match random.below_u64(4) {
             0 => _ = db.begin_read().copy_file(dir.join(format!("copy-{done}"))).unwrap(),
             1 => {
                 let dense = Db::open(dir.join(format!("dense-{done}"))).unwrap();
@@ -80,18 +82,18 @@ fn write_until_killed(dir: &Path, first: u64) -> ! {
 }
 
 /// Starts a child, kills it, and returns the last transaction that it has acknowledged.
-fn one_life(dir: &Path, before: u64, numbers: &mut Numbers) -> u64 {
+fn one_life(dir: &Path, before: u64, random: &mut Random) -> u64 {
     let mut command = command(&["env"], TEST, dir.as_os_str());
     command.env(FIRST, (before + 1).to_string());
     let mut child = start(command);
     let mut lines = Vec::new();
     // Some are killed while they start, the others around one of the things they say.
-    if numbers.below(4) > 0 {
-        let wanted = 1 + numbers.below(12);
+    if random.below_u64(4) > 0 {
+        let wanted = 1 + random.below_u64(12);
         lines.extend((0..wanted).map_while(|_| child.line()));
-        std::thread::sleep(Duration::from_micros(numbers.below(4000)));
+        std::thread::sleep(Duration::from_micros(random.below_u64(4000)));
     } else {
-        std::thread::sleep(Duration::from_micros(numbers.below(30_000)));
+        std::thread::sleep(Duration::from_micros(random.below_u64(30_000)));
     }
     child.kill();
     let (rest, status) = child.end();

@@ -14,6 +14,9 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what watches and limits system calls needs Linux"))]
 #![allow(clippy::cast_possible_truncation, reason = "the files here are small")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod bodies;
 mod budget;
 mod child;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use kv::{Db, Options};
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
 
-use crate::budget::tell;
 use crate::child::{command, say, start, work};
 
 const TEST: &str = "processes::writers_take_turns_and_readers_share";
@@ -41,7 +42,7 @@ fn writers_take_turns_and_readers_share() {
     }
     let db = Db::open(&path).unwrap();
     assert_eq!(counted(&db), WRITERS * TURNS, "no turn is lost");
-    tell("turns of processes", WRITERS * TURNS, &format!(", {WRITERS} writers, {READERS} readers"), began);
+    print("turns of processes", WRITERS * TURNS, &format!(", {WRITERS} writers, {READERS} readers"), seed(), began);
 }
 
 /// Opens, reads the count, writes the next and who it was, closes; so often.

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use kv::{Db, Options, ReadTx};
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
 use pagefile_std::MemStore;
 
-use crate::budget::{budget, tell};
+use crate::budget::goals;
 
 const CELLS: u64 = 24;
 
@@ -58,7 +60,7 @@ fn readers_beside_writers(db: &Db, place: &str) {
     let began = Instant::now();
     write(db, 1);
     db.update(|tx| tx.create_bucket("batches").map(|_| ())).unwrap();
-    let (done, snapshots, commits) = (AtomicBool::new(false), AtomicU64::new(0), budget().commits);
+    let (done, snapshots, commits) = (AtomicBool::new(false), AtomicU64::new(0), goals().commits);
     let first_len = db.file_len();
     std::thread::scope(|scope| {
         for reader in 0..3 {
@@ -96,5 +98,5 @@ fn readers_beside_writers(db: &Db, place: &str) {
     assert_eq!(assert_snapshot(&db.begin_read()), commits);
     assert_eq!(db.begin_read().check().unwrap(), []);
     assert!(db.file_len() > first_len, "the file has grown");
-    tell("snapshots read", snapshots.into_inner(), &format!(" beside {commits} commits {place}"), began);
+    print("snapshots read", snapshots.into_inner(), &format!(" beside {commits} commits {place}"), seed(), began);
 }

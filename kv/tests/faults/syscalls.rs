@@ -7,8 +7,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use kv::{Db, Error, FreelistSync, Options};
+use kv_testkit::budget::seed;
+use kv_testkit::figure::print;
 
-use crate::budget::{budget, seed, tell};
+use crate::budget::goals;
 use crate::child::{command, kernel_is_left_out, say, start, work};
 use crate::found::found;
 use crate::workload::{Expected, assert_whole, last};
@@ -44,7 +46,7 @@ fn every_call_fails_once() {
     let sound = fs::read(&file).unwrap();
 
     let mut faults = vec![("EIO", "")];
-    if budget().every_fault {
+    if goals().every_fault {
         faults.extend([("ENOSPC", ""), ("EIO", "+")]);
     }
     let mut told = Told::default();
@@ -62,7 +64,7 @@ fn every_call_fails_once() {
     let Told { runs, refused, not_committed, unknown } = told;
     assert!(refused > 0 && not_committed > 0 && unknown > 0, "{told:?}");
     let more = format!(", {refused} did not open, {not_committed} NotCommitted, {unknown} Unknown");
-    tell("failed system calls", runs, &more, began);
+    print("failed system calls", runs, &more, seed(), began);
 }
 
 /// How runs ended.

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use kv::{Db, Options, ReadTx, Result};
-
-use crate::bodies::changes::{State, state, transaction};
+use kv_testkit::Random;
+use kv_testkit::engine::execute_beside;
+use kv_testkit::generate::{Shape, changes};
+use kv_testkit::model::{Model, difference};
+use kv_testkit::program::{Action, Command, Value, path};
 
 const LEDGER: &str = "ledger";
 const BALLAST: &str = "ballast";
@@ -15,13 +18,14 @@ pub(crate) struct Expected {
     seed: u64,
     pub(crate) number: u64,
     ballast: usize,
-    state: State,
+    /// What random changes have made; ledger and ballast lie beside it.
+    changed: Model,
 }
 
 impl Expected {
     /// Nothing yet. Each transaction will add `ballast` bytes, so that the file grows.
     pub(crate) fn nothing(seed: u64, ballast: usize) -> Self {
-        Self { seed, number: 0, ballast, state: State::new() }
+        Self { seed, number: 0, ballast, changed: Model::default() }
     }
 
     /// After `number` transactions.
@@ -33,36 +37,59 @@ impl Expected {
 
     /// Goes on to `number` transactions.
     pub(crate) fn advance(&mut self, number: u64) {
-        for next in self.number + 1..=number {
-            for change in transaction(self.seed, next) {
-                change.model(&mut self.state);
-            }
-            let (_, kept) = self.state.entry(vec![BALLAST.into()]).or_default();
-            kept.insert(format!("{next:08}").into_bytes(), vec![b'-'; self.ballast]);
-            self.number = next;
+        while self.number < number {
+            let _ = self.next_changes();
         }
-        if self.number > 0 {
-            let last = [(b"last".to_vec(), self.number.to_le_bytes().to_vec())].into();
-            self.state.insert(vec![LEDGER.into()], (0, last));
-        }
+    }
+
+    /// The random changes of the next transaction, made here.
+    fn next_changes(&mut self) -> Vec<Command> {
+        self.number += 1;
+        changes(&mut Random::of(self.seed, self.number), &mut self.changed, &Shape::SMALL)
+    }
+
+    /// What transaction `number` adds to the ballast.
+    fn ballast(&self, number: u64) -> Vec<Command> {
+        let value = Value::Plain(vec![b'-'; self.ballast]);
+        [Action::CreateIfAbsent, Action::Put(format!("{number:08}").into_bytes(), value)]
+            .map(|action| Command::new(path(BALLAST), action))
+            .into()
+    }
+
+    /// The ledger after the last transaction.
+    fn ledger(&self) -> Vec<Command> {
+        let value = Value::Plain(self.number.to_le_bytes().to_vec());
+        [Action::CreateIfAbsent, Action::Put(b"last".to_vec(), value)]
+            .map(|action| Command::new(path(LEDGER), action))
+            .into()
     }
 
     /// Makes the next transaction in the database, and here if it was committed.
     pub(crate) fn commit_next(&mut self, db: &Db) -> Result<()> {
-        let number = self.number + 1;
+        let mut next = self.clone();
+        let changes = next.next_changes();
         db.update(|tx| {
-            transaction(self.seed, number).into_iter().try_for_each(|change| change.make(tx))?;
-            tx.create_bucket_if_absent(BALLAST)?.put(format!("{number:08}"), vec![b'-'; self.ballast])?;
-            tx.create_bucket_if_absent(LEDGER)?.put("last", number.to_le_bytes())
+            execute_beside(tx, &mut self.changed.clone(), &changes)?;
+            execute_beside(tx, &mut self.model(), &[self.ballast(next.number), next.ledger()].concat())
         })?;
-        self.advance(number);
+        *self = next;
         Ok(())
+    }
+
+    /// All that the file holds.
+    fn model(&self) -> Model {
+        let mut model = self.changed.clone();
+        let ballast = (1..=self.number).flat_map(|number| self.ballast(number));
+        for command in ballast.chain(self.ledger()).filter(|_| self.number > 0) {
+            model.execute(&command);
+        }
+        model
     }
 
     /// Every bucket, counter, key and value is as expected, and the check finds nothing.
     pub(crate) fn assert_shown(&self, tx: &ReadTx<'_>) {
         assert_eq!(tx.check().unwrap(), [], "after transaction {}", self.number);
-        assert!(state(tx).unwrap() == self.state, "another state than after transaction {}", self.number);
+        assert_eq!(difference(&tx.root(), &self.model()).unwrap(), None, "after transaction {}", self.number);
     }
 }
 

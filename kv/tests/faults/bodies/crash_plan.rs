@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use kv::{Db, Error, Options};
+use kv_testkit::engine::execute_beside;
+use kv_testkit::model::{Model, difference};
 use pagefile_std::MemStore;
 use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimDisk, SimOptions, Strategy};
 
-use super::changes::{State, state};
 use super::operations::{Step, options, steps};
 
 /// Images opened of one input, at most.
@@ -27,20 +28,19 @@ pub fn run(bytes: &[u8]) {
     disk.take_epochs();
     plan(&disk, *fault, *nth);
 
-    let mut states = vec![State::new()];
-    let mut next = State::new();
+    let mut states = vec![Model::default()];
+    let mut next = Model::default();
     let mut changes = Vec::new();
     let mut db = options.open_store(Box::new(Arc::clone(&disk))).ok();
     for step in steps(program) {
         let Some(open) = &db else { break };
         match step {
-            Step::Change(change) => changes.push(change),
+            Step::Change(commands) => changes.extend(commands),
             Step::Rollback => changes.clear(),
             Step::Commit => {
-                for change in &changes {
-                    change.model(&mut next);
-                }
-                match open.update(|tx| changes.drain(..).try_for_each(|change| change.make(tx))) {
+                let committed = open.update(|tx| execute_beside(tx, &mut next, &changes));
+                changes.clear();
+                match committed {
                     Ok(()) => {
                         let during = [states.remove(0), next.clone()];
                         states = vec![next.clone()];
@@ -83,7 +83,7 @@ fn plan(disk: &SimDisk, fault: u8, nth: u8) {
 
 /// Opens some of the images that a power cut may leave of what the disk has done since the last call: `during` that, or
 /// `now`.
-fn cuts(disk: &SimDisk, options: &Options, during: &[State], now: &[State], from: u8) {
+fn cuts(disk: &SimDisk, options: &Options, during: &[Model], now: &[Model], from: u8) {
     let strategy = Strategy { exhaustive_max: 3, random: 8, seed: from.into(), ..Strategy::for_pages(1024) };
     let epochs = disk.take_epochs();
     let last = epochs.len() - 1;
@@ -101,8 +101,8 @@ fn cuts(disk: &SimDisk, options: &Options, during: &[State], now: &[State], from
                 options.open_store(Box::new(store)).unwrap_or_else(|error| panic!("{cut:?} does not open: {error}"));
             let tx = db.begin_read();
             assert_eq!(tx.check().expect("it can be checked"), [], "{cut:?}");
-            let found = state(&tx).expect("it can be read");
-            assert!(allowed.contains(&found), "{cut:?} is neither state");
+            let shown = |model| difference(&tx.root(), model).expect("it can be read").is_none();
+            assert!(allowed.iter().any(shown), "{cut:?} is neither state");
             opened += 1;
             if opened < IMAGES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

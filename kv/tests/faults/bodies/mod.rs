@@ -6,7 +6,6 @@
 #![allow(unreachable_pub, reason = "a module of a library too: kv/fuzz")]
 
 pub mod any_bytes;
-pub mod changes;
 pub mod crash_plan;
 pub mod operations;
 pub mod tool;

@@ -1,0 +1,51 @@
+//! What the tests of this workspace share: one random generator, one model of nested buckets with the programs that run
+//! beside it, one budget, and a time limit for each test.
+//!
+//! | module | |
+//! | --- | --- |
+//! | [`random`] | the generator of everything random |
+//! | [`budget`], [`figure`] | how much to do, and the line that says how much was done |
+//! | [`TimeLimit`] | a test that does not end fails, with its name |
+//! | [`program`] | operations on nested buckets, as values and as text |
+//! | [`model`] | what a database should hold: sorted maps that run programs |
+//! | [`engine`] | the library runs the same programs |
+//! | [`generate`], [`shrink`], [`parse`] | programs at random, made smaller, read back from their text |
+//!
+//! A line at the root of a test program gives each of its tests the time limit:
+//!
+//! ```ignore
+//! #[macro_use]
+//! extern crate kv_testkit;
+//! ```
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate self as kv_testkit;
+
+pub mod budget;
+pub mod figure;
+pub mod random;
+mod time_limit;
+
+#[cfg(feature = "kv")]
+pub mod bbolt_leak;
+#[cfg(feature = "kv")]
+pub mod engine;
+#[cfg(feature = "kv")]
+pub mod generate;
+#[cfg(feature = "kv")]
+pub mod model;
+#[cfg(feature = "kv")]
+pub mod outcome;
+#[cfg(feature = "kv")]
+pub mod parse;
+#[cfg(feature = "kv")]
+pub mod program;
+#[cfg(feature = "kv")]
+pub mod shrink;
+#[cfg(feature = "kv")]
+pub mod text;
+
+pub use kv_timed_test::test;
+pub use random::Random;
+pub use time_limit::TimeLimit;
