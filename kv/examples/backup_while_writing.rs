@@ -1,4 +1,4 @@
-//! A backup of a database that is being written: a consistent state, and nobody waits.
+//! A backup during writes: it has a consistent state, and neither side waits.
 //!
 //! ```sh
 //! cargo run -p kv --example backup_while_writing
@@ -9,7 +9,7 @@ use std::thread;
 
 use kv::{Db, Error, ReadTx};
 
-/// Two accounts between which money moves; together they always have 1,000.
+/// The sum of two accounts. Money moves between them, so the sum is always 1,000.
 fn total(tx: &ReadTx<'_>) -> Result<u64, Error> {
     let accounts = tx.bucket("accounts")?;
     let balance = |name| -> Result<u64, Error> {
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         while transfers.load(Ordering::Relaxed) < 10 && !writer.is_finished() {
             thread::yield_now();
         }
-        // The copy has its name when it is whole and durable. `write_to` streams to any writer.
+        // The copy gets its name when it is whole and durable. `write_to` streams to any writer.
         let copied = db.begin_read().copy_file(&copy);
         done.store(true, Ordering::Relaxed);
         println!("{} bytes copied", copied?);
@@ -51,10 +51,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
 
     let backup = Db::options().read_only(true).open(&copy)?;
-    assert_eq!(backup.view(total)?, 1000, "no transfer is half in the backup");
+    assert_eq!(backup.view(total)?, 1000, "the backup has no half transfer");
     assert_eq!(backup.begin_read().check()?, []);
     println!(
-        "{} transfers before and meanwhile, the backup is of transaction {}",
+        "{} transfers before and during the backup of transaction {}",
         transfers.into_inner(),
         backup.begin_read().id()
     );

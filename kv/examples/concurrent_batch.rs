@@ -1,4 +1,4 @@
-//! Many threads, one disk: `batch` puts waiting changes into one transaction, so that one sync serves them all.
+//! Group commit: `batch` puts the changes of many threads into one transaction, so that they share its syncs.
 //!
 //! ```sh
 //! cargo run --release -p kv --example concurrent_batch
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let db = &db;
             scope.spawn(move || {
                 for entry in 0..EACH {
-                    // Durable when it returns. It may run twice, so it has no effects of its own.
+                    // `batch` returns when the change is durable. The closure may run twice, so it has no side effects.
                     let key = format!("{thread:02}/{entry:03}");
                     db.batch(move |tx| tx.bucket_mut("log")?.put(&key, "entry")).expect("the disk is not full");
                 }
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
 
-    // A change that fails fails alone.
+    // A closure that fails does not affect the others.
     let refused = db.batch(|tx| tx.bucket_mut("log")?.put("", "a key needs a byte"));
     assert!(matches!(refused, Err(Error::KeyRequired)));
 

@@ -1,4 +1,4 @@
-//! Numbers for records: each bucket has a counter, and a number is drawn in the transaction that uses it.
+//! Record numbers: each bucket has a counter, and the transaction that adds a record takes the next number.
 //!
 //! ```sh
 //! cargo run -p kv --example counters
@@ -6,7 +6,7 @@
 
 use kv::{Db, Error};
 
-/// The most significant byte first, so that keys sort as their numbers.
+/// A key with the most significant byte first: such keys sort in the order of their numbers.
 #[allow(clippy::big_endian_bytes, reason = "keys are compared byte by byte")]
 fn key(number: u64) -> [u8; 8] {
     number.to_be_bytes()
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("order {number}: {order}");
     }
 
-    // A transaction that is rolled back gives its numbers back.
+    // A rollback gives the number back.
     let mut tx = db.begin_write()?;
     assert_eq!(tx.bucket_mut("orders")?.next_sequence()?, 4);
     tx.rollback();
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The newest first.
     let newest = orders.iter().next_back().transpose()?;
     assert_eq!(newest, Some((&key(3)[..], Some(&b"nine cups"[..]))));
-    // From the second on.
+    // All from the second on.
     assert_eq!(orders.range(key(2)..).count(), 2);
     Ok(())
 }

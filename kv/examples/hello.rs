@@ -1,4 +1,4 @@
-//! The shortest whole program: a database, a bucket, a key.
+//! The shortest complete program: a database, a bucket, a key.
 //!
 //! ```sh
 //! cargo run -p kv --example hello
@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
     let db = Db::open(directory.path().join("hello.db"))?;
 
-    // Wholly or not at all: if the closure fails, nothing is changed.
+    // A transaction is atomic: if the closure fails, nothing changes.
     db.update(|tx| tx.create_bucket_if_absent("greetings")?.put("world", "hello"))?;
 
     db.view(|tx| {

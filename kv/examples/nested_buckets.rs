@@ -1,4 +1,4 @@
-//! Buckets inside buckets: a directory of departments, moved and deleted as a whole.
+//! Nested buckets: a directory of departments. A bucket moves and goes with everything in it.
 //!
 //! ```sh
 //! cargo run -p kv --example nested_buckets
@@ -20,11 +20,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, Error>(())
     })?;
 
-    // A key and a bucket share their names: neither takes the other's place.
+    // Keys and buckets share one name space: a key cannot replace a bucket, nor a bucket a key.
     let refused = db.update(|tx| tx.bucket_mut("company")?.put("sales", "a value?"));
     assert!(matches!(refused, Err(Error::IncompatibleValue { .. })));
 
-    // A bucket moves with everything in it, in O(log n).
+    // Moving a bucket with everything in it costs O(log n).
     db.update(|tx| tx.move_bucket("north", &[b"company", b"sales"], &[b"company", b"archive"]))?;
 
     db.view(|tx| {

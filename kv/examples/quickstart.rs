@@ -1,4 +1,5 @@
-//! The main job: a store is made, filled, read back and shown. Given a file of bbolt or etcd, its buckets are shown.
+//! Creates a store, fills it, reads it back and lists its buckets. With the path of a file of bbolt or etcd, it lists the
+//! buckets of that file.
 //!
 //! ```sh
 //! cargo run -p kv --example quickstart
@@ -25,7 +26,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
     let path = directory.path().join("people.db");
     let db = Db::open(&path)?;
 
-    // One transaction: durable when `update` returns.
+    // One transaction. It is durable when `update` returns.
     db.update(|tx| {
         let mut people = tx.create_bucket("people")?;
         for (country, name, born) in PEOPLE {
@@ -34,7 +35,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, Error>(())
     })?;
 
-    // Readers see a consistent state for as long as they like, and hold nobody up.
+    // A reader sees one consistent state until it ends, and blocks nobody.
     let before = db.begin_read();
     db.update(|tx| tx.bucket_mut("people")?.bucket_mut("us")?.put("katherine", "1918"))?;
     let now = db.begin_read();
@@ -59,7 +60,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
     show(&path)
 }
 
-/// Prints the buckets of a file and how many keys each has.
+/// Prints the buckets of a file, each with its number of keys.
 fn show(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let db = Db::options().read_only(true).lock_timeout(Duration::from_secs(2)).open(path)?;
     let tx = db.begin_read();
