@@ -1,4 +1,4 @@
-//! The handle: what an application holds of a database.
+//! The handle of an open database.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::stats::Stats;
 use crate::error::{Error, Result};
 use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
 
-/// An open database. Share it between threads by reference or in an [`Arc`].
+/// An open database. Threads share it by reference or in an [`Arc`].
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -27,7 +27,7 @@ pub struct Db {
     /// The callers of `batch` that wait for the next shared transaction.
     queue: Queue,
     options: Options,
-    /// The freelist has been written by `close`, or shall not be.
+    /// `close` has run: dropping does not write the list of free pages.
     closed: bool,
 }
 
@@ -39,26 +39,29 @@ impl Db {
     /// Opens the database at `path`, or creates it, with default [`Options`].
     ///
     /// # Errors
-    /// Those of [`Options::open`].
+    /// As [`Options::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Options::new().open(path)
     }
 
-    /// Options to open a database with.
+    /// Returns default options for opening a database.
     pub fn options() -> Options {
         Options::new()
     }
 
-    /// Runs `f` in a read transaction.
+    /// Runs `f` in a read transaction and returns its result.
+    ///
+    /// # Errors
+    /// The errors of `f`.
     #[inline]
     pub fn view<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
         f(&self.begin_read())
     }
 
-    /// Runs `f` in a write transaction and commits it; if `f` fails, or panics, nothing is changed.
+    /// Runs `f` in a write transaction and commits it. If `f` fails or panics, nothing changes.
     ///
     /// # Errors
-    /// What `f` answers, [`Error::ReadOnly`], [`Error::Poisoned`], and those of [`WriteTx::commit`].
+    /// The errors of [`begin_write`](Self::begin_write), of `f`, and of [`WriteTx::commit`].
     pub fn update<T, E: From<Error>>(&self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut tx = self.begin_write()?;
         let value = f(&mut tx)?;
@@ -66,12 +69,13 @@ impl Db {
         Ok(value)
     }
 
-    /// Runs `f` in a write transaction that it may share with other callers of `batch`, and returns when that is
-    /// durable: one sync for all of them.
+    /// Runs `f` in a write transaction that it may share with other callers of `batch`, and returns when that transaction
+    /// is durable. The callers of one commit share its syncs.
     ///
-    /// The closure may run more than once: if one of those in the transaction fails, the others begin again without
-    /// it, and it runs once more alone; what it then answers is the result. So it must not have effects of its own
-    /// before it succeeds. A panic of one caller's closure is its own and no other's.
+    /// The closure may run more than once, so it must not have side effects; [`WriteTx::on_commit`] is the place for them.
+    /// If a closure fails, the other closures begin again without it, and it runs once more in a transaction without
+    /// others; the result of that run is the result of the call. A panic of a closure reaches only its caller. At most
+    /// 1,000 closures share a commit.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -91,7 +95,7 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// Those of [`update`](Self::update).
+    /// As [`update`](Self::update).
     pub fn batch<T, E>(&self, f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -100,43 +104,58 @@ impl Db {
         self.queue.batch(&self.core, f)
     }
 
-    /// Begins a read transaction. No lock, no allocation.
+    /// Begins a read transaction. O(1), without a lock or an allocation.
     #[inline]
     #[must_use]
     pub fn begin_read(&self) -> ReadTx<'_> {
         ReadTx::begin(&self.core)
     }
 
-    /// A read transaction that keeps the database open by itself, to be held wherever one likes.
+    /// Begins a read transaction that does not borrow the database: it shares it, and keeps the file open. O(1).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// # db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+    /// let tx: kv::ReadTx<'static> = db.begin_read_owned();
+    /// drop(db);
+    /// assert_eq!(tx.bucket("b")?.get("key")?, Some(&b"value"[..]));
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     #[must_use]
     pub fn begin_read_owned(&self) -> ReadTx<'static> {
         ReadTx::begin_owned(Arc::clone(&self.core))
     }
 
-    /// Begins the one write transaction there can be at a time, after waiting for the one before to end.
+    /// Waits for the current write transaction to end, and begins the next one.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::Poisoned`] after a failed write.
+    /// - [`Error::ReadOnly`] if the database was opened read-only.
+    /// - [`Error::Poisoned`] after a failed write or sync.
+    /// - [`Error::AlreadyWriting`] if this thread began the current write transaction, which is not an owned one, and so
+    ///   would wait for itself.
     pub fn begin_write(&self) -> Result<WriteTx<'_>> {
         WriteTx::begin(Handle::Borrowed(&self.core))
     }
 
-    /// A write transaction that keeps the database open by itself.
+    /// Waits for the current write transaction to end, and begins one that does not borrow the database: it shares it, and
+    /// keeps the file open.
+    ///
+    /// Any thread may end such a transaction. So the library cannot know that a thread waits for itself if it holds one and
+    /// begins another.
     ///
     /// # Errors
-    /// Those of [`begin_write`](Self::begin_write).
+    /// As [`begin_write`](Self::begin_write).
     pub fn begin_write_owned(&self) -> Result<WriteTx<'static>> {
         WriteTx::begin(Handle::Shared(Arc::clone(&self.core)))
     }
 
-    /// Closes the database: writes the list of free pages, if the file has none, so that the next to open it need not
-    /// look for them. Dropping the handle does the same, and says nothing if it fails.
+    /// Closes the database. It writes the list of free pages if the file has none, so that the next open does not have to
+    /// search for them. O(free pages), and two syncs. Dropping the handle does the same and ignores errors.
     ///
-    /// Waits for a write transaction that owns its share of the database to end. Transactions of that kind keep the
-    /// file open, and locked, until they end too.
+    /// It waits for an owned write transaction to end. Owned transactions keep the file open and locked until they end.
     ///
     /// # Errors
-    /// Those of a commit. Nothing that was committed is lost by them.
+    /// As [`WriteTx::commit`]. Committed transactions are not lost.
     pub fn close(mut self) -> Result<()> {
         self.closed = true;
         if !self.writable() {
@@ -148,50 +167,61 @@ impl Db {
         stored
     }
 
-    /// Turns [`Options::no_sync`] on or off for the commits to come. Turning it off does not make durable what has been
-    /// committed before: call [`sync`](Self::sync).
+    /// Turns [`Options::no_sync`] on or off for later commits. Turning it off does not make earlier commits durable: call
+    /// [`sync`](Self::sync) for that. O(1).
     pub fn set_no_sync(&self, no_sync: bool) {
         self.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
-    /// Makes durable whatever commits have written with [`Options::no_sync`].
+    /// Makes all commits so far durable, for [`Options::no_sync`]. One sync.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("rebuilt.db");
+    /// let db = kv::Options::new().no_sync(true).open(path)?;
+    /// for n in 0..10_u8 {
+    ///     db.update(|tx| tx.create_bucket_if_absent("b")?.put([n], "rebuildable"))?;
+    /// }
+    /// db.sync()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Store`]; the handle then refuses writes.
+    /// [`Error::Store`] if the sync fails; the handle then refuses writes.
     pub fn sync(&self) -> Result<()> {
         Ok(self.core.store.sync()?)
     }
 
-    /// What has been done, and how many pages are free.
+    /// Returns figures about the database. O(readers).
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::of(&self.core)
     }
 
-    /// The file, unless the database lives in another kind of store.
+    /// Returns the path of the file, or `None` if the database is in another kind of store. O(1).
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.core.path.as_deref()
     }
 
-    /// The options it was opened with.
+    /// Returns the options that the database was opened with. O(1).
     pub const fn opened_with(&self) -> &Options {
         &self.options
     }
 
-    /// Bytes of a page.
+    /// Returns the page size in bytes. O(1).
     #[must_use]
     pub fn page_size(&self) -> u32 {
         self.core.page_size
     }
 
-    /// Bytes of the file, with what it has grown ahead.
+    /// Returns the length of the file in bytes. It is larger than the pages need, because the file grows ahead. O(1).
     #[must_use]
     pub fn file_len(&self) -> u64 {
         self.core.store.len()
     }
 
-    /// Whether it was opened read-only.
+    /// Returns whether the database was opened read-only. O(1).
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.core.settings.read_only
@@ -207,7 +237,7 @@ impl Drop for Db {
         if self.closed || !self.writable() || std::thread::panicking() {
             return;
         }
-        // A transaction that owns its share may still hold the seat; the list is then found again at the next open.
+        // An owned transaction may still hold the writer lock; the next open then finds the free pages by a walk.
         if let Some(mut writer) = self.core.writer_lock.try_take() {
             let _ = tx::store_freelist(&self.core, &mut writer);
             self.core.writer_lock.give_back(writer);

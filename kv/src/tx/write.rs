@@ -1,13 +1,13 @@
-//! The write transaction: its life, and the buckets at the top.
+//! The write transaction: its life, and the top-level buckets.
 //!
 //! ```text
-//!            begin                 commit                              commit returns
-//!   (lock) ---------> open ---------------------> spilled -> placed -> written -> synced -> meta written -> durable
-//!                      |  drop, rollback             |                                |
-//!                      v                             v NotCommitted                   v Unknown
-//!                  forgotten                 forgotten (after a failed write the store is poisoned)
+//!          begin           commit: plan           persist                     publish
+//!   (lock) -----> open ------------------> planned ------> pages synced -> meta synced -----> visible
+//!                  |  drop, rollback |        |                 |
+//!                  v                 v        v                 v
+//!             rolled back            NotCommitted            Unknown (the store is poisoned)
 //! ```
-//! While it is open nothing of it is in the file, and forgetting it is dropping its [`WriteSet`].
+//! While the transaction is open, the file has none of its changes. A rollback drops its [`WriteSet`].
 
 use std::fmt;
 
@@ -23,13 +23,24 @@ use super::{Bucket, BucketMut, Cursor, TxStats, commit};
 use crate::error::{Error, Result};
 use crate::store::{Link, WriteSet};
 
-/// What [`WriteTx::on_commit`] is given.
+/// The argument of [`WriteTx::on_commit`].
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 
-/// The one transaction at a time that may change the database.
+/// A write transaction. Only one exists at a time; the next one waits for it to end.
 ///
-/// It sees its own changes; nobody else does before [`commit`](Self::commit) returns. Dropping it is a rollback.
-/// Changes are held in memory until then.
+/// Readers see its changes after [`commit`](Self::commit) has made them durable; the transaction itself sees them at once.
+/// It holds its changes in memory until then. Dropping it without a commit is a rollback.
+///
+/// ```
+/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// let mut tx = db.begin_write()?;
+/// tx.create_bucket("b")?.put("key", "value")?;
+/// assert_eq!(tx.bucket("b")?.get("key")?, Some(&b"value"[..]));
+/// assert!(db.begin_read().get_bucket("b")?.is_none(), "not committed yet");
+/// tx.commit()?;
+/// assert!(db.begin_read().get_bucket("b")?.is_some());
+/// # Ok::<_, kv::Error>(())
+/// ```
 pub struct WriteTx<'db> {
     pub(super) write_set: WriteSet,
     pub(super) buckets: OpenBuckets,
@@ -69,21 +80,21 @@ impl<'db> WriteTx<'db> {
         Ok(tx)
     }
 
-    /// The number that this transaction's state will have.
+    /// Returns the id that the state of this transaction will have. O(1).
     #[must_use]
     pub const fn id(&self) -> TxId {
         self.id
     }
 
-    /// Bytes of the file up to the high-water mark, before this transaction.
+    /// Returns the bytes of the file up to the high-water mark of the state before this transaction. O(1).
     #[must_use]
     pub fn size(&self) -> u64 {
         self.write_set.high_water().saturating_mul(self.write_set.page_size() as u64)
     }
 
-    /// What this transaction has done so far: nodes changed in memory, pages of the old state that it no longer uses,
-    /// splits. Merging and writing come with the commit; [`Stats::tx`](crate::Stats) counts everything of all
-    /// transactions.
+    /// Returns counts of the work of this transaction so far: nodes changed in memory, pages that it no longer uses, and
+    /// splits. The commit adds merges and writes; [`Stats::tx`](crate::Stats::tx) counts the work of all commits. O(changed
+    /// nodes).
     #[must_use]
     pub fn stats(&self) -> TxStats {
         TxStats {
@@ -95,13 +106,13 @@ impl<'db> WriteTx<'db> {
         }
     }
 
-    /// The bucket that holds all others, to read.
+    /// Returns the root bucket, whose items are the top-level buckets, for reading. O(1).
     #[must_use]
     pub fn root(&self) -> Bucket<'_> {
         Bucket::opened(self.write_set.pages(), &self.buckets, ROOT)
     }
 
-    /// The bucket that holds all others, to change. Only buckets belong into it.
+    /// The root bucket for changing. All of its items must be buckets.
     pub(crate) fn root_mut(&mut self) -> BucketMut<'_> {
         self.opened_mut(ROOT)
     }
@@ -111,67 +122,76 @@ impl<'db> WriteTx<'db> {
         BucketMut::opened(&mut self.write_set, &mut self.buckets, at)
     }
 
-    /// The top-level bucket `name`, to read. O(log n).
+    /// Returns the top-level bucket `name` for reading. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`].
+    /// - [`Error::BucketNotFound`] if there is no such bucket.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn bucket(&self, name: impl AsRef<[u8]>) -> Result<Bucket<'_>> {
         self.root().bucket(name)
     }
 
-    /// The top-level bucket `name`, if there is one. O(log n).
+    /// Returns the top-level bucket `name` for reading, or `None` if there is no such bucket. O(log n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn get_bucket(&self, name: impl AsRef<[u8]>) -> Result<Option<Bucket<'_>>> {
         self.root().get_bucket(name)
     }
 
-    /// The top-level buckets with their names, in name order.
+    /// Iterates over the top-level buckets with their names, in name order; see [`Bucket::buckets`].
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&[u8], Bucket<'_>)>> {
         self.root().buckets()
     }
 
-    /// A cursor over the names of the top-level buckets.
+    /// Returns a cursor over the names of the top-level buckets. O(1).
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         self.root().cursor()
     }
 
-    /// The top-level bucket `name`, to change. O(log n), O(1) when it was opened before.
+    /// Returns the top-level bucket `name` for changing. O(log n); cheaper if the transaction has opened it before.
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`].
+    /// - [`Error::BucketNotFound`] if there is no such bucket.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn bucket_mut(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         BucketMut::child(&mut self.write_set, &mut self.buckets, ROOT, name.as_ref())
     }
 
-    /// Creates the top-level bucket `name`. O(log n).
+    /// Creates the top-level bucket `name` and returns it. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketExists`], [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
+    /// - [`Error::BucketExists`] if the bucket is there already.
+    /// - [`Error::BucketNameRequired`] for an empty name.
+    /// - [`Error::BucketNameTooLarge`] for a name of more than [`MAX_KEY_SIZE`](crate::MAX_KEY_SIZE) bytes.
+    /// - [`Error::Corrupt`] if a page on the way to it is damaged.
     pub fn create_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create(&mut self.write_set, &mut self.buckets, ROOT, named(name.as_ref())?)
     }
 
-    /// The top-level bucket `name`, created if it is not there. O(log n).
+    /// Returns the top-level bucket `name` and creates it if it is absent. O(log n).
     ///
     /// # Errors
-    /// [`Error::BucketNameRequired`], [`Error::BucketNameTooLarge`].
+    /// As [`create_bucket`](Self::create_bucket), without [`Error::BucketExists`].
     pub fn create_bucket_if_absent(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(&mut self.write_set, &mut self.buckets, ROOT, named(name.as_ref())?)
     }
 
-    /// The top-level bucket `name`, created if it is not there, however long the name is: for whoever copies what
-    /// another engine wrote. See [`BucketMut::import_bucket`].
+    /// Returns the top-level bucket `name` and creates it if it is absent, even if its name is longer than
+    /// [`MAX_KEY_SIZE`](crate::MAX_KEY_SIZE) bytes. O(log n). See [`BucketMut::import_bucket`].
     ///
     /// # Errors
-    /// [`Error::BucketNameRequired`].
+    /// As [`create_bucket_if_absent`](Self::create_bucket_if_absent), without [`Error::BucketNameTooLarge`].
     pub fn import_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<BucketMut<'_>> {
         create_if_absent(&mut self.write_set, &mut self.buckets, ROOT, name.as_ref())
     }
 
-    /// Deletes the top-level bucket `name` and everything in it. O(pages of the bucket).
+    /// Deletes the top-level bucket `name` with everything in it. O(pages of the bucket).
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`].
+    /// - [`Error::BucketNotFound`] if there is no such bucket.
+    /// - [`Error::Corrupt`] if a page of the bucket is damaged.
     pub fn delete_bucket(&mut self, name: impl AsRef<[u8]>) -> Result<()> {
         let name = name.as_ref();
         if self.buckets.delete(&mut self.write_set, ROOT, name)? {
@@ -181,18 +201,42 @@ impl<'db> WriteTx<'db> {
         }
     }
 
-    /// Moves the bucket `name` from the bucket at the path `from` into the one at `to`; an empty path is the top level.
-    /// Whatever this transaction did to it moves along. O(log n), whatever the bucket's size.
+    /// Moves the bucket `name` from the bucket at the path `from` into the bucket at the path `to`. An empty path is the
+    /// root bucket. The changes of this transaction move with the bucket. O(log n) for a bucket of any size.
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// # let mut tx = db.begin_write()?;
+    /// tx.create_bucket("inbox")?.create_bucket("letter")?;
+    /// tx.create_bucket("archive")?.create_bucket("2026")?;
+    /// tx.move_bucket("letter", &[b"inbox"], &[b"archive", b"2026"])?;
+    /// assert!(tx.bucket("archive")?.bucket("2026")?.get_bucket("letter")?.is_some());
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::BucketNotFound`]; [`Error::BucketExists`] or [`Error::IncompatibleValue`] if the name is taken at the
-    /// target; [`Error::SameBuckets`] if source and target are one, or the target lies inside what is moved.
+    /// - [`Error::BucketNotFound`] if there is no bucket `name` in `from`, or a path does not lead to a bucket.
+    /// - [`Error::BucketExists`] or [`Error::IncompatibleValue`] if the target has an item `name`.
+    /// - [`Error::SameBuckets`] if source and target are the same bucket, or the target lies inside the moved bucket.
+    /// - [`Error::Corrupt`] if a page on the way is damaged.
     pub fn move_bucket(&mut self, name: impl AsRef<[u8]>, from: &[&[u8]], to: &[&[u8]]) -> Result<()> {
         let (from, to) = (self.descend(from)?, self.descend(to)?);
         self.buckets.relocate(&mut self.write_set, name.as_ref(), from, to)
     }
 
-    /// Runs `hook` after this transaction is durable, when the next writer may already have begun. Never after a rollback.
+    /// Registers `hook`. [`commit`](Self::commit) runs all hooks, in their order, after it has released the writer lock; a
+    /// rollback or a failed commit runs none. O(1).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// db.update(|tx| {
+    ///     tx.on_commit(move || sender.send("durable").unwrap_or_default());
+    ///     tx.create_bucket("b").map(drop)
+    /// })?;
+    /// assert_eq!(receiver.try_recv(), Ok("durable"));
+    /// # Ok::<_, kv::Error>(())
+    /// ```
     pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.push(Box::new(hook));
     }
@@ -204,12 +248,14 @@ impl<'db> WriteTx<'db> {
 
     /// Makes all changes durable and visible, or none.
     ///
-    /// The pages are written and synced before the meta page that names them, and that is synced before anybody sees
-    /// the new state. A transaction that changed nothing writes nothing.
+    /// A commit writes and syncs the pages, then writes and syncs the meta page that names them, and then shows the new
+    /// state to readers. Without changes it writes nothing. O(changed pages), and two syncs.
     ///
     /// # Errors
-    /// [`Error::NotCommitted`]: the state before stands. [`Error::Unknown`]: the last sync failed, opening the file
-    /// again decides. After a failed write or sync this handle answers further writes with [`Error::Poisoned`].
+    /// - [`Error::NotCommitted`] if it certainly failed: the database has the state before.
+    /// - [`Error::Unknown`] if the last write or sync failed: opening the file again decides.
+    ///
+    /// After a failed write or sync, further writes through this handle fail with [`Error::Poisoned`].
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
@@ -221,7 +267,7 @@ impl<'db> WriteTx<'db> {
         Ok(())
     }
 
-    /// Forgets all changes, as dropping does.
+    /// Drops the transaction and its changes. O(changed pages).
     pub fn rollback(self) {}
 
     fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
