@@ -22,8 +22,10 @@ pub struct Fragmentation {
 
 /// Makes a file with about `free` free single pages, and a little to work on.
 ///
-/// A bucket is filled with values of three quarters of a page, so that each leaf has one; then every second one is
-/// deleted.
+/// It fills a bucket with values of three quarters of a page, so that each leaf has one, and deletes every second one.
+///
+/// # Errors
+/// Those of the database.
 pub fn build(path: &Path, free: u64, page_size: u32) -> kv::Result<Fragmentation> {
     let db = kv::Options::new().no_sync(true).page_size(page_size).open(path)?;
     let pairs: Vec<u64> = (0..PAIRS).collect();
@@ -51,6 +53,9 @@ pub fn build(path: &Path, free: u64, page_size: u32) -> kv::Result<Fragmentation
 }
 
 /// Counts the free pages of the newest state, pending ones included. O(pages).
+///
+/// # Errors
+/// Those of the database.
 pub fn fragmentation(db: &kv::Db) -> kv::Result<Fragmentation> {
     let map = db.begin_read().page_map()?;
     let mut found = Fragmentation { free: 0, single: 0 };

@@ -59,9 +59,12 @@ pub fn put(db: &Db, numbers: &[u64]) {
     .expect("room for the pairs");
 }
 
-/// Gives up `db` as a crash does: the file has no list of its free pages, if commits do not write it.
+/// Drops `db` as a crash does: unless commits write the list of free pages, the file has none.
+///
+/// # Errors
+/// Those of beginning a write transaction.
 pub fn crash(db: Db) -> kv::Result<()> {
-    // Whoever holds the writer's seat keeps the handle from writing the list when it goes.
+    // While another transaction holds the writer lock, dropping the handle does not write the list.
     let writer = db.begin_write_owned()?;
     drop(db);
     drop(writer);

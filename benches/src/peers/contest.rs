@@ -39,13 +39,19 @@ pub struct Standing {
 
 impl Contest {
     /// Stores for `pairs` pairs, in new directories inside `dir` that vanish with the contest.
+    ///
+    /// # Errors
+    /// If a directory cannot be created.
     pub fn new(dir: &Path, pairs: u64, rounds: usize) -> Result<Self> {
         let dirs = CONTESTANTS.iter().map(|_| TempDir::new_in(dir)).collect::<std::io::Result<_>>()?;
         let random = Random::new(0x5EED);
         Ok(Self { dirs, engines: Vec::new(), open: None, pairs, rounds: rounds.max(1), fresh: pairs, random })
     }
 
-    /// Lets all engines do `work` in every round, and judges. Works that are no load need one before them.
+    /// Runs `work` with all engines in every round, and compares them. A work that is not a load needs a load before it.
+    ///
+    /// # Errors
+    /// Those of the engines.
     pub fn hold(&mut self, work: &Work) -> Result<Vec<Standing>> {
         let mut rounds = Vec::new();
         for round in 0..self.rounds {
@@ -63,6 +69,9 @@ impl Contest {
     }
 
     /// Loads the stores without measuring.
+    ///
+    /// # Errors
+    /// Those of the engines.
     pub fn load(&mut self, work: &Work) -> Result<()> {
         self.begin_anew()?;
         self.reopen(work.durability)?;
