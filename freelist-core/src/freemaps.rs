@@ -9,7 +9,6 @@ use crate::number_set::{Blocks, NumberSet, reserve_lasting};
 use crate::page::{PageId, Span};
 use crate::page_block::{SHORT, index_of};
 use crate::page_hash::PageMap;
-use crate::recency::Recency;
 use crate::room::Room;
 
 /// The name of the set of lengths among the sets of starts, which are named by their length.
@@ -30,8 +29,6 @@ pub(crate) struct Freemaps {
     /// The size index: every length that `by_len` has.
     lengths: NumberSet,
     blocks: Blocks,
-    /// The order of release, if the policy asks for it.
-    recency: Option<Recency>,
 }
 
 /// The spans of one short length.
@@ -45,7 +42,7 @@ struct ShortMap {
 }
 
 impl Freemaps {
-    pub(crate) fn new(recency: Option<Recency>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             short: array::from_fn(|index| ShortMap {
                 spans: 0,
@@ -56,21 +53,12 @@ impl Freemaps {
             by_len: PageMap::default(),
             lengths: NumberSet::new(LENGTHS),
             blocks: Blocks::default(),
-            recency,
         }
-    }
-
-    /// An empty one that chooses alike.
-    pub(crate) fn emptied(&self) -> Self {
-        Self::new(self.recency.as_ref().map(|_| Recency::default()))
     }
 
     /// Adds a span that is not in. `alike`: how many of the same short length begin in its block.
     pub(crate) fn insert(&mut self, span: Span, alike: u16) -> Result<(), FreelistError> {
         let (start, len) = (span.start().get(), span.len());
-        if let Some(recency) = &mut self.recency {
-            recency.reserve_one()?;
-        }
         if let Some(short) = short(&mut self.short, len) {
             if alike == 0 {
                 short.numbers.insert(&mut self.short_blocks, locate(start).0)?;
@@ -86,9 +74,6 @@ impl Freemaps {
             starts.insert(&mut self.blocks, start)?; // the first needs no memory
             self.by_len.insert(len, starts);
         }
-        if let Some(recency) = &mut self.recency {
-            recency.push(span);
-        }
         Ok(())
     }
 
@@ -96,9 +81,6 @@ impl Freemaps {
     /// block.
     pub(crate) fn remove(&mut self, span: Span, alike: u16) {
         let (start, len) = (span.start().get(), span.len());
-        if let Some(recency) = &mut self.recency {
-            recency.remove(span);
-        }
         if let Some(short) = short(&mut self.short, len) {
             short.spans -= 1;
             if start == short.lowest {
@@ -116,14 +98,10 @@ impl Freemaps {
         }
     }
 
-    /// The tightest span of at least `pages` pages; among equals the lowest, or the latest.
+    /// The tightest span of at least `pages` pages; among equals the lowest.
     pub(crate) fn best_fit(&self, edges: &Edges, pages: u64) -> Option<Span> {
         let len = self.next_len(pages)?;
-        let start = match &self.recency {
-            Some(recency) => recency.latest(len)?,
-            None => self.first_start(edges, len)?,
-        };
-        Span::new(PageId::new(start), len).ok()
+        Span::new(PageId::new(self.first_start(edges, len)?), len).ok()
     }
 
     /// The spans of `pages` to `longest` pages, the shortest first, among equals in page order.
@@ -199,18 +177,13 @@ impl Freemaps {
     }
 
     pub(crate) fn reserve(&mut self, room: &Room) -> Result<(), FreelistError> {
-        if let Some(recency) = &mut self.recency {
-            recency.reserve(room.spans, room.lengths)?;
-        }
         reserve_lasting(&mut self.by_len, room.lengths)?;
         self.short_blocks.reserve(room.short_blocks, room.height)?;
         self.blocks.reserve(room.freemap_blocks, room.height)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let recency = self.recency.as_ref().map_or(0, Recency::memory_bytes);
-        let long = self.by_len.allocation_size() + self.blocks.memory_bytes();
-        long + self.short_blocks.memory_bytes() + recency
+        self.by_len.allocation_size() + self.blocks.memory_bytes() + self.short_blocks.memory_bytes()
     }
 }
 

@@ -9,7 +9,6 @@ use crate::page_block::SHORT;
 /// Bounds on what is in the maps while there are no more than so many spans, all in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Room {
-    pub(crate) spans: usize,
     /// Levels that a set of numbers in the window has at most.
     pub(crate) height: u32,
     pub(crate) lengths: usize,
@@ -51,7 +50,6 @@ impl Room {
         }
         let count = |entries: u64| usize::try_from(entries).map_err(|_| FreelistError::OutOfMemory);
         Ok(Self {
-            spans: count(spans)?,
             height,
             lengths: count(lengths)?,
             freemap_blocks: count(freemap_blocks)?,

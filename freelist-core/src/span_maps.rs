@@ -8,23 +8,9 @@ use crate::free_spans::{FreeSpans, Spans};
 use crate::freemaps::Freemaps;
 use crate::page::{PageId, Span};
 use crate::page_block::Edge;
-use crate::recency::Recency;
 use crate::request::Request;
 use crate::room::Room;
 use crate::statistics::Statistics;
-
-/// Which of the free spans of the best length a request gets. The best length is always the
-/// shortest that will do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Policy {
-    /// The one with the lowest page: keeps what is in use together, so that the end of a file
-    /// becomes free.
-    #[default]
-    LowestAddress,
-    /// The one that became free last, as a whole or by being cut: its pages are likelier to be in a
-    /// cache. Costs about 60 bytes per span more.
-    MostRecentlyFreed,
-}
 
 /// Free pages as spans, in three maps: allocate, release and merge in time that does not depend on
 /// how many there are.
@@ -81,17 +67,7 @@ impl SpanMaps {
     /// An empty set. Allocates nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_policy(Policy::LowestAddress)
-    }
-
-    /// An empty set that chooses among spans of the same length by `policy`.
-    #[must_use]
-    pub fn with_policy(policy: Policy) -> Self {
-        let recency = match policy {
-            Policy::LowestAddress => None,
-            Policy::MostRecentlyFreed => Some(Recency::default()),
-        };
-        Self { freemaps: Freemaps::new(recency), edges: Edges::new(), free_pages: 0, free_spans: 0 }
+        Self { freemaps: Freemaps::new(), edges: Edges::new(), free_pages: 0, free_spans: 0 }
     }
 
     /// The forward map: the length of the free span that begins at `first`. O(1).
@@ -354,7 +330,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn clear(&mut self) {
-        *self = Self { freemaps: self.freemaps.emptied(), edges: Edges::new(), free_pages: 0, free_spans: 0 };
+        *self = Self::new();
     }
 
     /// What is reserved depends on the worst placement of so many spans in `window`: about 12 bytes

@@ -2,7 +2,7 @@
 
 mod model;
 
-use freelist_core::{FreeSpans, FreelistError, PageId, Policy, Request, SortedArray, Span, SpanMaps, Spans};
+use freelist_core::{FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans};
 use model::{Dice, Fit, Model, span};
 
 /// Everything that can be asked about a set, compared with the model.
@@ -93,20 +93,6 @@ fn every_small_program_on_the_sorted_array() {
     every_program(&small_calls(), 4, &|| (Box::new(SortedArray::new()), Model::new(Fit::First)));
 }
 
-#[test]
-fn every_small_program_that_takes_the_latest() {
-    let mut calls = vec![Call::Allocate(1), Call::Allocate(2)];
-    for (start, len) in [(3, 1), (5, 1), (6, 1), (9, 2), (12, 2)] {
-        calls.push(Call::Release(span(start, len)));
-    }
-    calls.push(Call::Take(span(9, 1)));
-    let make: &dyn Fn() -> (Box<dyn FreeSpans>, Model) = &|| {
-        let set = SpanMaps::with_policy(Policy::MostRecentlyFreed);
-        (Box::new(set), Model::new(Fit::BestLatest))
-    };
-    every_program(&calls, 6, make);
-}
-
 fn window(dice: &mut Dice, base: u64, pages: u64) -> Span {
     let start = base + dice.below(pages);
     span(start, (1 + dice.below(pages)).min(u64::MAX - start))
@@ -167,11 +153,6 @@ fn random_programs_on_span_maps() {
 #[test]
 fn random_programs_on_the_sorted_array() {
     random_programs(Fit::First, &|| Box::new(SortedArray::new()));
-}
-
-#[test]
-fn random_programs_that_take_the_latest() {
-    random_programs(Fit::BestLatest, &|| Box::new(SpanMaps::with_policy(Policy::MostRecentlyFreed)));
 }
 
 #[test]

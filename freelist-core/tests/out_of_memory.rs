@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use failing_heap::{counted, exhausted, fail_nth, has_failed};
 use freelist_core::{
-    FreeSpans, FreelistError, ImageWriter, PageId, Policy, Request, SortedArray, Span, SpanMaps, Spans, Statistics,
+    FreeSpans, FreelistError, ImageWriter, PageId, Request, SortedArray, Span, SpanMaps, Spans, Statistics,
     load_image, read_image,
 };
 use model::{Dice, Fit, Model, span};
@@ -204,12 +204,6 @@ fn every_allocation_of_the_span_maps_may_fail() {
 }
 
 #[test]
-fn every_allocation_may_fail_where_the_latest_span_is_taken_first() {
-    let hits = run_all(|| SpanMaps::with_policy(Policy::MostRecentlyFreed), Fit::BestLatest);
-    assert_eq!(hits.into_iter().collect::<Vec<_>>(), SET_CALLS);
-}
-
-#[test]
 fn every_allocation_of_the_sorted_array_may_fail() {
     let hits = run_all(SortedArray::new, Fit::First);
     // First fit without alignment cuts at the front, which needs no memory.
@@ -279,7 +273,6 @@ fn after_reserving_memory_does_not_run_out() {
         (1 << 19, span(0x8_0000, 1 << 20)),
     ] {
         reserved_room_is_enough(SpanMaps::new(), spans, window);
-        reserved_room_is_enough(SpanMaps::with_policy(Policy::MostRecentlyFreed), spans, window);
         reserved_room_is_enough(SortedArray::new(), spans, window);
     }
 }

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 
 use failing_heap::{counted, fail_nth, has_failed};
 use freelist_core::{
-    AllocError, FixedRange, FreeSpans, Freelist, FreelistError, PageAllocator, Policy, Request, SortedArray, Span,
+    AllocError, FixedRange, FreeSpans, Freelist, FreelistError, PageAllocator, Request, SortedArray, Span,
     SpanMaps, Spans, TxId,
 };
 use model::{Dice, span};
@@ -254,11 +254,6 @@ const NEED_MEMORY: [&str; 14] = [
 #[test]
 fn every_allocation_of_a_list_on_span_maps_may_fail() {
     check(run_all(SpanMaps::new), &NEED_MEMORY);
-}
-
-#[test]
-fn every_allocation_of_a_list_that_takes_the_latest_span_may_fail() {
-    check(run_all(|| SpanMaps::with_policy(Policy::MostRecentlyFreed)), &NEED_MEMORY);
 }
 
 #[test]
