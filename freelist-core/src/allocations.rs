@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::intervals::Intervals;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
+use crate::span::Span;
 
 /// The pages in use whose allocating transaction is still of interest.
 #[derive(Debug, Default)]

@@ -5,9 +5,10 @@ use core::fmt;
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
 use crate::freelist::Freelist;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
 use crate::request::Request;
 use crate::source::PageSource;
+use crate::span::Span;
 use crate::span_maps::SpanMaps;
 
 /// Why an allocation failed: the free list or the source.

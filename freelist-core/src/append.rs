@@ -4,8 +4,8 @@ use crate::bits::locate;
 use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::freemaps::Freemaps;
-use crate::page::Span;
 use crate::page_block::{Edge, PageBlock};
+use crate::span::Span;
 
 /// Enters spans behind all others, with the block they begin in at hand.
 pub(crate) struct Appender<'a> {

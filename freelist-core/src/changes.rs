@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::error::FreelistError;
-use crate::page::{Span, TxId};
+use crate::page::TxId;
 use crate::pending::Pending;
+use crate::span::Span;
 
 /// The changes of one transaction beside its allocations.
 #[derive(Debug)]

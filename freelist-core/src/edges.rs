@@ -3,10 +3,11 @@
 use crate::bits::{locate, number_at};
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet};
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::page_block::{Edge, PageBlock};
 use crate::page_blocks::PageBlocks;
 use crate::room::Room;
+use crate::span::Span;
 
 /// Every edge of every free span, in page order.
 ///

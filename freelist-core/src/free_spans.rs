@@ -3,8 +3,9 @@
 use alloc::boxed::Box;
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 use crate::statistics::Statistics;
 
 /// A set of free pages, kept as maximal spans: two free pages side by side are always in one span.

@@ -6,9 +6,10 @@ use crate::allocations::Allocations;
 use crate::changes::ChangeLog;
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
 use crate::pending::{Pending, PendingSpans};
 use crate::request::Request;
+use crate::span::Span;
 
 /// Free pages under transactions and snapshot readers, over either set of free spans.
 ///

@@ -6,10 +6,11 @@ use crate::bits::{locate, number_at};
 use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet, reserve_lasting};
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::page_block::{SHORT, index_of};
 use crate::page_hash::PageMap;
 use crate::room::Room;
+use crate::span::Span;
 
 /// The name of the set of lengths among the sets of starts, which are named by their length.
 const LENGTHS: u64 = 0;

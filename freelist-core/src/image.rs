@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
+use crate::span::Span;
 
 const MARK: [u8; 8] = *b"FREESPN\x01";
 

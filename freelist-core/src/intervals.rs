@@ -2,8 +2,9 @@
 
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet};
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::page_hash::PageMap;
+use crate::span::Span;
 
 /// Disjoint spans in page order, never merged, each with a value. Every call is O(1).
 ///

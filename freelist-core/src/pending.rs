@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::intervals::Intervals;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
+use crate::span::Span;
 
 /// A span on its way to the free set.
 ///

@@ -1,7 +1,8 @@
 //! What a caller can ask for beyond a number of pages.
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
+use crate::span::Span;
 
 /// Contiguous pages, where needed aligned or inside a window.
 ///

@@ -3,8 +3,8 @@
 use crate::bits::BLOCK_SHIFT;
 use crate::error::FreelistError;
 use crate::number_set::{FEW, height_of};
-use crate::page::Span;
 use crate::page_block::SHORT;
+use crate::span::Span;
 
 /// Bounds on what is in the maps while there are no more than so many spans, all in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

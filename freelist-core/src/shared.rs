@@ -6,9 +6,9 @@ use core::marker::PhantomData;
 use crate::allocator::{AllocError, PageAllocator};
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::Span;
 use crate::request::Request;
 use crate::source::PageSource;
+use crate::span::Span;
 use crate::span_maps::SpanMaps;
 
 /// Mutual exclusion: a spin lock, an operating system's mutex, or interrupts switched off.

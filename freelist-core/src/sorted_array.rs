@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 
 /// Free spans in one array, sorted by page.
 ///

@@ -3,8 +3,9 @@
 use core::convert::Infallible;
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 
 /// Supplies pages that the allocator has never had: the end of a file, a flash partition, page
 /// frames of a machine.

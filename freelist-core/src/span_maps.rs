@@ -6,10 +6,11 @@ use crate::edges::{Edges, OwnEdges};
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
 use crate::freemaps::Freemaps;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::page_block::Edge;
 use crate::request::Request;
 use crate::room::Room;
+use crate::span::Span;
 use crate::statistics::Statistics;
 
 /// Free pages as spans, in three maps: allocate, release and merge in time that does not depend on

@@ -1,6 +1,6 @@
 //! Counts and a histogram of free spans.
 
-use crate::page::Span;
+use crate::span::Span;
 
 /// How fragmented a set of free pages is.
 ///

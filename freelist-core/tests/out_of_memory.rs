@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use failing_heap::{counted, exhausted, fail_nth, has_failed};
 use freelist_core::{
-    FreeSpans, FreelistError, ImageWriter, PageId, Request, SortedArray, Span, SpanMaps, Spans, Statistics,
-    load_image, read_image,
+    FreeSpans, FreelistError, ImageWriter, PageId, Request, SortedArray, Span, SpanMaps, Spans, Statistics, load_image,
+    read_image,
 };
 use model::{Dice, Fit, Model, span};
 

@@ -10,8 +10,8 @@ use std::fmt::Debug;
 
 use failing_heap::{counted, fail_nth, has_failed};
 use freelist_core::{
-    AllocError, FixedRange, FreeSpans, Freelist, FreelistError, PageAllocator, Request, SortedArray, Span,
-    SpanMaps, Spans, TxId,
+    AllocError, FixedRange, FreeSpans, Freelist, FreelistError, PageAllocator, Request, SortedArray, Span, SpanMaps,
+    Spans, TxId,
 };
 use model::{Dice, span};
 
