@@ -33,14 +33,12 @@ impl<'a> Appender<'a> {
             // Before anything changes, since it can fail.
             self.edges.open(last)?;
         }
-        let alike = self.block.count(span.len());
-        if let Err(error) = self.freemaps.insert(span, alike) {
+        if let Err(error) = self.freemaps.add(span, &mut self.block) {
             if last != first {
-                self.edges.prune(last);
+                self.edges.prune_block(last);
             }
             return Err(error);
         }
-        self.block.add_one(span.len());
         self.block.mark(start, Edge::Start);
         if last != first {
             self.turn_to(last)?;

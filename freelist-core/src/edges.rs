@@ -23,120 +23,75 @@ pub(crate) struct Edges {
     number_blocks: Blocks,
 }
 
-/// The edges of a span that change with it: not those that it shares with a span that replaces it,
-/// or that it replaces.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnEdges {
-    start: bool,
-    end: bool,
-}
-
-impl OwnEdges {
-    pub(crate) fn new(span: Span, others: [Option<Span>; 2]) -> Self {
-        let mut own = Self { start: true, end: true };
-        for other in others.into_iter().flatten() {
-            own.start &= other.start() != span.start();
-            own.end &= other.end() != span.end();
-        }
-        own
-    }
-}
-
 impl Edges {
     pub(crate) fn new() -> Self {
         Self { blocks: PageBlocks::new(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
     }
 
-    /// Makes sure that [`add`](Self::add) finds its blocks. Returns how many spans of the same length
-    /// begin in the same block, if it is a short one.
-    pub(crate) fn prepare(&mut self, span: Span) -> Result<u16, FreelistError> {
+    /// Makes sure that the blocks of both ends of `span` are there.
+    #[inline]
+    pub(crate) fn prepare(&mut self, span: Span) -> Result<(), FreelistError> {
         let (first, _) = locate(span.start().get());
         let (last, _) = locate(span.end().get());
-        let count = self.blocks.get(first).map(|block| block.count(span.len()));
-        if count.is_none() {
+        if self.blocks.get(first).is_none() {
             self.insert(first)?;
         }
         if last != first
             && self.blocks.get(last).is_none()
             && let Err(error) = self.insert(last)
         {
-            self.prune(first);
+            self.prune_block(first);
             return Err(error);
         }
-        Ok(count.unwrap_or(0))
+        Ok(())
     }
 
-    /// Takes back what [`prepare`](Self::prepare) did.
-    pub(crate) fn unprepare(&mut self, span: Span) {
-        self.prune(locate(span.start().get()).0);
-        self.prune(locate(span.end().get()).0);
-    }
-
-    /// Adds a span that was prepared.
-    pub(crate) fn add(&mut self, span: Span, own: OwnEdges) {
-        let (first, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        let Some(block) = self.blocks.get_mut(first) else { return };
-        if own.start {
-            block.mark(start, Edge::Start);
+    /// Drops the blocks of both ends of `span` if they are empty.
+    #[inline]
+    pub(crate) fn prune(&mut self, span: Span) {
+        let (first, _) = locate(span.start().get());
+        let (last, _) = locate(span.end().get());
+        self.prune_block(first);
+        if last != first {
+            self.prune_block(last);
         }
-        block.add_one(span.len());
-        if !own.end {
-            return;
-        }
-        if last == first {
-            block.mark(end, Edge::End);
-        } else if let Some(block) = self.blocks.get_mut(last) {
-            block.mark(end, Edge::End);
-        }
-    }
-
-    /// Removes a span. Returns how many of its length begin in the same block then, if it is short.
-    pub(crate) fn sub(&mut self, span: Span, own: OwnEdges) -> u16 {
-        let (first, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        let mut left = 0;
-        if let Some(block) = self.blocks.get_mut(first) {
-            left = block.sub_one(span.len());
-            if own.start {
-                block.unmark(start, Edge::Start);
-            }
-            if own.end && last == first {
-                block.unmark(end, Edge::End);
-            }
-            if block.is_empty() {
-                self.remove(first);
-            }
-        }
-        if own.end
-            && last != first
-            && let Some(block) = self.blocks.get_mut(last)
-        {
-            block.unmark(end, Edge::End);
-            self.prune(last);
-        }
-        left
     }
 
     /// The next calls will mostly concern the pages around `page`.
-    pub(crate) fn focus(&mut self, page: u64) {
-        self.blocks.focus(locate(page).0);
+    #[inline]
+    pub(crate) fn focus(&mut self, page: PageId) {
+        self.blocks.focus(locate(page.get()).0);
     }
 
-    /// The block that `span` and the page behind it lie in, and their bits there; `None` if they lie in
-    /// two, or if there is none.
-    pub(crate) fn block_of(&mut self, span: Span) -> Option<(&mut PageBlock, usize, usize)> {
-        let (number, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        if last != number {
-            return None;
-        }
-        Some((self.blocks.get_mut(number)?, start, end))
+    /// The block that both edges of `span` lie in; `None` if they lie in two, or if there is none.
+    #[inline]
+    pub(crate) fn only_block(&mut self, span: Span) -> Option<&mut PageBlock> {
+        let (first, _) = locate(span.start().get());
+        let (last, _) = locate(span.end().get());
+        if first == last { self.blocks.get_mut(first) } else { None }
+    }
+
+    /// The block that a span begins in, which is there.
+    #[inline]
+    pub(crate) fn block_of_start(&mut self, span: Span) -> &mut PageBlock {
+        self.block_mut(locate(span.start().get()).0)
+    }
+
+    /// Marks an edge in a block that is there. A start and an end at the same page cancel out.
+    #[inline]
+    pub(crate) fn mark(&mut self, page: PageId, edge: Edge) {
+        let (number, bit) = locate(page.get());
+        self.block_mut(number).mark(bit, edge);
+    }
+
+    #[inline]
+    fn block_mut(&mut self, number: u64) -> &mut PageBlock {
+        self.blocks.get_mut(number).expect("a page with an edge, or prepared for one, has a block")
     }
 
     /// The edges, for questions that mostly concern the pages around `page`.
-    pub(crate) fn near(&self, page: u64) -> Near<'_> {
-        let (number, _) = locate(page);
+    pub(crate) fn near(&self, page: PageId) -> Near<'_> {
+        let (number, _) = locate(page.get());
         Near { edges: self, number, block: self.blocks.get(number) }
     }
 
@@ -186,8 +141,9 @@ impl Edges {
         self.numbers.remove(&mut self.number_blocks, number);
     }
 
-    /// Removes a block if nothing is in it.
-    pub(crate) fn prune(&mut self, number: u64) {
+    /// Drops a block if it is empty.
+    #[inline]
+    pub(crate) fn prune_block(&mut self, number: u64) {
         if self.blocks.get(number).is_some_and(PageBlock::is_empty) {
             self.remove(number);
         }
@@ -259,7 +215,23 @@ impl<'a> Near<'a> {
         Span::between(PageId::new(start), PageId::new(end))
     }
 
-    /// The free span that ends just before `page`.
+    /// The first page of `span` that is free.
+    pub(crate) fn first_free(self, span: Span) -> Option<PageId> {
+        match self.next(span.start().next()?.get())? {
+            (_, Edge::End) => Some(span.start()),
+            (start, Edge::Start) => Some(PageId::new(start)).filter(|start| span.contains(*start)),
+        }
+    }
+
+    /// The forward map: the free span that begins at `page`.
+    pub(crate) fn span_from(self, page: PageId) -> Option<Span> {
+        if !self.has(page.get(), Edge::Start) {
+            return None;
+        }
+        Span::between(page, PageId::new(self.next(page.next()?.get())?.0))
+    }
+
+    /// The backward map: the free span that ends just before `page`.
     pub(crate) fn span_before(self, page: PageId) -> Option<Span> {
         let last = page.checked_sub(1)?;
         if !self.has(page.get(), Edge::End) {

@@ -7,7 +7,7 @@ use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet, reserve_lasting};
 use crate::page::PageId;
-use crate::page_block::{SHORT, index_of};
+use crate::page_block::{PageBlock, SHORT, index_of};
 use crate::page_hash::PageMap;
 use crate::room::Room;
 use crate::span::Span;
@@ -57,13 +57,15 @@ impl Freemaps {
         }
     }
 
-    /// Adds a span that is not in. `alike`: how many of the same short length begin in its block.
-    pub(crate) fn insert(&mut self, span: Span, alike: u16) -> Result<(), FreelistError> {
+    /// Adds a span. `block` is the one that it begins in.
+    #[inline]
+    pub(crate) fn add(&mut self, span: Span, block: &mut PageBlock) -> Result<(), FreelistError> {
         let (start, len) = (span.start().get(), span.len());
         if let Some(short) = short(&mut self.short, len) {
-            if alike == 0 {
-                short.numbers.insert(&mut self.short_blocks, locate(start).0)?;
+            if block.count(len) == 0 {
+                short.numbers.insert(&mut self.short_blocks, block.number())?;
             }
+            block.add_one(len);
             short.spans += 1;
             short.lowest = short.lowest.min(start);
         } else if let Some(starts) = self.by_len.get_mut(&len) {
@@ -78,17 +80,17 @@ impl Freemaps {
         Ok(())
     }
 
-    /// Removes a span that is in. `alike`: how many others of the same short length begin in its
-    /// block.
-    pub(crate) fn remove(&mut self, span: Span, alike: u16) {
+    /// Deletes a span. `block` is the one that it begins in.
+    #[inline]
+    pub(crate) fn del(&mut self, span: Span, block: &mut PageBlock) {
         let (start, len) = (span.start().get(), span.len());
         if let Some(short) = short(&mut self.short, len) {
             short.spans -= 1;
             if start == short.lowest {
-                short.lowest += 1; // no overflow: a span ends behind it
+                short.lowest += 1; // no overflow: a span ends after it
             }
-            if alike == 0 {
-                short.numbers.remove(&mut self.short_blocks, locate(start).0);
+            if block.sub_one(len) == 0 {
+                short.numbers.remove(&mut self.short_blocks, block.number());
             }
         } else if let Some(starts) = self.by_len.get_mut(&len) {
             starts.remove(&mut self.blocks, start);
@@ -143,6 +145,11 @@ impl Freemaps {
             Some((index, _)) => Some(index as u64 + 1),
             None => self.lengths.next(&self.blocks, pages),
         }
+    }
+
+    /// Whether the span is listed under its length.
+    pub(crate) fn contains(&self, edges: &Edges, span: Span) -> bool {
+        self.next_start(edges, span.len(), span.start().get()) == Some(span.start().get())
     }
 
     /// The lowest start of a span of this length.

@@ -19,6 +19,7 @@ mod free_spans;
 mod freelist;
 mod freemaps;
 mod image;
+mod in_block;
 mod intervals;
 mod number_set;
 mod page;

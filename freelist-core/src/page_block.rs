@@ -7,8 +7,17 @@ use crate::bits::{from, highest, lowest, mask, up_to};
 pub(crate) enum Edge {
     /// At its first page: an entry of the forward map.
     Start,
-    /// At the page just behind it: an entry of the backward map.
+    /// At the page after its last: an entry of the backward map.
     End,
+}
+
+impl Edge {
+    const fn opposite(self) -> Self {
+        match self {
+            Self::Start => Self::End,
+            Self::End => Self::Start,
+        }
+    }
 }
 
 /// Spans of up to so many pages are counted in the block that they begin in, and found there by
@@ -66,16 +75,19 @@ impl PageBlock {
         self.number
     }
 
+    /// Marks an edge. A start and an end at the same page cancel out: the two spans touch there, and are one.
+    #[inline]
     pub(crate) fn mark(&mut self, bit: usize, edge: Edge) {
-        debug_assert!(!self.has(bit, edge), "the edge is there already");
-        *self.words[bit / 64].bits(edge) |= mask(bit);
-        self.edges += 1;
-    }
-
-    pub(crate) fn unmark(&mut self, bit: usize, edge: Edge) {
-        debug_assert!(self.has(bit, edge), "the edge is there");
-        *self.words[bit / 64].bits(edge) &= !mask(bit);
-        self.edges -= 1;
+        debug_assert!(!self.has(bit, edge), "no two spans begin at the same page, or end there");
+        let merges = self.has(bit, edge.opposite());
+        let word = &mut self.words[bit / 64];
+        if merges {
+            *word.bits(edge.opposite()) &= !mask(bit);
+            self.edges -= 1;
+        } else {
+            *word.bits(edge) |= mask(bit);
+            self.edges += 1;
+        }
     }
 
     pub(crate) const fn has(&self, bit: usize, edge: Edge) -> bool {

@@ -35,9 +35,12 @@ impl PageBlocks {
     /// Remembers where the block is: the next calls will concern it.
     #[inline]
     pub(crate) fn focus(&mut self, number: u64) {
-        self.recent = (number, self.slot(number));
+        if self.recent.0 != number {
+            self.recent = (number, self.find(number));
+        }
     }
 
+    #[inline]
     pub(crate) fn get(&self, number: u64) -> Option<&PageBlock> {
         self.blocks.get(self.slot(number) as usize)
     }
@@ -53,6 +56,11 @@ impl PageBlocks {
         if self.recent.0 == number {
             return self.recent.1;
         }
+        self.find(number)
+    }
+
+    #[inline]
+    fn find(&self, number: u64) -> u32 {
         let found = self.slots.find(hash(number), |slot| number_in(&self.blocks, *slot) == number);
         found.copied().unwrap_or(NONE)
     }

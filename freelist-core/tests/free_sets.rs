@@ -169,9 +169,9 @@ fn the_three_maps_agree_with_the_spans() {
     let spans = model.spans();
     for page in (0..1510).map(PageId::new) {
         let starting = spans.iter().find(|span| span.start() == page);
-        assert_eq!(set.forward(page), starting.map(|span| span.len()));
+        assert_eq!(set.forward_map(page), starting.map(|span| span.len()));
         let ending = spans.iter().find(|span| span.last() == page);
-        assert_eq!(set.backward(page), ending.map(|span| span.len()));
+        assert_eq!(set.backward_map(page), ending.map(|span| span.len()));
     }
     for (len, count) in set.lengths() {
         assert_eq!(count, spans.iter().filter(|span| span.len() == len).count() as u64);
