@@ -1,4 +1,4 @@
-//! The free maps: for each span length, where the free spans of that length begin.
+//! `freemaps`: for each span length, the first pages of the free spans of that length.
 
 use core::array;
 
@@ -17,9 +17,9 @@ const LENGTHS: u64 = 0;
 
 /// Free spans by length, and within a length by page.
 ///
-/// Spans of up to 16 pages, the bulk of every fragmented store, are not listed again: for each such
-/// length there is the set of blocks of 512 pages that one begins in, and the block's edges tell
-/// where. For each other length there is the set of first pages.
+/// For each length of more than 16 pages there is the set of first pages. Spans of up to 16 pages, the
+/// bulk of every fragmented store, are found by their edges instead: for each such length there is
+/// only the set of the blocks of 512 pages in which one begins. That takes a tenth of the memory.
 #[derive(Debug)]
 pub(crate) struct Freemaps {
     /// For lengths 1 to 16.
@@ -36,20 +36,14 @@ pub(crate) struct Freemaps {
 #[derive(Debug)]
 struct ShortMap {
     spans: u64,
-    /// None of them begins at a lower page.
-    lowest: u64,
-    /// The blocks that they begin in.
+    /// The blocks in which they begin.
     numbers: NumberSet,
 }
 
 impl Freemaps {
     pub(crate) fn new() -> Self {
         Self {
-            short: array::from_fn(|index| ShortMap {
-                spans: 0,
-                lowest: u64::MAX,
-                numbers: NumberSet::new(index as u64),
-            }),
+            short: array::from_fn(|index| ShortMap { spans: 0, numbers: NumberSet::new(index as u64) }),
             short_blocks: Blocks::default(),
             by_len: PageMap::default(),
             lengths: NumberSet::new(LENGTHS),
@@ -61,13 +55,14 @@ impl Freemaps {
     #[inline]
     pub(crate) fn add(&mut self, span: Span, block: &mut PageBlock) -> Result<(), FreelistError> {
         let (start, len) = (span.start().get(), span.len());
+        debug_assert_eq!(block.number(), locate(start).0, "{span} is counted in the block in which it begins");
         if let Some(short) = short(&mut self.short, len) {
             if block.count(len) == 0 {
                 short.numbers.insert(&mut self.short_blocks, block.number())?;
             }
             block.add_one(len);
             short.spans += 1;
-            short.lowest = short.lowest.min(start);
+            debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
         } else if let Some(starts) = self.by_len.get_mut(&len) {
             starts.insert(&mut self.blocks, start)?;
         } else {
@@ -76,6 +71,7 @@ impl Freemaps {
             let mut starts = NumberSet::new(len);
             starts.insert(&mut self.blocks, start)?; // the first needs no memory
             self.by_len.insert(len, starts);
+            assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
         }
         Ok(())
     }
@@ -84,27 +80,31 @@ impl Freemaps {
     #[inline]
     pub(crate) fn del(&mut self, span: Span, block: &mut PageBlock) {
         let (start, len) = (span.start().get(), span.len());
+        debug_assert_eq!(block.number(), locate(start).0, "{span} was counted in the block in which it begins");
         if let Some(short) = short(&mut self.short, len) {
             short.spans -= 1;
-            if start == short.lowest {
-                short.lowest += 1; // no overflow: a span ends after it
-            }
             if block.sub_one(len) == 0 {
                 short.numbers.remove(&mut self.short_blocks, block.number());
             }
-        } else if let Some(starts) = self.by_len.get_mut(&len) {
-            starts.remove(&mut self.blocks, start);
-            if starts.len() == 0 {
-                self.by_len.remove(&len);
-                self.lengths.remove(&mut self.blocks, len);
-            }
+            debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
+            return;
+        }
+        let starts = self.by_len.get_mut(&len).expect("a long free span is listed under its length");
+        starts.remove(&mut self.blocks, start);
+        if starts.len() == 0 {
+            self.by_len.remove(&len);
+            self.lengths.remove(&mut self.blocks, len);
+            assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
         }
     }
 
     /// The tightest span of at least `pages` pages; among equals the lowest.
     pub(crate) fn best_fit(&self, edges: &Edges, pages: u64) -> Option<Span> {
         let len = self.next_len(pages)?;
-        Span::new(PageId::new(self.first_start(edges, len)?), len).ok()
+        assert!(len >= pages, "the tightest length is not too short");
+        let start = self.first_start(edges, len);
+        debug_assert!(start.is_some(), "some free span has {len} pages, as the size index says");
+        Span::new(PageId::new(start?), len).ok()
     }
 
     /// The spans of `pages` to `longest` pages, the shortest first, among equals in page order.
@@ -113,6 +113,7 @@ impl Freemaps {
             let mut from = Some(0);
             core::iter::from_fn(move || {
                 let start = self.next_start(edges, len, from?)?;
+                assert!(Some(start) >= from, "a walk in page order never turns back");
                 from = start.checked_add(1);
                 Span::new(PageId::new(start), len).ok()
             })
@@ -126,6 +127,7 @@ impl Freemaps {
                 Some(short) => short.spans,
                 None => self.by_len.get(&len)?.len(),
             };
+            assert!(spans > 0, "a length without spans is not listed");
             Some((len, spans))
         })
     }
@@ -157,7 +159,7 @@ impl Freemaps {
         let Some(short) = self.short.get(index_of(len)) else {
             return self.by_len.get(&len)?.first();
         };
-        edges.next_of_len(len, number_at(short.numbers.first()?, 0).max(short.lowest))
+        edges.next_of_len(len, number_at(short.numbers.first()?, 0))
     }
 
     /// The first start from `page` on of a span of this length.
@@ -179,6 +181,7 @@ impl Freemaps {
         let mut from = Some(pages);
         core::iter::from_fn(move || {
             let len = self.next_len(from?)?;
+            assert!(Some(len) >= from, "a walk over the lengths never turns back");
             from = len.checked_add(1);
             Some(len)
         })
