@@ -18,6 +18,7 @@ mod error;
 mod free_spans;
 mod freelist;
 mod freemaps;
+#[cfg(feature = "image")]
 mod image;
 mod in_block;
 mod intervals;
@@ -40,6 +41,7 @@ pub use allocator::{AllocError, PageAllocator};
 pub use error::FreelistError;
 pub use free_spans::{FreeSpans, Spans};
 pub use freelist::Freelist;
+#[cfg(feature = "image")]
 pub use image::{ImageWriter, load_image, read_image, save_image};
 pub use page::{PageId, TxId};
 pub use request::Request;

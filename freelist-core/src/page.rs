@@ -6,6 +6,15 @@
 use core::fmt;
 
 /// The number of a page: its place in the file, flash or memory, counted in pages.
+///
+/// ```
+/// use freelist_core::PageId;
+///
+/// let page = PageId::new(7);
+/// assert_eq!(page.checked_add(3), Some(PageId::new(10)));
+/// assert_eq!(page.checked_sub(8), None);
+/// assert_eq!(PageId::new(u64::MAX).next(), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PageId(u64);
 
@@ -40,7 +49,7 @@ impl PageId {
         }
     }
 
-    /// How many pages this page lies behind `earlier`; `None` if it lies before it.
+    /// The number of pages from `earlier` to this page; `None` if this page lies before `earlier`.
     ///
     /// ```
     /// # use freelist_core::PageId;
@@ -83,10 +92,16 @@ impl From<PageId> for u64 {
     }
 }
 
-/// The number of a write transaction, or of the state that a reader sees: the number of the last
-/// transaction in it.
+/// The number of a write transaction. It also names the state that a reader sees: by the last
+/// transaction whose changes are in it. 0 is the state before every transaction.
 ///
-/// 0 is before every transaction.
+/// ```
+/// use freelist_core::TxId;
+///
+/// let tx = TxId::new(7);
+/// assert_eq!(tx.next(), Some(TxId::new(8)));
+/// assert_eq!(TxId::new(0).prev(), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct TxId(u64);
 

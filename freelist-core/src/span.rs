@@ -7,8 +7,8 @@ use crate::page::PageId;
 
 /// A run of contiguous pages, at least one.
 ///
-/// `start + len` never overflows, so the page behind a span always has a number. Page `u64::MAX` is
-/// therefore in no span.
+/// `start + len` never overflows, so the page after a span always has a number, and page `u64::MAX` is
+/// in no span.
 ///
 /// ```
 /// # use freelist_core::{PageId, Span};
@@ -28,7 +28,7 @@ impl Span {
     /// The `len` pages from `start` on.
     ///
     /// # Errors
-    /// [`FreelistError::InvalidSpan`] when `len` is 0 or `start + len` is beyond `u64::MAX`.
+    /// [`FreelistError::InvalidSpan`] if `len` is 0 or `start + len` is beyond `u64::MAX`.
     pub const fn new(start: PageId, len: u64) -> Result<Self, FreelistError> {
         if len == 0 || start.checked_add(len).is_none() {
             return Err(FreelistError::InvalidSpan { start, len });
@@ -44,7 +44,7 @@ impl Span {
         Self::new(page, 1)
     }
 
-    /// The pages from `start` up to, but without, `end`; `None` when there are none.
+    /// The pages from `start` up to, but without, `end`; `None` if there are none.
     #[must_use]
     pub const fn between(start: PageId, end: PageId) -> Option<Self> {
         match end.distance_from(start) {
@@ -59,7 +59,7 @@ impl Span {
         self.start
     }
 
-    /// How many pages, at least 1.
+    /// The number of pages, at least 1.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a span is never empty")]
     pub const fn len(self) -> u64 {
@@ -72,7 +72,7 @@ impl Span {
         self.start.plus(self.len - 1)
     }
 
-    /// The page just behind the span.
+    /// The page after the last.
     #[must_use]
     pub const fn end(self) -> PageId {
         self.start.plus(self.len)
@@ -107,7 +107,9 @@ impl Span {
     /// ```
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
-        Self::between(self.start.max(other.start), self.end().min(other.end()))
+        let both = Self::between(self.start.max(other.start), self.end().min(other.end()));
+        debug_assert_eq!(both.is_some(), self.overlaps(other), "spans that overlap share pages");
+        both
     }
 
     /// The first `pages` pages, or the whole span if it is not longer; `None` for 0 pages.
@@ -119,14 +121,14 @@ impl Span {
         Some(Self { start: self.start, len: pages.min(self.len) })
     }
 
-    /// What is left in front of and behind `inner`, which must lie inside.
+    /// What is left before and after `inner`, which must lie inside.
     #[must_use]
     pub(crate) fn around(self, inner: Self) -> (Option<Self>, Option<Self>) {
-        debug_assert!(self.covers(inner), "{inner} lies in {self}");
+        assert!(self.covers(inner), "only a part of a span is cut out of it");
         (Self::between(self.start, inner.start), Self::between(inner.end(), self.end()))
     }
 
-    /// Every page, in order. Also walks backwards.
+    /// Every page, in order, forwards or backwards.
     pub fn pages(self) -> impl DoubleEndedIterator<Item = PageId> + Clone {
         (self.start.get()..self.end().get()).map(PageId::new)
     }
@@ -170,8 +172,8 @@ mod tests {
                 let cut: Vec<PageId> = a.intersection(b).into_iter().flat_map(Span::pages).collect();
                 assert_eq!(cut, both);
                 if a.covers(b) {
-                    let (front, behind) = a.around(b);
-                    let total = front.map_or(0, Span::len) + behind.map_or(0, Span::len) + b.len();
+                    let (front, rest) = a.around(b);
+                    let total = front.map_or(0, Span::len) + rest.map_or(0, Span::len) + b.len();
                     assert_eq!(total, a.len());
                 }
             }

@@ -215,7 +215,17 @@ fn an_error_of_the_source_loses_nothing() {
     let mut pages = PageAllocator::with_list(list, broken);
     assert_eq!(pages.allocate(4), Err(AllocError::Source(DiskFull)));
     assert_eq!(pages.allocate(3), Ok(Some(span(1, 3))), "free pages are there all the same");
-    assert_eq!(AllocError::Source(DiskFull).to_string(), "page source: disk full");
+}
+
+#[test]
+fn each_error_in_a_chain_says_something_else() {
+    use std::error::Error;
+    let source = AllocError::Source(DiskFull);
+    assert_eq!(source.to_string(), "the page source failed");
+    assert_eq!(source.source().unwrap().to_string(), "disk full");
+    let list: AllocError<DiskFull> = FreelistError::EmptyRequest.into();
+    assert_eq!(list.to_string(), FreelistError::EmptyRequest.to_string());
+    assert!(list.source().is_none());
 }
 
 #[test]
