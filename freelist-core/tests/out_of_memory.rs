@@ -4,12 +4,14 @@
 
 mod failing_heap;
 mod model;
+mod time_limit;
 
 use std::collections::BTreeSet;
 
 use failing_heap::{counted, exhausted, fail_nth, has_failed};
 use freelist_core::{FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans, Statistics};
 use model::{Dice, Fit, Model, span};
+use time_limit::TimeLimit;
 
 /// Every public call on a set that can fail.
 #[derive(Clone, Debug)]
@@ -185,12 +187,14 @@ fn run_all<S: FreeSpans>(make: impl Fn() -> S, fit: Fit) -> BTreeSet<&'static st
 
 #[test]
 fn every_allocation_of_the_span_maps_may_fail() {
+    let _limit = TimeLimit::start();
     let hits = run_all(SpanMaps::new, Fit::Best);
     assert_eq!(hits.into_iter().collect::<Vec<_>>(), SET_CALLS);
 }
 
 #[test]
 fn every_allocation_of_the_sorted_array_may_fail() {
+    let _limit = TimeLimit::start();
     let hits = run_all(SortedArray::new, Fit::First);
     // First fit without alignment cuts at the front, which needs no memory.
     let hits: Vec<_> = hits.into_iter().collect();
@@ -231,6 +235,7 @@ fn reserved_room_is_enough<S: FreeSpans>(mut set: S, spans: u64, window: Span) {
 
 #[test]
 fn after_reserving_memory_does_not_run_out() {
+    let _limit = TimeLimit::start();
     for (spans, window) in [
         (60, span(1000, 400)),
         (200, span((1 << 27) - 3000, 6000)),
@@ -247,6 +252,7 @@ fn after_reserving_memory_does_not_run_out() {
 
 #[test]
 fn room_that_nobody_has_is_refused() {
+    let _limit = TimeLimit::start();
     let everything = span(0, u64::MAX);
     let mut set = SpanMaps::new();
     set.release(span(5, 5)).unwrap();
