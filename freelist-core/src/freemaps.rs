@@ -51,49 +51,56 @@ impl Freemaps {
         }
     }
 
-    /// Adds a span. `block` is the one that it begins in.
+    /// Adds a span. `block` is the one in which it begins.
     #[inline]
     pub(crate) fn add(&mut self, span: Span, block: &mut PageBlock) -> Result<(), FreelistError> {
-        let (start, len) = (span.start().get(), span.len());
-        debug_assert_eq!(block.number(), locate(start).0, "{span} is counted in the block in which it begins");
-        if let Some(short) = short(&mut self.short, len) {
-            if block.count(len) == 0 {
-                short.numbers.insert(&mut self.short_blocks, block.number())?;
-            }
-            block.add_one(len);
-            short.spans += 1;
-            debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
-        } else if let Some(starts) = self.by_len.get_mut(&len) {
-            starts.insert(&mut self.blocks, start)?;
-        } else {
-            self.by_len.try_reserve(1)?;
-            self.lengths.insert(&mut self.blocks, len)?;
-            let mut starts = NumberSet::new(len);
-            starts.insert(&mut self.blocks, start)?; // the first needs no memory
-            self.by_len.insert(len, starts);
-            assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
+        debug_assert_eq!(block.number(), locate(span.start().get()).0, "{span} is counted where it begins");
+        let Some(short) = self.short.get_mut(index_of(span.len())) else {
+            return self.add_long(span);
+        };
+        if block.count(span.len()) == 0 {
+            short.numbers.insert(&mut self.short_blocks, block.number())?;
         }
+        block.add_one(span.len());
+        short.spans += 1;
+        debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
         Ok(())
     }
 
-    /// Deletes a span. `block` is the one that it begins in.
+    fn add_long(&mut self, span: Span) -> Result<(), FreelistError> {
+        let (start, len) = (span.start().get(), span.len());
+        if let Some(starts) = self.by_len.get_mut(&len) {
+            return starts.insert(&mut self.blocks, start);
+        }
+        self.by_len.try_reserve(1)?;
+        self.lengths.insert(&mut self.blocks, len)?;
+        let mut starts = NumberSet::new(len);
+        starts.insert(&mut self.blocks, start)?; // the first needs no memory
+        self.by_len.insert(len, starts);
+        assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
+        Ok(())
+    }
+
+    /// Deletes a span. `block` is the one in which it begins.
     #[inline]
     pub(crate) fn del(&mut self, span: Span, block: &mut PageBlock) {
-        let (start, len) = (span.start().get(), span.len());
-        debug_assert_eq!(block.number(), locate(start).0, "{span} was counted in the block in which it begins");
-        if let Some(short) = short(&mut self.short, len) {
-            short.spans -= 1;
-            if block.sub_one(len) == 0 {
-                short.numbers.remove(&mut self.short_blocks, block.number());
-            }
-            debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
-            return;
+        debug_assert_eq!(block.number(), locate(span.start().get()).0, "{span} was counted where it begins");
+        let Some(short) = self.short.get_mut(index_of(span.len())) else {
+            return self.del_long(span);
+        };
+        short.spans -= 1;
+        if block.sub_one(span.len()) == 0 {
+            short.numbers.remove(&mut self.short_blocks, block.number());
         }
-        let starts = self.by_len.get_mut(&len).expect("a long free span is listed under its length");
-        starts.remove(&mut self.blocks, start);
+        debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
+    }
+
+    fn del_long(&mut self, span: Span) {
+        let starts = self.by_len.get_mut(&span.len()).expect("a long free span is listed under its length");
+        starts.remove(&mut self.blocks, span.start().get());
         if starts.len() == 0 {
-            self.by_len.remove(&len);
-            self.lengths.remove(&mut self.blocks, len);
+            self.by_len.remove(&span.len());
+            self.lengths.remove(&mut self.blocks, span.len());
             assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
         }
     }
@@ -196,8 +203,4 @@ impl Freemaps {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.by_len.allocation_size() + self.blocks.memory_bytes() + self.short_blocks.memory_bytes()
     }
-}
-
-fn short(maps: &mut [ShortMap], len: u64) -> Option<&mut ShortMap> {
-    maps.get_mut(index_of(len))
 }

@@ -31,7 +31,7 @@ impl std::fmt::Display for DiskFull {
     }
 }
 
-impl std::error::Error for DiskFull {}
+impl Error for DiskFull {}
 
 impl PageSource for GrowingFile {
     type Error = DiskFull;
