@@ -1,19 +1,20 @@
-//! Who allocated which page: what rollback, and pages freed between two readers, need to know.
+//! Which transaction allocated which page. Rollback needs this, and so do pages freed between two readers.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::intervals::Intervals;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
+use crate::span::Span;
 
 /// The pages in use whose allocating transaction is still of interest.
 #[derive(Debug, Default)]
 pub(crate) struct Allocations {
-    /// Every recorded page that is in use, with its allocator.
+    /// Every recorded page in use, with the transaction that allocated it.
     spans: Intervals<TxId>,
     /// What each transaction allocated, in the order of transactions. Pages that it or a later
-    /// transaction freed since are still listed here, and no longer in `spans`.
+    /// transaction has freed are still listed here, but no longer in `spans`.
     by_tx: VecDeque<(TxId, Vec<Span>)>,
 }
 
@@ -29,20 +30,19 @@ impl Allocations {
 
     /// Undoes the latest [`record`](Self::record) of `tx`, which was of `span`.
     pub(crate) fn unrecord(&mut self, tx: TxId, span: Span) {
-        self.spans.remove(span.start());
-        if let Some(at) = self.find_tx(tx) {
-            let undone = self.by_tx[at].1.pop();
-            debug_assert_eq!(undone, Some(span));
-        }
+        let recorded = self.spans.remove(span.start());
+        assert_eq!(recorded, Some((span, tx)), "what is undone is what was recorded");
+        let undone = self.find_tx(tx).and_then(|at| self.by_tx[at].1.pop());
+        assert_eq!(undone, Some(span), "the latest record is undone first");
     }
 
-    /// Records every page of `span` separately from the pages around it. Changes no answer.
+    /// Cuts records at both ends of `span`, so that none crosses them. Changes no answer.
     pub(crate) fn isolate(&mut self, span: Span) -> Result<(), FreelistError> {
         self.spans.split_at(span.start())?;
         self.spans.split_at(span.end())
     }
 
-    /// The recorded part that `page` lies in, else the next one behind it.
+    /// The recorded part that `page` lies in, else the next one after it.
     pub(crate) fn next(&self, page: PageId) -> Option<(Span, TxId)> {
         self.spans.next(page)
     }
@@ -68,8 +68,8 @@ impl Allocations {
         }
     }
 
-    /// Forgets what transactions up to and with `oldest` allocated: each reader, now and later, sees
-    /// all of it. Each record is walked once in its life.
+    /// Forgets what transactions up to and with `oldest` allocated: every reader, now and later, sees
+    /// all of it. Each record is visited once in its life.
     pub(crate) fn forget_up_to(&mut self, oldest: TxId) {
         while let Some((tx, _)) = self.by_tx.front().filter(|(tx, _)| *tx <= oldest) {
             let tx = *tx;
@@ -80,10 +80,12 @@ impl Allocations {
                     if by == tx {
                         self.forget(part.start());
                     }
+                    assert!(part.end() > from, "a walk in page order never turns back");
                     from = part.end();
                 }
             }
         }
+        debug_assert!(self.by_tx.iter().all(|(tx, _)| *tx > oldest), "only later transactions are still recorded");
     }
 
     /// The first page of `span` that `tx` is not recorded to have allocated.
@@ -98,19 +100,20 @@ impl Allocations {
         None
     }
 
-    /// The first part of `span` that `tx` allocated and that is in use.
+    /// The first part of `span` that `tx` allocated and that is still in use.
     pub(crate) fn first_of(&self, tx: TxId, span: Span) -> Option<Span> {
         let mut at = span.start();
         while let Some((part, by)) = self.next(at).filter(|(part, _)| part.overlaps(span)) {
             if by == tx {
                 return Some(part);
             }
+            assert!(part.end() > at, "a walk in page order never turns back");
             at = part.end();
         }
         None
     }
 
-    /// The longest front part of `span` with one allocator, and who that is; 0: not known.
+    /// The longest front part of `span` that one transaction allocated, and that transaction; 0: not known.
     pub(crate) fn front_part(&self, span: Span) -> (Span, TxId) {
         let unknown = TxId::new(0);
         let Some((part, by)) = self.next(span.start()).filter(|(part, _)| part.overlaps(span)) else {
@@ -122,10 +125,10 @@ impl Allocations {
         }
     }
 
-    /// Nothing of `span`, which was [isolated](Self::isolate), is in use any longer.
+    /// No page of `span`, which was [isolated](Self::isolate), is in use any longer.
     pub(crate) fn forget_within(&mut self, span: Span) {
         while let Some((part, _)) = self.next(span.start()).filter(|(part, _)| part.overlaps(span)) {
-            debug_assert!(span.covers(part), "{part} was isolated from {span}");
+            assert!(span.covers(part), "records were cut at both ends of the span");
             self.forget(part.start());
         }
     }
@@ -140,15 +143,16 @@ impl Allocations {
         self.by_tx.iter().rposition(|(other, _)| *other == tx)
     }
 
-    /// The place of `tx`, made if it is not there.
+    /// The index of `tx`, which is added if it is not there.
     fn of_tx(&mut self, tx: TxId) -> Result<usize, FreelistError> {
-        let behind = self.by_tx.iter().rev().take_while(|(other, _)| *other > tx).count();
-        let at = self.by_tx.len() - behind;
+        let later = self.by_tx.iter().rev().take_while(|(other, _)| *other > tx).count();
+        let at = self.by_tx.len() - later;
         if at > 0 && self.by_tx[at - 1].0 == tx {
             return Ok(at - 1);
         }
         self.by_tx.try_reserve(1)?;
         self.by_tx.insert(at, (tx, Vec::new()));
+        debug_assert!(self.by_tx.iter().is_sorted_by_key(|(tx, _)| *tx), "transactions are recorded in their order");
         Ok(at)
     }
 }

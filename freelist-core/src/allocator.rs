@@ -1,19 +1,30 @@
-//! The page allocator: a free list that asks a source for more.
+//! The page allocator: a free list that asks a source for more pages.
 
 use core::fmt;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
 use crate::freelist::Freelist;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
 use crate::request::Request;
 use crate::source::PageSource;
+use crate::span::Span;
 use crate::span_maps::SpanMaps;
 
 /// Why an allocation failed: the free list or the source.
+///
+/// ```
+/// use freelist_core::{AllocError, FixedRange, FreelistError, PageAllocator, PageId, Span};
+///
+/// let range = Span::new(PageId::new(2), 100)?;
+/// let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(range));
+/// let error = pages.allocate(0).unwrap_err();
+/// assert_eq!(error, AllocError::Freelist(FreelistError::EmptyRequest));
+/// # Ok::<(), FreelistError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AllocError<E> {
-    /// The request was wrong, or memory for the free list is out.
+    /// The request was wrong, or there is no memory for the free list.
     Freelist(FreelistError),
     /// The page source failed.
     Source(E),
@@ -29,7 +40,7 @@ impl<E: fmt::Display> fmt::Display for AllocError<E> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Freelist(error) => error.fmt(out),
-            Self::Source(error) => write!(out, "page source: {error}"),
+            Self::Source(_) => out.write_str("the page source failed"),
         }
     }
 }
@@ -37,22 +48,23 @@ impl<E: fmt::Display> fmt::Display for AllocError<E> {
 impl<E: core::error::Error + 'static> core::error::Error for AllocError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Freelist(error) => Some(error),
+            // Its message is this one's, and it has no cause.
+            Self::Freelist(_) => None,
             Self::Source(error) => Some(error),
         }
     }
 }
 
-/// Allocates pages: free ones first, and new ones from the source only when no free span fits.
+/// Allocates pages: free ones first, and new ones from the source only if no free span fits.
 ///
 /// ```text
 ///       caller                 allocator                    source
 ///   allocate, release  -->  free and pending spans  -->  grow, shrink
 /// ```
 ///
-/// Without transactions [`allocate`](Self::allocate) and [`release`](Self::release) are all there
-/// is. A copy-on-write store allocates with [`allocate_for`](Self::allocate_for) and does the rest
-/// on the [`list`](Self::list_mut).
+/// Without transactions [`allocate`](Self::allocate) and [`release`](Self::release) are enough. A
+/// copy-on-write store allocates with [`allocate_for`](Self::allocate_for) and does the rest on the
+/// [`list`](Self::list_mut).
 ///
 /// ```
 /// use freelist_core::{FixedRange, PageAllocator, PageId, Span, TxId};
@@ -77,7 +89,7 @@ impl<E: core::error::Error + 'static> core::error::Error for AllocError<E> {
 pub struct PageAllocator<P, S = SpanMaps> {
     list: Freelist<S>,
     source: P,
-    /// New pages that could not be entered for want of memory.
+    /// New pages from the source for which the list had no memory yet.
     stray: Option<Span>,
 }
 
@@ -90,17 +102,18 @@ impl<P: PageSource, S: FreeSpans + Default> PageAllocator<P, S> {
 }
 
 impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
-    /// An allocator with the free pages of `list`, none of which may come from `source` again.
+    /// An allocator with the free pages of `list`, which `source` must not supply again.
     #[must_use]
     pub const fn with_list(list: Freelist<S>, source: P) -> Self {
         Self { list, source, stray: None }
     }
 
     /// Allocates `pages` contiguous pages; `None` if neither a free span nor the source has them, nor
-    /// the last free span and the source together.
+    /// the last free span and the source together. O(1) over [`SpanMaps`], plus the source's own cost.
     ///
     /// # Errors
-    /// 0 pages, out of memory, or the source's error. No page is lost then.
+    /// [`FreelistError::EmptyRequest`] for 0 pages, [`FreelistError::OutOfMemory`],
+    /// [`FreelistError::BadSource`] if the source breaks its contract, or the source's error. No page is lost then.
     pub fn allocate(&mut self, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
         self.allocate_where(Request::new(pages))
     }
@@ -108,14 +121,13 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
     /// Allocates what `request` asks for.
     ///
     /// # Errors
-    /// A request that cannot be met by any pages, out of memory, or the source's error. No page is
-    /// lost then.
+    /// As [`allocate`](Self::allocate), or [`FreelistError::InvalidAlignment`].
     pub fn allocate_where(&mut self, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
         self.allocate_with(request, |list| list.free_set().allocate_where(request))
     }
 
-    /// Allocates `pages` contiguous pages for the transaction `tx`. If it is rolled back they become
-    /// free, also those that the source supplied.
+    /// Allocates `pages` contiguous pages for the transaction `tx`. A rollback makes them free, also those
+    /// that the source supplied.
     ///
     /// # Errors
     /// As [`allocate`](Self::allocate).
@@ -135,7 +147,7 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         let mut asked = request;
         let mut grown = self.source.grow(asked).map_err(AllocError::Source)?;
         if grown.is_none()
-            && let Some(missing) = self.behind_last(request)
+            && let Some(missing) = self.after_last(request)
         {
             asked = missing;
             grown = self.source.grow(asked).map_err(AllocError::Source)?;
@@ -148,22 +160,24 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         }
         self.stray = Some(new);
         self.enter_stray()?;
+        assert_eq!(self.stray, None, "the list has what the source supplied");
         Ok(allocate(&mut self.list)?)
     }
 
-    /// A request for the pages that make the last free span long enough. A source that has no room for
-    /// all of `request` may have these.
-    fn behind_last(&self, request: Request) -> Option<Request> {
+    /// A request for the pages that make the last free span long enough. A source that cannot meet
+    /// `request` alone may have these.
+    fn after_last(&self, request: Request) -> Option<Request> {
         let last = self.list.spans().last_span()?;
         let whole = request.fit(Span::between(last.start(), PageId::new(u64::MAX))?)?;
         let missing = Span::between(last.end(), whole.end())?;
+        debug_assert!(!last.overlaps(missing), "the source is asked for new pages only");
         Some(Request::new(missing.len()).within(missing))
     }
 
     fn enter_stray(&mut self) -> Result<(), FreelistError> {
         let Some(new) = self.stray else { return Ok(()) };
         match self.list.release(new) {
-            // Without the wrong pages, which are not new, the allocator is as before.
+            // The pages are not new. Without them the allocator is as before.
             Err(FreelistError::DoubleFree { page }) => {
                 self.stray = None;
                 Err(FreelistError::BadSource { page })
@@ -176,20 +190,20 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         }
     }
 
-    /// Makes pages free at once. For pages that no reader can see.
+    /// Makes pages free at once. For pages that no reader can see. O(1) over [`SpanMaps`].
     ///
     /// # Errors
-    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or out of
-    /// memory. Nothing has changed then.
+    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or
+    /// [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn release(&mut self, span: Span) -> Result<(), FreelistError> {
         self.list.release(span)
     }
 
-    /// Offers the free pages with the highest numbers to the source, as long as it takes them.
-    /// Returns how many it took.
+    /// Offers the free span with the highest pages to the source until the source refuses one. Returns
+    /// how many pages the source took.
     ///
     /// # Errors
-    /// Out of memory, or the source's error. What was taken by then stays so.
+    /// [`FreelistError::OutOfMemory`], or the source's error. What the source took by then stays with it.
     pub fn shrink(&mut self) -> Result<u64, AllocError<P::Error>> {
         self.shrink_to(PageId::new(0))
     }
@@ -206,6 +220,10 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
             && self.source.shrink(offered).map_err(AllocError::Source)?
         {
             self.list.free_set().take(offered)?;
+            debug_assert!(
+                self.list.spans().last_span().is_none_or(|left| left.end() <= offered.start()),
+                "the end is gone"
+            );
             taken += offered.len();
         }
         Ok(taken)
@@ -217,7 +235,7 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
         &self.list
     }
 
-    /// The free list: for the calls of transactions, and to load what was saved.
+    /// The free list, for the calls of transactions and for loading.
     pub const fn list_mut(&mut self) -> &mut Freelist<S> {
         &mut self.list
     }

@@ -1,15 +1,16 @@
-//! A block of 512 bits: one cache line.
+//! Blocks of 512 bits, a cache line each.
 
 /// How many numbers a block covers, as a power of two.
 pub(crate) const BLOCK_SHIFT: u32 = 9;
 
-/// The block that `number` lies in, and its bit there.
+/// The block in which `number` lies, and its bit there.
 pub(crate) const fn locate(number: u64) -> (u64, usize) {
     (number >> BLOCK_SHIFT, (number & 511) as usize)
 }
 
 /// The number of a bit in a block.
 pub(crate) const fn number_at(block: u64, bit: usize) -> u64 {
+    debug_assert!(block <= u64::MAX >> BLOCK_SHIFT && bit < 512, "the number fits in 64 bits");
     (block << BLOCK_SHIFT) | bit as u64
 }
 
@@ -27,6 +28,7 @@ impl Bits {
     }
 
     pub(crate) fn remove(&mut self, bit: usize) {
+        debug_assert!(self.contains(bit), "a bit that is cleared was set");
         self.0[bit / 64] &= !mask(bit);
     }
 
@@ -59,7 +61,7 @@ impl Bits {
     }
 }
 
-/// Only the bit's own place in its word.
+/// The bit's place in its word.
 pub(crate) const fn mask(bit: usize) -> u64 {
     1 << (bit % 64)
 }
@@ -76,11 +78,13 @@ pub(crate) const fn up_to(bit: usize) -> u64 {
 
 /// The lowest bit of a word that is not 0.
 pub(crate) const fn lowest(word: u64) -> usize {
+    debug_assert!(word != 0, "the word has a bit");
     word.trailing_zeros() as usize
 }
 
 /// The highest bit of a word that is not 0.
 pub(crate) const fn highest(word: u64) -> usize {
+    debug_assert!(word != 0, "the word has a bit");
     63 - word.leading_zeros() as usize
 }
 

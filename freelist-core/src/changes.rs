@@ -1,12 +1,13 @@
-//! What transactions changed, until nobody needs to know.
+//! What transactions changed, for as long as rollback or the next release needs it.
 
 use alloc::vec::Vec;
 
 use crate::error::FreelistError;
-use crate::page::{Span, TxId};
+use crate::page::TxId;
 use crate::pending::Pending;
+use crate::span::Span;
 
-/// The changes of one transaction beside its allocations.
+/// What one transaction changed, apart from its allocations.
 #[derive(Debug)]
 pub(crate) struct Changes {
     tx: TxId,
@@ -15,14 +16,14 @@ pub(crate) struct Changes {
     pub(crate) extended: Vec<Span>,
 }
 
-/// The changes of each transaction since pending pages were last released: of one, or of a few.
+/// The changes of each transaction since pending pages were last released. These are few transactions.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeLog {
     entries: Vec<Changes>,
 }
 
 impl ChangeLog {
-    /// The changes of `tx`, begun if there are none.
+    /// The changes of `tx`, which begin empty.
     pub(crate) fn of(&mut self, tx: TxId) -> Result<&mut Changes, FreelistError> {
         let at = if let Some(at) = self.find(tx) {
             at
@@ -31,6 +32,7 @@ impl ChangeLog {
             self.entries.push(Changes { tx, committed: false, freed: Vec::new(), extended: Vec::new() });
             self.entries.len() - 1
         };
+        debug_assert_eq!(self.find(tx), Some(at), "each transaction has one entry");
         Ok(&mut self.entries[at])
     }
 

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
 use crate::sorted_array::SortedArray;
 use crate::source::PageSource;
+use crate::span::Span;
 
 /// Checks the contract of [`PageSource`] on fresh sources that `make` builds, all with the same number
 /// of pages. A source should have at least a hundred, or the checks see little.

@@ -3,17 +3,18 @@
 use crate::bits::{locate, number_at};
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet};
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::page_block::{Edge, PageBlock};
 use crate::page_blocks::PageBlocks;
 use crate::room::Room;
+use crate::span::Span;
 
 /// Every edge of every free span, in page order.
 ///
 /// Invariants: edges alternate, a start first; no page has both, since two spans that touch would
-/// have been merged. So whether a page is free, which span it lies in and what its neighbours are
-/// all follows from the next edge behind it, and no map of the pages inside spans is needed. Both
-/// maps share one hash map, from the number of a block of 512 pages.
+/// have been merged. So the next edge after a page tells whether the page is free, in which span it
+/// lies and what its neighbours are, and no map of the pages inside spans is needed. Both maps share
+/// one hash map, from the number of a block of 512 pages.
 #[derive(Debug)]
 pub(crate) struct Edges {
     blocks: PageBlocks,
@@ -22,120 +23,76 @@ pub(crate) struct Edges {
     number_blocks: Blocks,
 }
 
-/// The edges of a span that change with it: not those that it shares with a span that replaces it,
-/// or that it replaces.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnEdges {
-    start: bool,
-    end: bool,
-}
-
-impl OwnEdges {
-    pub(crate) fn new(span: Span, others: [Option<Span>; 2]) -> Self {
-        let mut own = Self { start: true, end: true };
-        for other in others.into_iter().flatten() {
-            own.start &= other.start() != span.start();
-            own.end &= other.end() != span.end();
-        }
-        own
-    }
-}
-
 impl Edges {
     pub(crate) fn new() -> Self {
         Self { blocks: PageBlocks::new(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
     }
 
-    /// Makes sure that [`add`](Self::add) finds its blocks. Returns how many spans of the same length
-    /// begin in the same block, if it is a short one.
-    pub(crate) fn prepare(&mut self, span: Span) -> Result<u16, FreelistError> {
+    /// Makes sure that the blocks of both ends of `span` are there.
+    #[inline]
+    pub(crate) fn prepare(&mut self, span: Span) -> Result<(), FreelistError> {
         let (first, _) = locate(span.start().get());
         let (last, _) = locate(span.end().get());
-        let count = self.blocks.get(first).map(|block| block.count(span.len()));
-        if count.is_none() {
+        if self.blocks.get(first).is_none() {
             self.insert(first)?;
         }
         if last != first
             && self.blocks.get(last).is_none()
             && let Err(error) = self.insert(last)
         {
-            self.prune(first);
+            self.prune_block(first);
             return Err(error);
         }
-        Ok(count.unwrap_or(0))
+        Ok(())
     }
 
-    /// Takes back what [`prepare`](Self::prepare) did.
-    pub(crate) fn unprepare(&mut self, span: Span) {
-        self.prune(locate(span.start().get()).0);
-        self.prune(locate(span.end().get()).0);
-    }
-
-    /// Adds a span that was prepared.
-    pub(crate) fn add(&mut self, span: Span, own: OwnEdges) {
-        let (first, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        let Some(block) = self.blocks.get_mut(first) else { return };
-        if own.start {
-            block.mark(start, Edge::Start);
+    /// Drops the blocks of both ends of `span` if they are empty.
+    #[inline]
+    pub(crate) fn prune(&mut self, span: Span) {
+        let (first, _) = locate(span.start().get());
+        let (last, _) = locate(span.end().get());
+        self.prune_block(first);
+        if last != first {
+            self.prune_block(last);
         }
-        block.add_one(span.len());
-        if !own.end {
-            return;
-        }
-        if last == first {
-            block.mark(end, Edge::End);
-        } else if let Some(block) = self.blocks.get_mut(last) {
-            block.mark(end, Edge::End);
-        }
-    }
-
-    /// Removes a span. Returns how many of its length begin in the same block then, if it is short.
-    pub(crate) fn sub(&mut self, span: Span, own: OwnEdges) -> u16 {
-        let (first, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        let mut left = 0;
-        if let Some(block) = self.blocks.get_mut(first) {
-            left = block.sub_one(span.len());
-            if own.start {
-                block.unmark(start, Edge::Start);
-            }
-            if own.end && last == first {
-                block.unmark(end, Edge::End);
-            }
-            if block.is_empty() {
-                self.remove(first);
-            }
-        }
-        if own.end
-            && last != first
-            && let Some(block) = self.blocks.get_mut(last)
-        {
-            block.unmark(end, Edge::End);
-            self.prune(last);
-        }
-        left
     }
 
     /// The next calls will mostly concern the pages around `page`.
-    pub(crate) fn focus(&mut self, page: u64) {
-        self.blocks.focus(locate(page).0);
+    #[inline]
+    pub(crate) fn focus(&mut self, page: PageId) {
+        self.blocks.focus(locate(page.get()).0);
     }
 
-    /// The block that `span` and the page behind it lie in, and their bits there; `None` if they lie in
-    /// two, or if there is none.
-    pub(crate) fn block_of(&mut self, span: Span) -> Option<(&mut PageBlock, usize, usize)> {
-        let (number, start) = locate(span.start().get());
-        let (last, end) = locate(span.end().get());
-        if last != number {
-            return None;
-        }
-        Some((self.blocks.get_mut(number)?, start, end))
+    /// The block that both edges of `span` lie in; `None` if they lie in two, or if there is none.
+    #[inline]
+    pub(crate) fn only_block(&mut self, span: Span) -> Option<&mut PageBlock> {
+        let (first, _) = locate(span.start().get());
+        let (last, _) = locate(span.end().get());
+        debug_assert!(first <= last, "a span ends after it begins");
+        if first == last { self.blocks.get_mut(first) } else { None }
+    }
+
+    /// The block that a span begins in, which is there.
+    #[inline]
+    pub(crate) fn block_of_start(&mut self, span: Span) -> &mut PageBlock {
+        self.block_mut(locate(span.start().get()).0)
+    }
+
+    /// Marks an edge in a block that is there. A start and an end at the same page cancel out.
+    #[inline]
+    pub(crate) fn mark(&mut self, page: PageId, edge: Edge) {
+        let (number, bit) = locate(page.get());
+        self.block_mut(number).mark(bit, edge);
+    }
+
+    #[inline]
+    fn block_mut(&mut self, number: u64) -> &mut PageBlock {
+        self.blocks.get_mut(number).expect("a page with an edge, or prepared for one, has a block")
     }
 
     /// The edges, for questions that mostly concern the pages around `page`.
-    pub(crate) fn near(&self, page: u64) -> Near<'_> {
-        let (number, _) = locate(page);
+    pub(crate) fn near(&self, page: PageId) -> Near<'_> {
+        let (number, _) = locate(page.get());
         Near { edges: self, number, block: self.blocks.get(number) }
     }
 
@@ -145,6 +102,10 @@ impl Edges {
         let (number, bit) = locate(page);
         let block = self.blocks.get(number)?;
         if let Some(start) = block.next_of_len(len, bit) {
+            debug_assert!(
+                start >= bit && block.has(start, Edge::Start),
+                "what is found begins at an edge from there on"
+            );
             return Some(number_at(number, start));
         }
         // One more may begin here and end in the next block.
@@ -174,19 +135,24 @@ impl Edges {
 
     /// Adds an empty block that is not there.
     fn insert(&mut self, number: u64) -> Result<(), FreelistError> {
+        debug_assert!(self.blocks.get(number).is_none(), "block {number} is added once");
         self.blocks.reserve_one()?;
         self.numbers.insert(&mut self.number_blocks, number)?;
         self.blocks.insert(number);
+        assert_eq!(self.blocks.len(), self.numbers.len(), "the order of blocks has each block once");
         Ok(())
     }
 
     fn remove(&mut self, number: u64) {
+        debug_assert!(self.blocks.get(number).is_some_and(PageBlock::is_empty), "only an empty block is dropped");
         self.blocks.remove(number);
         self.numbers.remove(&mut self.number_blocks, number);
+        assert_eq!(self.blocks.len(), self.numbers.len(), "the order of blocks has each block once");
     }
 
-    /// Removes a block if nothing is in it.
-    pub(crate) fn prune(&mut self, number: u64) {
+    /// Drops a block if it is empty.
+    #[inline]
+    pub(crate) fn prune_block(&mut self, number: u64) {
         if self.blocks.get(number).is_some_and(PageBlock::is_empty) {
             self.remove(number);
         }
@@ -195,14 +161,18 @@ impl Edges {
     /// The first edge in blocks from `number` on.
     fn first_from(&self, number: u64) -> Option<(u64, Edge)> {
         let number = self.numbers.next(&self.number_blocks, number)?;
-        let (bit, edge) = self.blocks.get(number)?.next(0)?;
+        let block = self.blocks.get(number);
+        debug_assert!(block.is_some_and(|block| !block.is_empty()), "block {number} is there, since it has an edge");
+        let (bit, edge) = block?.next(0)?;
         Some((number_at(number, bit), edge))
     }
 
     /// The last edge in blocks up to and with `number`.
     pub(crate) fn last_up_to(&self, number: u64) -> Option<(u64, Edge)> {
         let number = self.numbers.prev(&self.number_blocks, number)?;
-        let (bit, edge) = self.blocks.get(number)?.prev(511)?;
+        let block = self.blocks.get(number);
+        debug_assert!(block.is_some_and(|block| !block.is_empty()), "block {number} is there, since it has an edge");
+        let (bit, edge) = block?.prev(511)?;
         Some((number_at(number, bit), edge))
     }
 
@@ -216,7 +186,7 @@ impl Edges {
     }
 }
 
-/// The edges, with one block at hand.
+/// The edges, with one block at hand: a walk over all spans takes 18 ns per span instead of 25.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Near<'a> {
     edges: &'a Edges,
@@ -231,7 +201,7 @@ impl<'a> Near<'a> {
         self.block(number).is_some_and(|block| block.has(bit, edge))
     }
 
-    /// The first edge at or behind `page`.
+    /// The first edge at or after `page`.
     pub(crate) fn next(self, page: u64) -> Option<(u64, Edge)> {
         let (number, bit) = locate(page);
         match self.block(number).and_then(|block| block.next(bit)) {
@@ -249,22 +219,53 @@ impl<'a> Near<'a> {
         }
     }
 
-    /// The free span that `page` lies in, else the next one behind it.
+    /// The free span that `page` lies in, else the next one after it.
     pub(crate) fn span(self, page: PageId) -> Option<Span> {
         let (start, end) = match self.next(page.next()?.get())? {
-            (end, Edge::End) => (self.prev(page.get())?.0, end),
-            (start, Edge::Start) => (start, self.next(start.checked_add(1)?)?.0),
+            (end, Edge::End) => (self.start_before(page)?, end),
+            (start, Edge::Start) => (start, self.end_after(PageId::new(start))?),
         };
+        debug_assert!(end > page.get(), "the span found does not end before {page}");
         Span::between(PageId::new(start), PageId::new(end))
     }
 
-    /// The free span that ends just before `page`.
+    /// The first page of `span` that is free.
+    pub(crate) fn first_free(self, span: Span) -> Option<PageId> {
+        match self.next(span.start().next()?.get())? {
+            (_, Edge::End) => Some(span.start()),
+            (start, Edge::Start) => Some(PageId::new(start)).filter(|start| span.contains(*start)),
+        }
+    }
+
+    /// The forward map: the free span that begins at `page`.
+    pub(crate) fn span_from(self, page: PageId) -> Option<Span> {
+        if !self.has(page.get(), Edge::Start) {
+            return None;
+        }
+        Span::between(page, PageId::new(self.end_after(page)?))
+    }
+
+    /// The backward map: the free span that ends just before `page`.
     pub(crate) fn span_before(self, page: PageId) -> Option<Span> {
         let last = page.checked_sub(1)?;
         if !self.has(page.get(), Edge::End) {
             return None;
         }
-        Span::between(PageId::new(self.prev(last.get())?.0), page)
+        Span::between(PageId::new(self.start_before(last)?), page)
+    }
+
+    /// Where the span ends that begins at `start`.
+    fn end_after(self, start: PageId) -> Option<u64> {
+        let (end, edge) = self.next(start.next()?.get())?;
+        assert!(edge == Edge::End, "a span that begins ends before the next one begins");
+        Some(end)
+    }
+
+    /// Where the span begins in which `page` lies.
+    fn start_before(self, page: PageId) -> Option<u64> {
+        let (start, edge) = self.prev(page.get())?;
+        assert!(edge == Edge::Start, "a span that ends begins after the one before it ends");
+        Some(start)
     }
 
     fn block(self, number: u64) -> Option<&'a PageBlock> {

@@ -1,56 +1,69 @@
-//! What can go wrong, with the page concerned and what to do about it.
+//! What can go wrong: the page concerned, and what to do about it.
 
 use core::fmt;
 
 use crate::page::{PageId, TxId};
 
 /// Why a free list refused a call. Unless a method says otherwise, nothing has changed then.
+///
+/// ```
+/// use freelist_core::{FreeSpans, FreelistError, PageId, Span, SpanMaps};
+///
+/// let mut free = SpanMaps::new();
+/// free.release(Span::new(PageId::new(10), 5)?)?;
+/// let error = free.release(Span::new(PageId::new(8), 4)?).unwrap_err();
+/// assert_eq!(error, FreelistError::DoubleFree { page: PageId::new(10) });
+/// assert!(error.to_string().contains("page 10"));
+/// # Ok::<(), FreelistError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum FreelistError {
-    /// A span of no pages, or one that reaches beyond page `u64::MAX - 1`.
+    /// A span of 0 pages, or one that reaches beyond page `u64::MAX - 1`.
     InvalidSpan {
         /// Its first page.
         start: PageId,
         /// Its length in pages.
         len: u64,
     },
-    /// A request for no pages.
+    /// A request for 0 pages.
     EmptyRequest,
     /// An alignment that is not a power of two.
     InvalidAlignment {
-        /// The alignment asked for, in pages.
+        /// The alignment, in pages.
         pages: u64,
     },
-    /// The page is free already, or waits to become free.
+    /// The page is already free or pending.
     DoubleFree {
-        /// The first page of the span that is.
+        /// The first such page of the span.
         page: PageId,
     },
-    /// The page should be free and is not.
+    /// The page is in use, but only free pages can be taken.
     NotFree {
-        /// The first page of the span that is not.
+        /// The first page of the span that is in use.
         page: PageId,
     },
     /// The transaction gives back a page that it did not allocate.
     NotAllocated {
-        /// The first page of the span that it did not.
+        /// The first such page of the span.
         page: PageId,
         /// The transaction.
         tx: TxId,
     },
-    /// Memory for the free list itself is out.
+    /// There is no memory left for the free list itself.
     OutOfMemory,
-    /// A page source handed out a span that it must not.
+    /// A page source supplied a span against its contract: one that the allocator already has, or one
+    /// that does not meet the request.
     BadSource {
-        /// The first page of that span.
+        /// The first page of that span that is wrong.
         page: PageId,
     },
-    /// Saved bytes that are cut short, damaged or of another kind.
+    /// The bytes of a saved image are cut short, damaged, or something else.
+    #[cfg(feature = "image")]
     BadImage {
-        /// How many bytes were good.
+        /// The number of good bytes.
         offset: usize,
-        /// What is wrong with the next.
+        /// What is wrong after them.
         what: &'static str,
     },
 }
@@ -60,30 +73,29 @@ impl fmt::Display for FreelistError {
         match *self {
             Self::InvalidSpan { start, len } => write!(
                 out,
-                "a span of {len} pages cannot start at page {start}: ask for at least 1 page, ending before page {}",
-                u64::MAX
+                "a span of {len} pages cannot start at page {start}: it needs at least 1 page and must end by page {}",
+                u64::MAX - 1
             ),
             Self::EmptyRequest => out.write_str("0 pages requested: ask for at least 1"),
             Self::InvalidAlignment { pages } => {
-                write!(out, "alignment of {pages} pages: use a power of two")
+                write!(out, "{pages} pages is not a valid alignment: use a power of two")
             }
             Self::DoubleFree { page } => {
-                write!(out, "page {page} is free already: it was released twice, or is listed twice")
+                write!(out, "page {page} is already free or pending: it was released twice, or is listed twice")
             }
-            Self::NotFree { page } => {
-                write!(out, "page {page} is in use: only free pages can be taken")
-            }
+            Self::NotFree { page } => write!(out, "page {page} is in use: only free pages can be taken"),
             Self::NotAllocated { page, tx } => {
-                write!(out, "transaction {tx} did not allocate page {page}: free it instead of giving it back")
+                write!(out, "transaction {tx} did not allocate page {page}: free the page instead of giving it back")
             }
-            Self::OutOfMemory => out.write_str(
-                "out of memory for the free list: nothing was changed; release memory and try again, or reserve ahead",
-            ),
+            Self::OutOfMemory => {
+                out.write_str("out of memory for the free list: release memory and try again, or reserve ahead")
+            }
             Self::BadSource { page } => {
-                write!(out, "the page source handed out page {page} wrongly: run the conformance suite on it")
+                write!(out, "the page source must not supply page {page} now: run the conformance suite on the source")
             }
+            #[cfg(feature = "image")]
             Self::BadImage { offset, what } => {
-                write!(out, "saved free list is damaged at byte {offset}: {what}; rebuild it from the pages in use")
+                write!(out, "the saved free list is damaged at byte {offset}: {what}; rebuild it from the pages in use")
             }
         }
     }

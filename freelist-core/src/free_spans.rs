@@ -3,56 +3,57 @@
 use alloc::boxed::Box;
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 use crate::statistics::Statistics;
 
-/// A set of free pages, kept as maximal spans: two free pages side by side are always in one span.
+/// A set of free pages, kept as maximal spans: two adjacent free pages are always in one span.
 ///
-/// Every method that can fail leaves the set as it was when it does. Which span a request gets is
-/// the implementor's policy, and depends on nothing but the calls made before.
+/// A method that fails leaves the set as it was, unless it says otherwise. The implementor's policy
+/// decides which span a request gets; the choice depends only on the calls made before.
 pub trait FreeSpans {
     /// The span that [`allocate_where`](Self::allocate_where) would take; `None` if there is none.
     ///
     /// # Errors
-    /// [`FreelistError::EmptyRequest`], [`FreelistError::InvalidAlignment`].
+    /// [`FreelistError::EmptyRequest`] or [`FreelistError::InvalidAlignment`].
     fn find(&self, request: Request) -> Result<Option<Span>, FreelistError>;
 
     /// Takes exactly these pages.
     ///
     /// # Errors
-    /// [`FreelistError::NotFree`] with the first page that is not free, or out of memory.
+    /// [`FreelistError::NotFree`] with the first page that is not free, or [`FreelistError::OutOfMemory`].
     fn take(&mut self, span: Span) -> Result<(), FreelistError>;
 
-    /// Puts pages in, merging them with the free spans beside them.
+    /// Adds pages, and merges them with the free spans that they touch.
     ///
     /// # Errors
-    /// [`FreelistError::DoubleFree`] with the first page that is free already, or out of memory.
+    /// [`FreelistError::DoubleFree`] with the first page that is free already, or [`FreelistError::OutOfMemory`].
     fn release(&mut self, span: Span) -> Result<(), FreelistError>;
 
-    /// The maximal free span that `page` lies in, else the next one behind it.
+    /// The maximal free span that `page` lies in, else the next one after it.
     fn next_span(&self, page: PageId) -> Option<Span>;
 
     /// The maximal free span with the highest pages.
     fn last_span(&self) -> Option<Span>;
 
-    /// How many pages are free. O(1).
+    /// The number of free pages. O(1).
     fn free_pages(&self) -> u64;
 
-    /// How many maximal spans they form. O(1).
+    /// The number of maximal spans of free pages. O(1).
     fn free_spans(&self) -> u64;
 
-    /// The length of the longest span; 0 when nothing is free.
+    /// The length of the longest span in pages; 0 if nothing is free.
     fn largest(&self) -> u64;
 
-    /// Forgets everything and gives the memory back.
+    /// Removes all pages and gives the heap memory back.
     fn clear(&mut self);
 
-    /// Makes room ahead: as long as there are at most `spans` free spans, all inside `window`, no
-    /// method will be out of memory.
+    /// Makes room ahead: no method runs out of memory while there are at most `spans` free spans, all
+    /// inside `window`.
     ///
     /// # Errors
-    /// Out of memory.
+    /// [`FreelistError::OutOfMemory`].
     fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError>;
 
     /// Heap memory held, in bytes.
@@ -61,7 +62,7 @@ pub trait FreeSpans {
     /// Allocates `pages` contiguous pages; `None` if no span is long enough.
     ///
     /// # Errors
-    /// 0 pages, or out of memory.
+    /// [`FreelistError::EmptyRequest`] for 0 pages, or [`FreelistError::OutOfMemory`].
     fn allocate(&mut self, pages: u64) -> Result<Option<Span>, FreelistError> {
         self.allocate_where(Request::new(pages))
     }
@@ -69,7 +70,7 @@ pub trait FreeSpans {
     /// Allocates what `request` asks for; `None` if no span can give it.
     ///
     /// # Errors
-    /// 0 pages, an alignment that is no power of two, or out of memory.
+    /// [`FreelistError::EmptyRequest`], [`FreelistError::InvalidAlignment`] or [`FreelistError::OutOfMemory`].
     fn allocate_where(&mut self, request: Request) -> Result<Option<Span>, FreelistError> {
         let Some(span) = self.find(request)? else {
             return Ok(None);
@@ -78,12 +79,12 @@ pub trait FreeSpans {
         Ok(Some(span))
     }
 
-    /// Allocates up to `pages` contiguous pages, as [`allocate`](Self::allocate) would, or the
-    /// longest span when none is long enough; `None` when nothing is free. For a caller that wants
-    /// many pages and not necessarily side by side.
+    /// Allocates up to `pages` contiguous pages: like [`allocate`](Self::allocate), but the longest span
+    /// if none is long enough; `None` if nothing is free. For a caller that wants many pages, which need
+    /// not be contiguous.
     ///
     /// # Errors
-    /// 0 pages, or out of memory.
+    /// [`FreelistError::EmptyRequest`] for 0 pages, or [`FreelistError::OutOfMemory`].
     fn allocate_up_to(&mut self, pages: u64) -> Result<Option<Span>, FreelistError> {
         match pages.min(self.largest()) {
             0 if pages > 0 => Ok(None),
@@ -91,10 +92,10 @@ pub trait FreeSpans {
         }
     }
 
-    /// Puts many spans in, in any order. Fastest in page order.
+    /// Adds many spans, in any order; fastest in page order.
     ///
     /// # Errors
-    /// As [`release`](Self::release); the spans before the one concerned have been put in then.
+    /// As [`release`](Self::release). The spans before the one that failed stay added.
     fn release_all(&mut self, spans: &mut dyn Iterator<Item = Span>) -> Result<(), FreelistError> {
         for span in spans {
             self.release(span)?;
@@ -113,12 +114,12 @@ pub trait FreeSpans {
         Some(found.start())
     }
 
-    /// Visits the maximal free spans in page order.
+    /// Visits the maximal free spans in page order. O(spans).
     fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
         Spans::new(self).for_each(visit);
     }
 
-    /// Counts, and a histogram of lengths.
+    /// The number of pages and spans, and a histogram of lengths.
     fn statistics(&self) -> Statistics {
         Spans::new(self).collect()
     }

@@ -6,9 +6,10 @@ use crate::allocations::Allocations;
 use crate::changes::ChangeLog;
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
 use crate::pending::{Pending, PendingSpans};
 use crate::request::Request;
+use crate::span::Span;
 
 /// Free pages under transactions and snapshot readers, over either set of free spans.
 ///
@@ -21,12 +22,12 @@ use crate::request::Request;
 ///           rollback, give_back         rollback
 /// ```
 ///
-/// A page that transaction `A` allocated and transaction `F` freed is seen by the readers of the
-/// states `A` to `F - 1`. It becomes free when none of those is open any more, also when older and
-/// newer readers are.
+/// The readers of the states `A` to `F - 1` see a page that transaction `A` allocated and transaction
+/// `F` freed. The page becomes free when none of them is open any more, even while older or newer
+/// readers are.
 ///
-/// Transactions write one at a time, in the order of their numbers. Nothing here costs
-/// O(free pages) but [`load`](Self::load), [`for_each_span`](Self::for_each_span) and dropping it.
+/// Transactions write one at a time, in the order of their numbers. Only [`load`](Self::load),
+/// [`for_each_span`](Self::for_each_span), [`clear`](Self::clear) and dropping the list cost O(free pages).
 ///
 /// ```
 /// use freelist_core::{Freelist, PageId, Span, SpanMaps, TxId};
@@ -56,7 +57,7 @@ pub struct Freelist<S> {
 }
 
 impl<S: FreeSpans> Freelist<S> {
-    /// A free list with what is in `free`, and nothing pending.
+    /// A free list with the pages of `free`, and nothing pending.
     #[must_use]
     pub fn new(free: S) -> Self {
         Self {
@@ -67,10 +68,11 @@ impl<S: FreeSpans> Freelist<S> {
         }
     }
 
-    /// Allocates `pages` contiguous pages for `tx`; `None` if no free span is long enough.
+    /// Allocates `pages` contiguous pages for `tx`; `None` if no free span is long enough. O(1) over
+    /// [`SpanMaps`](crate::SpanMaps).
     ///
     /// # Errors
-    /// 0 pages, or out of memory. Nothing has changed then.
+    /// [`FreelistError::EmptyRequest`] for 0 pages, or [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn allocate(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, FreelistError> {
         self.allocate_where(tx, Request::new(pages))
     }
@@ -78,7 +80,8 @@ impl<S: FreeSpans> Freelist<S> {
     /// Allocates what `request` asks for; `None` if no free span can give it.
     ///
     /// # Errors
-    /// 0 pages, an alignment that is no power of two, or out of memory. Nothing has changed then.
+    /// [`FreelistError::EmptyRequest`], [`FreelistError::InvalidAlignment`] or [`FreelistError::OutOfMemory`]. Nothing
+    /// has changed then.
     pub fn allocate_where(&mut self, tx: TxId, request: Request) -> Result<Option<Span>, FreelistError> {
         let Some(span) = self.free.find(request)? else {
             return Ok(None);
@@ -89,6 +92,8 @@ impl<S: FreeSpans> Freelist<S> {
             self.allocations.unrecord(tx, span);
             return Err(error);
         }
+        debug_assert_eq!(self.free.first_free(span), None, "an allocated page is not free");
+        debug_assert_eq!(self.pending.first_pending(span), None, "a pending page is not allocated");
         Ok(Some(span))
     }
 
@@ -96,7 +101,7 @@ impl<S: FreeSpans> Freelist<S> {
     /// enough; `None` when nothing is free.
     ///
     /// # Errors
-    /// 0 pages, or out of memory. Nothing has changed then.
+    /// [`FreelistError::EmptyRequest`] for 0 pages, or [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn allocate_up_to(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, FreelistError> {
         match pages.min(self.free.largest()) {
             0 if pages > 0 => Ok(None),
@@ -104,14 +109,14 @@ impl<S: FreeSpans> Freelist<S> {
         }
     }
 
-    /// `tx` uses pages that were never in the free list, from beyond the end of the file.
+    /// Notes that `tx` uses pages that were never in the free list, from beyond the end of the file.
     ///
-    /// They are treated as if `tx` had allocated them, but on rollback they are forgotten: the
-    /// caller's file ends before them again.
+    /// The list treats them as if `tx` had allocated them, but a rollback forgets them: the caller's
+    /// file ends before them again.
     ///
     /// # Errors
-    /// [`FreelistError::DoubleFree`] when a page is free or pending, [`FreelistError::NotFree`] when
-    /// a transaction is known to use it, or out of memory. Nothing has changed then.
+    /// [`FreelistError::DoubleFree`] if a page is free or pending, [`FreelistError::NotFree`] if a
+    /// transaction is known to use it, or [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn note_extension(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
         self.check_in_use(span)?;
         if let Some((used, _)) = self.allocations.next(span.start())
@@ -126,12 +131,12 @@ impl<S: FreeSpans> Freelist<S> {
         Ok(())
     }
 
-    /// `tx` no longer wants pages that it allocated itself. They were never visible to any reader
-    /// and are free at once.
+    /// Frees pages that `tx` allocated itself, before its commit. No reader has ever seen them, so they
+    /// are free at once.
     ///
     /// # Errors
-    /// [`FreelistError::NotAllocated`] with the first page that `tx` did not allocate, or that it
-    /// has committed; or out of memory. Nothing has changed then.
+    /// [`FreelistError::NotAllocated`] with the first page that `tx` did not allocate, or has
+    /// committed; or [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn give_back(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
         if self.changes.uncommitted(tx).is_none() {
             return Err(FreelistError::NotAllocated { page: span.start(), tx });
@@ -139,19 +144,19 @@ impl<S: FreeSpans> Freelist<S> {
         if let Some(page) = self.allocations.first_not_of(tx, span) {
             return Err(FreelistError::NotAllocated { page, tx });
         }
-        self.allocations.isolate(span)?;
-        self.free.release(span)?;
-        self.allocations.forget_within(span);
-        Ok(())
+        debug_assert_eq!(self.pending.first_pending(span), None, "a page in use is not pending");
+        self.make_free(span)
     }
 
-    /// `tx` no longer uses these pages; readers of older states may. They become pending.
+    /// Frees pages that `tx` no longer uses. Readers of older states may still see them, so they become
+    /// pending. O(records of allocations in `span`).
     ///
     /// # Errors
-    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or out of
-    /// memory. Nothing has changed then.
+    /// [`FreelistError::DoubleFree`] with the first page that is free or pending already, or
+    /// [`FreelistError::OutOfMemory`]. Nothing has changed then.
     pub fn free(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
         self.check_in_use(span)?;
+        let pending_before = self.pending.pages();
         let freed = &mut self.changes.of(tx)?.freed;
         let before = freed.len();
         self.allocations.isolate(span)?;
@@ -167,18 +172,20 @@ impl<S: FreeSpans> Freelist<S> {
             rest = Span::between(part.end(), span.end());
         }
         self.allocations.forget_within(span);
+        debug_assert_eq!(self.pending.pages(), pending_before + span.len(), "each freed page is pending");
+        debug_assert_eq!(self.free.first_free(span), None, "a pending page is not free");
         Ok(())
     }
 
-    /// To be called at the start of a write transaction, when all before it are committed or rolled
-    /// back: releases the pending pages that no open reader sees. Returns how many.
+    /// Makes the pending pages free that no open reader sees. Returns how many. Call it at the start of a
+    /// write transaction, when all before it are committed or rolled back.
     ///
-    /// `readers` are the states that readers have open, in any order, also more than once. A pending
-    /// page that `A` allocated (0 if that is not known) and `F` freed stays while some reader `r` is
-    /// open with `A <= r < F`. O(changes since the last call, and pages whose reader has gone).
+    /// `readers` are the states that readers have open, in any order, repeated or not. A pending page
+    /// that `A` allocated (0 if that is not known) and `F` freed stays pending while a reader of a state
+    /// `r` is open with `A <= r < F`. O(changes since the last call, and spans whose reader has closed).
     ///
     /// # Errors
-    /// Out of memory. What has been released by then stays so; the next call does the rest.
+    /// [`FreelistError::OutOfMemory`]. The pages released by then stay free; the next call releases the rest.
     pub fn release_unseen(&mut self, readers: &[TxId]) -> Result<u64, FreelistError> {
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(readers.len())?;
@@ -196,11 +203,12 @@ impl<S: FreeSpans> Freelist<S> {
         self.pending.release_unseen(&sorted, &mut |span| free.release(span))
     }
 
-    /// Undoes everything that `tx` did: the pages it freed are in use again, those it allocated are
-    /// free again, extensions are forgotten. Does nothing after its commit. O(changes of `tx`).
+    /// Undoes everything that `tx` did: the pages that it freed are in use again, those that it allocated
+    /// are free again, its extensions are forgotten. Does nothing after its commit. O(changes of `tx`).
     ///
     /// # Errors
-    /// Out of memory. Call it again then: it goes on where it stopped.
+    /// [`FreelistError::OutOfMemory`]. Call it again then: it continues where it stopped.
+    /// [`FreelistError::NotFree`] if pages of an extension were meanwhile allocated without a transaction.
     pub fn rollback(&mut self, tx: TxId) -> Result<(), FreelistError> {
         let Some(changes) = self.changes.uncommitted(tx) else {
             return Ok(());
@@ -219,16 +227,17 @@ impl<S: FreeSpans> Freelist<S> {
             }
             self.allocations.forget_latest(tx);
         }
-        // By now all of an extension is free, and must vanish.
+        // By now all of an extension is free. It must not stay so: the file ends before it.
         while let Some(span) = changes.extended.last().copied() {
             self.free.take(span)?;
             changes.extended.pop();
         }
         self.changes.forget(tx);
+        debug_assert_eq!(self.allocations.latest(tx), None, "nothing that was rolled back is still recorded");
         Ok(())
     }
 
-    /// `tx` is durable: forgets what only rollback would need.
+    /// Notes that `tx` is durable, and forgets what only a rollback would need. O(1).
     pub fn commit(&mut self, tx: TxId) {
         if let Some(changes) = self.changes.uncommitted(tx) {
             changes.committed = true;
@@ -242,7 +251,7 @@ impl<S: FreeSpans> Freelist<S> {
         self.free.contains(page)
     }
 
-    /// Whether the page was freed and may still be seen by a reader. O(1).
+    /// Whether the page was freed and a reader may still see it. O(1).
     #[must_use]
     pub fn is_pending(&self, page: PageId) -> bool {
         self.pending.next_span(page).is_some_and(|span| span.contains(page))
@@ -260,8 +269,8 @@ impl<S: FreeSpans> Freelist<S> {
         self.pending.pages()
     }
 
-    /// Visits the maximal spans of free and pending pages together, in page order: what a file's
-    /// free list holds, since after a restart there are no readers.
+    /// Visits the maximal spans of free and pending pages together, in page order. A file's free list
+    /// holds these, since after a restart there are no readers. O(spans).
     pub fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
         let mut pending = self.pending.next_span(PageId::new(0));
         let mut run: Option<Span> = None;
@@ -269,12 +278,16 @@ impl<S: FreeSpans> Freelist<S> {
             run = match run {
                 Some(before) if before.end() == next.start() => Span::between(before.start(), next.end()),
                 before => {
+                    debug_assert!(
+                        before.is_none_or(|before| before.end() < next.start()),
+                        "no page is free and pending"
+                    );
                     before.into_iter().for_each(&mut *visit);
                     Some(next)
                 }
             };
         };
-        // The set walks its spans by itself, which is faster than to ask it for each next one.
+        // The set walks over its spans itself, which is faster than asking it for each next one.
         self.free.for_each_span(&mut |free| {
             while let Some(span) = pending.filter(|span| span.start() < free.start()) {
                 join(span);
@@ -289,31 +302,33 @@ impl<S: FreeSpans> Freelist<S> {
         run.into_iter().for_each(visit);
     }
 
-    /// Replaces everything with these spans, in any order; fastest in page order. Nothing is pending
-    /// afterwards, and no transaction can be rolled back.
+    /// Replaces everything by these spans, in any order; fastest in page order. Afterwards nothing is
+    /// pending, and no transaction can be rolled back. O(spans), old and new.
     ///
     /// # Errors
-    /// [`FreelistError::DoubleFree`] with a page that is in two of them, or out of memory. The list
-    /// is empty then.
+    /// [`FreelistError::DoubleFree`] with a page that is in two of the spans, or
+    /// [`FreelistError::OutOfMemory`]. The list is empty then.
     pub fn load(&mut self, spans: impl IntoIterator<Item = Span>) -> Result<(), FreelistError> {
         self.clear();
         let loaded = self.free.release_all(&mut spans.into_iter());
         if loaded.is_err() {
             self.free.clear();
         }
+        debug_assert_eq!(self.free.statistics().free_pages, self.free.free_pages(), "the count is that of all spans");
+        debug_assert_eq!(self.pending.pages(), 0, "after a load nothing is pending");
         loaded
     }
 
-    /// Makes room ahead in the set of free spans, as [`FreeSpans::reserve`]. What transactions note is
-    /// not in it.
+    /// Makes room ahead in the set of free spans, like [`FreeSpans::reserve`], but not for the records of
+    /// transactions.
     ///
     /// # Errors
-    /// Out of memory.
+    /// [`FreelistError::OutOfMemory`].
     pub fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
         self.free.reserve(spans, window)
     }
 
-    /// Forgets all free and pending pages and all transactions.
+    /// Forgets all free and pending pages and all transactions. O(spans).
     pub fn clear(&mut self) {
         self.free.clear();
         self.pending = PendingSpans::default();
@@ -321,7 +336,7 @@ impl<S: FreeSpans> Freelist<S> {
         self.changes = ChangeLog::default();
     }
 
-    /// The free pages.
+    /// The set of free pages.
     #[must_use]
     pub const fn spans(&self) -> &S {
         &self.free
@@ -336,7 +351,7 @@ impl<S: FreeSpans> Freelist<S> {
             + self.changes.memory_bytes()
     }
 
-    /// The free pages, to change without a transaction.
+    /// The set of free pages, for changes without a transaction.
     pub(crate) const fn free_set(&mut self) -> &mut S {
         &mut self.free
     }
@@ -345,8 +360,16 @@ impl<S: FreeSpans> Freelist<S> {
     pub(crate) fn release(&mut self, span: Span) -> Result<(), FreelistError> {
         match self.pending.first_pending(span) {
             Some(page) => Err(FreelistError::DoubleFree { page }),
-            None => self.free.release(span),
+            None => self.make_free(span),
         }
+    }
+
+    /// Moves pages from in use to free, and forgets who allocated them.
+    fn make_free(&mut self, span: Span) -> Result<(), FreelistError> {
+        self.allocations.isolate(span)?;
+        self.free.release(span)?;
+        self.allocations.forget_within(span);
+        Ok(())
     }
 
     fn check_in_use(&self, span: Span) -> Result<(), FreelistError> {

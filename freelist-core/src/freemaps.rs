@@ -1,4 +1,4 @@
-//! The free maps: for each span length, where the free spans of that length begin.
+//! `freemaps`: for each span length, the first pages of the free spans of that length.
 
 use core::array;
 
@@ -6,20 +6,20 @@ use crate::bits::{locate, number_at};
 use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::number_set::{Blocks, NumberSet, reserve_lasting};
-use crate::page::{PageId, Span};
-use crate::page_block::{SHORT, index_of};
+use crate::page::PageId;
+use crate::page_block::{PageBlock, SHORT, index_of};
 use crate::page_hash::PageMap;
-use crate::recency::Recency;
 use crate::room::Room;
+use crate::span::Span;
 
 /// The name of the set of lengths among the sets of starts, which are named by their length.
 const LENGTHS: u64 = 0;
 
 /// Free spans by length, and within a length by page.
 ///
-/// Spans of up to 16 pages, the bulk of every fragmented store, are not listed again: for each such
-/// length there is the set of blocks of 512 pages that one begins in, and the block's edges tell
-/// where. For each other length there is the set of first pages.
+/// For each length of more than 16 pages there is the set of first pages. Spans of up to 16 pages, the
+/// bulk of every fragmented store, are found by their edges instead: for each such length there is
+/// only the set of the blocks of 512 pages in which one begins. That takes a tenth of the memory.
 #[derive(Debug)]
 pub(crate) struct Freemaps {
     /// For lengths 1 to 16.
@@ -30,100 +30,88 @@ pub(crate) struct Freemaps {
     /// The size index: every length that `by_len` has.
     lengths: NumberSet,
     blocks: Blocks,
-    /// The order of release, if the policy asks for it.
-    recency: Option<Recency>,
 }
 
 /// The spans of one short length.
 #[derive(Debug)]
 struct ShortMap {
     spans: u64,
-    /// None of them begins at a lower page.
-    lowest: u64,
-    /// The blocks that they begin in.
+    /// The blocks in which they begin.
     numbers: NumberSet,
 }
 
 impl Freemaps {
-    pub(crate) fn new(recency: Option<Recency>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            short: array::from_fn(|index| ShortMap {
-                spans: 0,
-                lowest: u64::MAX,
-                numbers: NumberSet::new(index as u64),
-            }),
+            short: array::from_fn(|index| ShortMap { spans: 0, numbers: NumberSet::new(index as u64) }),
             short_blocks: Blocks::default(),
             by_len: PageMap::default(),
             lengths: NumberSet::new(LENGTHS),
             blocks: Blocks::default(),
-            recency,
         }
     }
 
-    /// An empty one that chooses alike.
-    pub(crate) fn emptied(&self) -> Self {
-        Self::new(self.recency.as_ref().map(|_| Recency::default()))
-    }
-
-    /// Adds a span that is not in. `alike`: how many of the same short length begin in its block.
-    pub(crate) fn insert(&mut self, span: Span, alike: u16) -> Result<(), FreelistError> {
-        let (start, len) = (span.start().get(), span.len());
-        if let Some(recency) = &mut self.recency {
-            recency.reserve_one()?;
+    /// Adds a span. `block` is the one in which it begins.
+    #[inline]
+    pub(crate) fn add(&mut self, span: Span, block: &mut PageBlock) -> Result<(), FreelistError> {
+        debug_assert_eq!(block.number(), locate(span.start().get()).0, "{span} is counted where it begins");
+        let Some(short) = self.short.get_mut(index_of(span.len())) else {
+            return self.add_long(span);
+        };
+        if block.count(span.len()) == 0 {
+            short.numbers.insert(&mut self.short_blocks, block.number())?;
         }
-        if let Some(short) = short(&mut self.short, len) {
-            if alike == 0 {
-                short.numbers.insert(&mut self.short_blocks, locate(start).0)?;
-            }
-            short.spans += 1;
-            short.lowest = short.lowest.min(start);
-        } else if let Some(starts) = self.by_len.get_mut(&len) {
-            starts.insert(&mut self.blocks, start)?;
-        } else {
-            self.by_len.try_reserve(1)?;
-            self.lengths.insert(&mut self.blocks, len)?;
-            let mut starts = NumberSet::new(len);
-            starts.insert(&mut self.blocks, start)?; // the first needs no memory
-            self.by_len.insert(len, starts);
-        }
-        if let Some(recency) = &mut self.recency {
-            recency.push(span);
-        }
+        block.add_one(span.len());
+        short.spans += 1;
+        debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
         Ok(())
     }
 
-    /// Removes a span that is in. `alike`: how many others of the same short length begin in its
-    /// block.
-    pub(crate) fn remove(&mut self, span: Span, alike: u16) {
+    fn add_long(&mut self, span: Span) -> Result<(), FreelistError> {
         let (start, len) = (span.start().get(), span.len());
-        if let Some(recency) = &mut self.recency {
-            recency.remove(span);
+        if let Some(starts) = self.by_len.get_mut(&len) {
+            return starts.insert(&mut self.blocks, start);
         }
-        if let Some(short) = short(&mut self.short, len) {
-            short.spans -= 1;
-            if start == short.lowest {
-                short.lowest += 1; // no overflow: a span ends behind it
-            }
-            if alike == 0 {
-                short.numbers.remove(&mut self.short_blocks, locate(start).0);
-            }
-        } else if let Some(starts) = self.by_len.get_mut(&len) {
-            starts.remove(&mut self.blocks, start);
-            if starts.len() == 0 {
-                self.by_len.remove(&len);
-                self.lengths.remove(&mut self.blocks, len);
-            }
+        self.by_len.try_reserve(1)?;
+        self.lengths.insert(&mut self.blocks, len)?;
+        let mut starts = NumberSet::new(len);
+        starts.insert(&mut self.blocks, start)?; // the first needs no memory
+        self.by_len.insert(len, starts);
+        assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
+        Ok(())
+    }
+
+    /// Deletes a span. `block` is the one in which it begins.
+    #[inline]
+    pub(crate) fn del(&mut self, span: Span, block: &mut PageBlock) {
+        debug_assert_eq!(block.number(), locate(span.start().get()).0, "{span} was counted where it begins");
+        let Some(short) = self.short.get_mut(index_of(span.len())) else {
+            return self.del_long(span);
+        };
+        short.spans -= 1;
+        if block.sub_one(span.len()) == 0 {
+            short.numbers.remove(&mut self.short_blocks, block.number());
+        }
+        debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
+    }
+
+    fn del_long(&mut self, span: Span) {
+        let starts = self.by_len.get_mut(&span.len()).expect("a long free span is listed under its length");
+        starts.remove(&mut self.blocks, span.start().get());
+        if starts.len() == 0 {
+            self.by_len.remove(&span.len());
+            self.lengths.remove(&mut self.blocks, span.len());
+            assert_eq!(self.by_len.len() as u64, self.lengths.len(), "the size index has each long length once");
         }
     }
 
-    /// The tightest span of at least `pages` pages; among equals the lowest, or the latest.
+    /// The tightest span of at least `pages` pages; among equals the lowest.
     pub(crate) fn best_fit(&self, edges: &Edges, pages: u64) -> Option<Span> {
         let len = self.next_len(pages)?;
-        let start = match &self.recency {
-            Some(recency) => recency.latest(len)?,
-            None => self.first_start(edges, len)?,
-        };
-        Span::new(PageId::new(start), len).ok()
+        assert!(len >= pages, "the tightest length is not too short");
+        let start = self.first_start(edges, len);
+        debug_assert!(start.is_some(), "some free span has {len} pages, as the size index says");
+        Span::new(PageId::new(start?), len).ok()
     }
 
     /// The spans of `pages` to `longest` pages, the shortest first, among equals in page order.
@@ -132,6 +120,7 @@ impl Freemaps {
             let mut from = Some(0);
             core::iter::from_fn(move || {
                 let start = self.next_start(edges, len, from?)?;
+                assert!(Some(start) >= from, "a walk in page order never turns back");
                 from = start.checked_add(1);
                 Span::new(PageId::new(start), len).ok()
             })
@@ -145,6 +134,7 @@ impl Freemaps {
                 Some(short) => short.spans,
                 None => self.by_len.get(&len)?.len(),
             };
+            assert!(spans > 0, "a length without spans is not listed");
             Some((len, spans))
         })
     }
@@ -166,12 +156,17 @@ impl Freemaps {
         }
     }
 
+    /// Whether the span is listed under its length.
+    pub(crate) fn contains(&self, edges: &Edges, span: Span) -> bool {
+        self.next_start(edges, span.len(), span.start().get()) == Some(span.start().get())
+    }
+
     /// The lowest start of a span of this length.
     fn first_start(&self, edges: &Edges, len: u64) -> Option<u64> {
         let Some(short) = self.short.get(index_of(len)) else {
             return self.by_len.get(&len)?.first();
         };
-        edges.next_of_len(len, number_at(short.numbers.first()?, 0).max(short.lowest))
+        edges.next_of_len(len, number_at(short.numbers.first()?, 0))
     }
 
     /// The first start from `page` on of a span of this length.
@@ -193,27 +188,19 @@ impl Freemaps {
         let mut from = Some(pages);
         core::iter::from_fn(move || {
             let len = self.next_len(from?)?;
+            assert!(Some(len) >= from, "a walk over the lengths never turns back");
             from = len.checked_add(1);
             Some(len)
         })
     }
 
     pub(crate) fn reserve(&mut self, room: &Room) -> Result<(), FreelistError> {
-        if let Some(recency) = &mut self.recency {
-            recency.reserve(room.spans, room.lengths)?;
-        }
         reserve_lasting(&mut self.by_len, room.lengths)?;
         self.short_blocks.reserve(room.short_blocks, room.height)?;
         self.blocks.reserve(room.freemap_blocks, room.height)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let recency = self.recency.as_ref().map_or(0, Recency::memory_bytes);
-        let long = self.by_len.allocation_size() + self.blocks.memory_bytes();
-        long + self.short_blocks.memory_bytes() + recency
+        self.by_len.allocation_size() + self.blocks.memory_bytes() + self.short_blocks.memory_bytes()
     }
-}
-
-fn short(maps: &mut [ShortMap], len: u64) -> Option<&mut ShortMap> {
-    maps.get_mut(index_of(len))
 }

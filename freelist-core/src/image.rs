@@ -1,10 +1,10 @@
 //! Free spans as bytes, so that a device can keep them across a restart.
 //!
 //! ```text
-//! the mark "FREESPN" and the version, 1                                          8 bytes
-//! for each span in page order: pages since the end of the span before,
-//!     and its length; each in groups of 7 bits, lowest first, the top bit
-//!     set if more follow                                                  2 to 20 bytes
+//! the magic "FREESPN" and the version, 1                                         8 bytes
+//! for each span in page order: the pages between the span before and this
+//!     one, then its length; each number in groups of 7 bits, lowest first,
+//!     with the top bit set if more groups follow                          2 to 20 bytes
 //! 0 and 0: no more spans                                                         2 bytes
 //! CRC-32 (IEEE) of everything before, little-endian                              4 bytes
 //! ```
@@ -13,11 +13,12 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
+use crate::span::Span;
 
-const MARK: [u8; 8] = *b"FREESPN\x01";
+const MAGIC: [u8; 8] = *b"FREESPN\x01";
 
-/// Writes the free spans of `set` to `write` in pieces of a few bytes. O(spans), without heap memory.
+/// Passes the free spans of `set` to `write`, a few bytes at a time. O(spans), without heap memory.
 ///
 /// ```
 /// use freelist_core::{FreeSpans, PageId, Span, SpanMaps, load_image, save_image};
@@ -39,10 +40,24 @@ pub fn save_image(set: &(impl FreeSpans + ?Sized), write: impl FnMut(&[u8])) {
     image.finish();
 }
 
-/// Writes an image span by span: what [`save_image`] does, for spans from elsewhere.
+/// Writes an image span by span, like [`save_image`], for spans from elsewhere.
 ///
-/// A [`Freelist`](crate::Freelist) is saved with its pending pages, which are free after a restart,
-/// by passing [`add`](Self::add) to its `for_each_span`.
+/// To save a [`Freelist`](crate::Freelist) with its pending pages, which are free after a restart, pass
+/// [`add`](Self::add) to its `for_each_span`.
+///
+/// ```
+/// use freelist_core::{Freelist, ImageWriter, PageId, Span, SpanMaps, TxId, read_image};
+///
+/// let mut list = Freelist::new(SpanMaps::new());
+/// list.load([Span::new(PageId::new(10), 5)?])?;
+/// list.free(TxId::new(1), Span::new(PageId::new(15), 2)?)?;
+/// let mut bytes = Vec::new();
+/// let mut image = ImageWriter::new(|piece: &[u8]| bytes.extend_from_slice(piece));
+/// list.for_each_span(&mut |span| image.add(span));
+/// image.finish();
+/// assert_eq!(read_image(&bytes)?, [Span::new(PageId::new(10), 7)?]);
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
 #[derive(Debug)]
 pub struct ImageWriter<W> {
     write: W,
@@ -54,12 +69,12 @@ impl<W: FnMut(&[u8])> ImageWriter<W> {
     /// Begins an image.
     pub fn new(write: W) -> Self {
         let mut image = Self { write, crc: Crc32::default(), end: PageId::new(0) };
-        image.put(&MARK);
+        image.put(&MAGIC);
         image
     }
 
-    /// Adds a span that lies behind all others, with a page between. (A span that does not is put
-    /// behind the last, wherever it was.)
+    /// Adds a span that lies after all others, with a page between. (A wrong span is written as if it
+    /// began where the last one ends.)
     pub fn add(&mut self, span: Span) {
         self.put_number(span.start().distance_from(self.end).unwrap_or(0));
         self.put_number(span.len());
@@ -88,12 +103,11 @@ impl<W: FnMut(&[u8])> ImageWriter<W> {
     }
 }
 
-/// Replaces what is in `set` by the saved spans. What stands behind the image does not matter.
-/// O(spans).
+/// Replaces the spans of `set` by the saved ones. Ignores bytes after the image. O(spans).
 ///
 /// # Errors
-/// [`FreelistError::BadImage`] for bytes that [`save_image`] did not write, or out of memory. `set`
-/// is empty then.
+/// [`FreelistError::BadImage`] for bytes that [`save_image`] did not write, or
+/// [`FreelistError::OutOfMemory`]. `set` is empty then.
 pub fn load_image(set: &mut (impl FreeSpans + ?Sized), image: &[u8]) -> Result<(), FreelistError> {
     set.clear();
     let spans = read_image(image)?;
@@ -104,14 +118,14 @@ pub fn load_image(set: &mut (impl FreeSpans + ?Sized), image: &[u8]) -> Result<(
     loaded
 }
 
-/// The spans of an image, in page order.
+/// The spans of an image, in page order. O(spans).
 ///
 /// # Errors
-/// [`FreelistError::BadImage`] for bytes that [`save_image`] did not write, or out of memory.
+/// [`FreelistError::BadImage`] for bytes that [`save_image`] did not write, or [`FreelistError::OutOfMemory`].
 pub fn read_image(image: &[u8]) -> Result<Vec<Span>, FreelistError> {
     let bad = |offset, what| Err(FreelistError::BadImage { offset, what });
     let mut reader = Reader { bytes: image, at: 0 };
-    if reader.chunk::<8>() != Some(MARK) {
+    if reader.chunk::<8>() != Some(MAGIC) {
         return bad(0, "not a saved free list of version 1");
     }
     let mut spans = Vec::new();
@@ -128,7 +142,7 @@ pub fn read_image(image: &[u8]) -> Result<Vec<Span>, FreelistError> {
             return bad(at, "two spans that touch");
         }
         let Some(span) = end.checked_add(gap).and_then(|start| Span::new(start, len).ok()) else {
-            return bad(at, "a span of no pages, or beyond the last");
+            return bad(at, "a span of 0 pages, or one beyond the last page");
         };
         spans.try_reserve(1)?;
         spans.push(span);
@@ -139,6 +153,10 @@ pub fn read_image(image: &[u8]) -> Result<Vec<Span>, FreelistError> {
     if reader.chunk::<4>() != Some(crc.sum().to_le_bytes()) {
         return bad(reader.at, "the checksum does not match");
     }
+    debug_assert!(
+        spans.windows(2).all(|pair| pair[0].end() < pair[1].start()),
+        "saved spans are maximal, in page order"
+    );
     Ok(spans)
 }
 
@@ -151,6 +169,7 @@ impl Reader<'_> {
     fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
         let chunk = *self.bytes.get(self.at..)?.first_chunk::<N>()?;
         self.at += N;
+        assert!(self.at <= self.bytes.len(), "only bytes that are there are read");
         Some(chunk)
     }
 

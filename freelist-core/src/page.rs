@@ -1,13 +1,20 @@
-//! Page numbers, runs of pages and transaction numbers.
+//! The numbers of pages and of transactions.
 //!
-//! This file is the only place that adds to a page number. Everything is checked here once, so that
-//! no other part of the crate can overflow.
+//! Only this file adds to a page number or subtracts from one, so no other part of the crate can
+//! overflow.
 
 use core::fmt;
 
-use crate::error::FreelistError;
-
 /// The number of a page: its place in the file, flash or memory, counted in pages.
+///
+/// ```
+/// use freelist_core::PageId;
+///
+/// let page = PageId::new(7);
+/// assert_eq!(page.checked_add(3), Some(PageId::new(10)));
+/// assert_eq!(page.checked_sub(8), None);
+/// assert_eq!(PageId::new(u64::MAX).next(), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PageId(u64);
 
@@ -42,7 +49,7 @@ impl PageId {
         }
     }
 
-    /// How many pages this page lies behind `earlier`; `None` if it lies before it.
+    /// The number of pages from `earlier` to this page; `None` if this page lies before `earlier`.
     ///
     /// ```
     /// # use freelist_core::PageId;
@@ -54,7 +61,13 @@ impl PageId {
         self.0.checked_sub(earlier.0)
     }
 
-    /// The page behind this one, or `None` for page `u64::MAX`.
+    /// The page `pages` further on, for a caller who knows that there is one.
+    pub(crate) const fn plus(self, pages: u64) -> Self {
+        debug_assert!(self.0.checked_add(pages).is_some(), "the page number fits in 64 bits");
+        Self(self.0.wrapping_add(pages))
+    }
+
+    /// The page after this one, or `None` for page `u64::MAX`.
     #[must_use]
     pub const fn next(self) -> Option<Self> {
         self.checked_add(1)
@@ -79,10 +92,16 @@ impl From<PageId> for u64 {
     }
 }
 
-/// The number of a write transaction, or of the state that a reader sees: the number of the last
-/// transaction in it.
+/// The number of a write transaction. It also names the state that a reader sees: by the last
+/// transaction whose changes are in it. 0 is the state before every transaction.
 ///
-/// 0 is before every transaction.
+/// ```
+/// use freelist_core::TxId;
+///
+/// let tx = TxId::new(7);
+/// assert_eq!(tx.next(), Some(TxId::new(8)));
+/// assert_eq!(TxId::new(0).prev(), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct TxId(u64);
 
@@ -133,176 +152,5 @@ impl From<u64> for TxId {
 impl From<TxId> for u64 {
     fn from(tx: TxId) -> Self {
         tx.0
-    }
-}
-
-/// A run of contiguous pages, at least one.
-///
-/// `start + len` never overflows, so the page behind a span always has a number. Page `u64::MAX` is
-/// therefore in no span.
-///
-/// ```
-/// # use freelist_core::{PageId, Span};
-/// let span = Span::new(PageId::new(10), 3)?;
-/// assert_eq!(span.last(), PageId::new(12));
-/// assert!(Span::new(PageId::new(u64::MAX), 1).is_err());
-/// assert!(Span::new(PageId::new(10), 0).is_err());
-/// # Ok::<(), freelist_core::FreelistError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Span {
-    start: PageId,
-    len: u64,
-}
-
-impl Span {
-    /// The `len` pages from `start` on.
-    ///
-    /// # Errors
-    /// [`FreelistError::InvalidSpan`] when `len` is 0 or `start + len` is beyond `u64::MAX`.
-    pub const fn new(start: PageId, len: u64) -> Result<Self, FreelistError> {
-        if len == 0 || start.0.checked_add(len).is_none() {
-            return Err(FreelistError::InvalidSpan { start, len });
-        }
-        Ok(Self { start, len })
-    }
-
-    /// One page.
-    ///
-    /// # Errors
-    /// [`FreelistError::InvalidSpan`] for page `u64::MAX`.
-    pub const fn single(page: PageId) -> Result<Self, FreelistError> {
-        Self::new(page, 1)
-    }
-
-    /// The pages from `start` up to, but without, `end`; `None` when there are none.
-    #[must_use]
-    pub const fn between(start: PageId, end: PageId) -> Option<Self> {
-        if start.0 < end.0 { Some(Self { start, len: end.0 - start.0 }) } else { None }
-    }
-
-    /// The first page.
-    #[must_use]
-    pub const fn start(self) -> PageId {
-        self.start
-    }
-
-    /// How many pages, at least 1.
-    #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a span is never empty")]
-    pub const fn len(self) -> u64 {
-        self.len
-    }
-
-    /// The last page, inside the span.
-    #[must_use]
-    pub const fn last(self) -> PageId {
-        PageId(self.start.0 + (self.len - 1))
-    }
-
-    /// The page just behind the span.
-    #[must_use]
-    pub const fn end(self) -> PageId {
-        PageId(self.start.0 + self.len)
-    }
-
-    /// Whether `page` lies in the span.
-    #[must_use]
-    pub const fn contains(self, page: PageId) -> bool {
-        self.start.0 <= page.0 && page.0 < self.end().0
-    }
-
-    /// Whether every page of `inner` lies in the span.
-    #[must_use]
-    pub const fn covers(self, inner: Self) -> bool {
-        self.start.0 <= inner.start.0 && inner.end().0 <= self.end().0
-    }
-
-    /// Whether some page lies in both spans.
-    #[must_use]
-    pub const fn overlaps(self, other: Self) -> bool {
-        self.start.0 < other.end().0 && other.start.0 < self.end().0
-    }
-
-    /// The pages that lie in both spans.
-    ///
-    /// ```
-    /// # use freelist_core::{PageId, Span};
-    /// let span = |start, len| Span::new(PageId::new(start), len);
-    /// assert_eq!(span(1, 5)?.intersection(span(4, 9)?), Some(span(4, 2)?));
-    /// assert_eq!(span(1, 3)?.intersection(span(4, 9)?), None);
-    /// # Ok::<(), freelist_core::FreelistError>(())
-    /// ```
-    #[must_use]
-    pub fn intersection(self, other: Self) -> Option<Self> {
-        Self::between(self.start.max(other.start), self.end().min(other.end()))
-    }
-
-    /// The first `pages` pages, or the whole span if it is not longer; `None` for 0 pages.
-    #[must_use]
-    pub fn prefix(self, pages: u64) -> Option<Self> {
-        if pages == 0 {
-            return None;
-        }
-        Some(Self { start: self.start, len: pages.min(self.len) })
-    }
-
-    /// What is left in front of and behind `inner`, which must lie inside.
-    #[must_use]
-    pub(crate) fn around(self, inner: Self) -> (Option<Self>, Option<Self>) {
-        debug_assert!(self.covers(inner), "{inner} lies in {self}");
-        (Self::between(self.start, inner.start), Self::between(inner.end(), self.end()))
-    }
-
-    /// Every page, in order. Also walks backwards.
-    pub fn pages(self) -> impl DoubleEndedIterator<Item = PageId> + Clone {
-        (self.start.0..self.end().0).map(PageId)
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}+{}", self.start, self.len)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::vec::Vec;
-
-    use super::*;
-
-    fn span(start: u64, len: u64) -> Span {
-        Span::new(PageId::new(start), len).unwrap()
-    }
-
-    #[test]
-    fn a_span_never_reaches_beyond_the_last_number() {
-        assert_eq!(span(u64::MAX - 1, 1).end(), PageId::new(u64::MAX));
-        assert_eq!(span(0, u64::MAX).last(), PageId::new(u64::MAX - 1));
-        for (start, len) in [(u64::MAX, 1), (u64::MAX - 1, 2), (1, u64::MAX), (5, 0)] {
-            let start = PageId::new(start);
-            assert_eq!(Span::new(start, len), Err(FreelistError::InvalidSpan { start, len }));
-        }
-    }
-
-    #[test]
-    fn relations_agree_with_sets_of_pages() {
-        let spans: Vec<Span> = (0..6).flat_map(|s| (1..5).map(move |l| span(s, l))).collect();
-        for &a in &spans {
-            assert_eq!(a.pages().count() as u64, a.len());
-            for &b in &spans {
-                let both: Vec<PageId> = a.pages().filter(|page| b.contains(*page)).collect();
-                assert_eq!(a.overlaps(b), !both.is_empty(), "{a} {b}");
-                assert_eq!(a.covers(b), both.len() as u64 == b.len(), "{a} {b}");
-                let cut: Vec<PageId> = a.intersection(b).into_iter().flat_map(Span::pages).collect();
-                assert_eq!(cut, both);
-                if a.covers(b) {
-                    let (front, behind) = a.around(b);
-                    let total = front.map_or(0, Span::len) + behind.map_or(0, Span::len) + b.len();
-                    assert_eq!(total, a.len());
-                }
-            }
-        }
     }
 }

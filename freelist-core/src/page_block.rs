@@ -7,11 +7,20 @@ use crate::bits::{from, highest, lowest, mask, up_to};
 pub(crate) enum Edge {
     /// At its first page: an entry of the forward map.
     Start,
-    /// At the page just behind it: an entry of the backward map.
+    /// At the page after its last: an entry of the backward map.
     End,
 }
 
-/// Spans of up to so many pages are counted in the block that they begin in, and found there by
+impl Edge {
+    const fn opposite(self) -> Self {
+        match self {
+            Self::Start => Self::End,
+            Self::End => Self::Start,
+        }
+    }
+}
+
+/// Spans of up to this many pages are counted in the block in which they begin, and found there by
 /// their edges alone.
 pub(crate) const SHORT: usize = 16;
 
@@ -26,7 +35,7 @@ const WORDS: usize = 8;
 pub(crate) struct PageBlock {
     /// The page numbers divided by 512.
     number: u64,
-    /// How many edges are here.
+    /// How many edges the block has.
     edges: u16,
     /// How many spans of 1, 2 .. 16 pages begin here.
     counts: [u16; SHORT],
@@ -66,16 +75,25 @@ impl PageBlock {
         self.number
     }
 
+    /// Marks an edge. A start and an end at the same page cancel out: the two spans touch there, and are one.
+    #[inline]
     pub(crate) fn mark(&mut self, bit: usize, edge: Edge) {
-        debug_assert!(!self.has(bit, edge), "the edge is there already");
-        *self.words[bit / 64].bits(edge) |= mask(bit);
-        self.edges += 1;
+        debug_assert!(!self.has(bit, edge), "no two spans begin at the same page, or end there");
+        let merges = self.has(bit, edge.opposite());
+        let word = &mut self.words[bit / 64];
+        if merges {
+            *word.bits(edge.opposite()) &= !mask(bit);
+            self.edges -= 1;
+        } else {
+            *word.bits(edge) |= mask(bit);
+            self.edges += 1;
+        }
+        debug_assert_eq!(word.forward & word.backward, 0, "no page has two edges");
+        debug_assert_eq!(u32::from(self.edges), self.count_edges(), "the count of edges agrees with the bits");
     }
 
-    pub(crate) fn unmark(&mut self, bit: usize, edge: Edge) {
-        debug_assert!(self.has(bit, edge), "the edge is there");
-        *self.words[bit / 64].bits(edge) &= !mask(bit);
-        self.edges -= 1;
+    fn count_edges(&self) -> u32 {
+        self.words.iter().map(|word| word.both().count_ones()).sum()
     }
 
     pub(crate) const fn has(&self, bit: usize, edge: Edge) -> bool {
@@ -87,7 +105,8 @@ impl PageBlock {
         bits & mask(bit) != 0
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
+        debug_assert!(self.edges > 0 || self.counts == [0; SHORT], "a span that begins here has an edge here");
         self.edges == 0
     }
 
@@ -95,12 +114,14 @@ impl PageBlock {
     pub(crate) fn add_one(&mut self, len: u64) {
         if let Some(count) = self.counts.get_mut(index_of(len)) {
             *count += 1;
+            debug_assert!(u64::from(*count) * (len + 1) <= 512 + len + 1, "so many spans fit, with a page between");
         }
     }
 
-    /// One span less of this length begins here. Returns how many do then.
+    /// One span less of this length begins here. Returns how many are left.
     pub(crate) fn sub_one(&mut self, len: u64) -> u16 {
         let Some(count) = self.counts.get_mut(index_of(len)) else { return 0 };
+        assert!(*count > 0, "a short span that is deleted was counted when it was added");
         *count -= 1;
         *count
     }
@@ -112,6 +133,7 @@ impl PageBlock {
 
     /// The first edge from `bit` on.
     pub(crate) fn next(&self, bit: usize) -> Option<(usize, Edge)> {
+        debug_assert!(bit <= 512, "a place in the block, or its end");
         let mut wanted = from(bit);
         for index in bit / 64..WORDS {
             let word = self.words[index];
@@ -126,6 +148,7 @@ impl PageBlock {
 
     /// The last edge up to and with `bit`.
     pub(crate) fn prev(&self, bit: usize) -> Option<(usize, Edge)> {
+        debug_assert!(bit < 512, "a place in the block");
         let mut wanted = up_to(bit);
         for index in (0..=bit / 64).rev() {
             let word = self.words[index];
@@ -138,8 +161,9 @@ impl PageBlock {
         None
     }
 
-    /// Where the free span begins and ends that the bits from `start` up to `end` become when they are
-    /// freed. `None` when they may not be, or when more than this block must be asked.
+    /// Where the free span begins and ends that the pages from `start` up to, but without, `end` become
+    /// part of when they are freed. `None` if one of them is free already, or if this block alone
+    /// cannot tell.
     #[inline]
     pub(crate) fn merged(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let left = match (self.has(start, Edge::Start), self.has(start, Edge::End)) {
@@ -153,16 +177,18 @@ impl PageBlock {
             (begin, _) if begin == end => self.next(end + 1)?.0,
             _ => end,
         };
+        debug_assert!(left <= start && start < end && end <= right, "a merged span covers what is freed");
         Some((left, right))
     }
 
     /// The first start, from `bit` on, of a span of this length, which is short, that also ends here.
     pub(crate) fn next_of_len(&self, len: u64, bit: usize) -> Option<usize> {
+        debug_assert!(index_of(len) < SHORT, "only short spans are found by their edges");
         let mut wanted = from(bit);
         for index in bit / 64..WORDS {
             let here = self.words[index];
-            let behind = self.words.get(index + 1).map_or(0, |word| word.backward);
-            let ends = (u128::from(behind) << 64) | u128::from(here.backward);
+            let after = self.words.get(index + 1).map_or(0, |word| word.backward);
+            let ends = (u128::from(after) << 64) | u128::from(here.backward);
             #[allow(clippy::cast_possible_truncation, reason = "the starts are in the low half")]
             let fitting = (first_end_after(ends, len)) as u64 & here.forward & wanted;
             if fitting != 0 {
@@ -174,7 +200,7 @@ impl PageBlock {
     }
 }
 
-/// The bits for which the first of `ends` behind them is exactly `len` further on.
+/// The bits for which the next of `ends` is exactly `len` further on.
 const fn first_end_after(ends: u128, len: u64) -> u128 {
     let mut nearer = 0;
     if len > 1 {
@@ -190,8 +216,9 @@ const fn first_end_after(ends: u128, len: u64) -> u128 {
     (ends >> len) & !nearer
 }
 
-/// Where a length stands among the short ones; beyond their end for a long one.
+/// The index of a length among the short ones; [`SHORT`] or more for a long one.
 pub(crate) fn index_of(len: u64) -> usize {
+    debug_assert!(len > 0, "a span has at least one page");
     usize::try_from(len - 1).unwrap_or(usize::MAX)
 }
 

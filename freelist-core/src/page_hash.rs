@@ -2,9 +2,7 @@
 
 use core::hash::{BuildHasherDefault, Hasher};
 
-/// A hash map keyed by numbers of ours.
-///
-/// Nothing depends on the order in which a map would be walked, and none is.
+/// A hash map with this hash. No map is walked, so nothing depends on the order of its entries.
 pub(crate) type PageMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<PageHasher>>;
 
 /// The hash of one number.
@@ -20,10 +18,10 @@ pub(crate) struct PageHasher(u64);
 
 impl Hasher for PageHasher {
     fn write_u64(&mut self, number: u64) {
-        // The fraction of the golden ratio, odd.
+        // The fraction of the golden ratio, made odd.
         const RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
         let product = u128::from(self.0.rotate_left(29) ^ number ^ RATIO) * u128::from(RATIO);
-        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is wanted")]
         let low = product as u64;
         self.0 = low ^ (product >> 64) as u64;
     }

@@ -4,22 +4,22 @@ use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::intervals::Intervals;
-use crate::page::{PageId, Span, TxId};
+use crate::page::{PageId, TxId};
+use crate::span::Span;
 
-/// A span on its way to the free set.
+/// A span that becomes free when no reader sees it any more.
 ///
-/// The readers that see it are those of the states from `allocated_by` up to, but without,
-/// `freed_by`.
+/// The readers of the states from `allocated_by` up to, but without, `freed_by` see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pending {
     pub(crate) span: Span,
-    /// 0: unknown, that is before every reader.
+    /// 0: not known, so before every reader.
     pub(crate) allocated_by: TxId,
     pub(crate) freed_by: TxId,
 }
 
 impl Pending {
-    /// A reader, of those in order, that still sees the span: the oldest.
+    /// The oldest of `readers`, which are in order, that still sees the span.
     fn witness(&self, readers: &[TxId]) -> Option<TxId> {
         let at = readers.partition_point(|reader| *reader < self.allocated_by);
         readers.get(at).copied().filter(|reader| *reader < self.freed_by)
@@ -28,16 +28,16 @@ impl Pending {
 
 /// All pending spans.
 ///
-/// Each waits in the list of one reader that sees it, its witness, and is looked at again only when
-/// that reader is gone: a long reader costs nothing per transaction, however much it holds back.
+/// Each span waits in the list of one reader that sees it, its witness, and is looked at again only
+/// when that reader is gone: a long reader costs nothing per transaction, however much it holds back.
 #[derive(Debug, Default)]
 pub(crate) struct PendingSpans {
-    /// Every pending page, to find those freed twice.
+    /// Every pending page, to find pages that are freed twice.
     spans: Intervals<()>,
     pages: u64,
-    /// In the order of readers.
+    /// The spans that wait for each reader, in the order of readers.
     waiting: Vec<(TxId, Vec<Pending>)>,
-    /// To be looked at by the next [`release_unseen`](Self::release_unseen).
+    /// What the next [`release_unseen`](Self::release_unseen) looks at.
     unsorted: Vec<Vec<Pending>>,
 }
 
@@ -46,7 +46,7 @@ impl PendingSpans {
         self.pages
     }
 
-    /// The pending span that `page` lies in, else the next one behind it.
+    /// The pending span that `page` lies in, else the next one after it.
     pub(crate) fn next_span(&self, page: PageId) -> Option<Span> {
         self.spans.next(page).map(|(span, ())| span)
     }
@@ -65,26 +65,31 @@ impl PendingSpans {
     /// Takes back an [`insert`](Self::insert) of exactly this span.
     pub(crate) fn remove(&mut self, span: Span) {
         let removed = self.spans.remove(span.start());
-        debug_assert_eq!(removed, Some((span, ())));
+        assert_eq!(removed, Some((span, ())), "what stops being pending was pending as one span");
+        assert!(self.pages >= span.len(), "the count of pending pages includes every pending span");
         self.pages -= span.len();
     }
 
     /// Adds what a transaction freed, all of it inserted before, to what the next
     /// [`release_unseen`](Self::release_unseen) looks at.
     pub(crate) fn look_at(&mut self, freed: &mut Vec<Pending>) -> Result<(), FreelistError> {
+        debug_assert!(freed.iter().all(|freed| self.first_pending(freed.span).is_some()), "what was freed is pending");
         self.unsorted.try_reserve(1)?;
         self.unsorted.push(core::mem::take(freed));
         Ok(())
     }
 
-    /// Hands every span that none of `readers` (in order) sees to `release`; returns their pages.
+    /// Passes every span that none of `readers`, which are in order, sees to `release`. Returns the number
+    /// of pages.
     ///
-    /// After an error what was handed over is no longer pending, and the rest still is.
+    /// After an error, what was passed on is no longer pending, and the rest still is.
     pub(crate) fn release_unseen(
         &mut self,
         readers: &[TxId],
         release: &mut dyn FnMut(Span) -> Result<(), FreelistError>,
     ) -> Result<u64, FreelistError> {
+        debug_assert!(readers.is_sorted(), "readers are in order");
+        let before = self.pages;
         self.unsorted.try_reserve(self.waiting.len())?;
         let unsorted = &mut self.unsorted;
         self.waiting.retain_mut(|(reader, spans)| {
@@ -111,6 +116,11 @@ impl PendingSpans {
                 list.pop();
             }
         }
+        assert_eq!(self.pages + released, before, "each page that was pending was released, or still is pending");
+        debug_assert!(
+            self.waiting.iter().all(|(reader, _)| readers.binary_search(reader).is_ok()),
+            "spans wait only for readers that are open"
+        );
         Ok(released)
     }
 
@@ -123,6 +133,7 @@ impl PendingSpans {
                 at
             }
         };
+        debug_assert!(self.waiting.is_sorted_by_key(|(reader, _)| *reader), "the lists are in the order of readers");
         let list = &mut self.waiting[at].1;
         list.try_reserve(1)?;
         list.push(pending);

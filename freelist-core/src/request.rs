@@ -1,9 +1,10 @@
 //! What a caller can ask for beyond a number of pages.
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
+use crate::span::Span;
 
-/// Contiguous pages, where needed aligned or inside a window.
+/// Contiguous pages, on demand aligned or inside a window.
 ///
 /// ```
 /// use freelist_core::{FreeSpans, PageId, Request, Span, SpanMaps};
@@ -30,43 +31,43 @@ impl Request {
         Self { pages, align: 1, within: None }
     }
 
-    /// Only at a page number that is a multiple of `pages`, a power of two.
+    /// The first page number must be a multiple of `pages`, a power of two.
     #[must_use]
     pub const fn aligned_to(self, pages: u64) -> Self {
         Self { align: pages, ..self }
     }
 
-    /// Only inside `window`.
+    /// All pages must lie inside `window`.
     #[must_use]
     pub const fn within(self, window: Span) -> Self {
         Self { within: Some(window), ..self }
     }
 
-    /// How many contiguous pages.
+    /// The number of contiguous pages.
     #[must_use]
     pub const fn pages(&self) -> u64 {
         self.pages
     }
 
-    /// The page number must be a multiple of this.
+    /// The first page number must be a multiple of this many pages.
     #[must_use]
     pub const fn alignment(&self) -> u64 {
         self.align
     }
 
-    /// Where the pages must lie.
+    /// The span in which all pages must lie.
     #[must_use]
     pub const fn window(&self) -> Option<Span> {
         self.within
     }
 
-    /// Whether any span of [`pages`](Self::pages) pages will do.
+    /// Whether any [`pages`](Self::pages) contiguous pages will do.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
         self.align == 1 && self.within.is_none()
     }
 
-    /// Whether the request can be met by any free list at all.
+    /// Checks that some free list could meet the request.
     ///
     /// # Errors
     /// [`FreelistError::EmptyRequest`] for 0 pages, [`FreelistError::InvalidAlignment`] for an
@@ -93,9 +94,10 @@ impl Request {
         free.covers(fitted).then_some(fitted)
     }
 
-    /// The length from which on every span meets the request, if there is no window.
+    /// The shortest length of which every span meets the request, if there is no window.
     #[must_use]
     pub(crate) const fn certain_len(&self) -> u64 {
+        debug_assert!(self.align > 0, "a request is checked before a free list works on it");
         self.pages.saturating_add(self.align - 1)
     }
 }

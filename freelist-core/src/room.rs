@@ -1,16 +1,15 @@
-//! How much memory the span maps can need at most.
+//! The most memory that the span maps can need.
 
 use crate::bits::BLOCK_SHIFT;
 use crate::error::FreelistError;
 use crate::number_set::{FEW, height_of};
-use crate::page::Span;
 use crate::page_block::SHORT;
+use crate::span::Span;
 
-/// Bounds on what is in the maps while there are no more than so many spans, all in one window.
+/// The most entries that the maps can have while a given number of spans lie in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Room {
-    pub(crate) spans: usize,
-    /// Levels that a set of numbers in the window has at most.
+    /// The most levels of a set of numbers in the window.
     pub(crate) height: u32,
     pub(crate) lengths: usize,
     pub(crate) freemap_blocks: usize,
@@ -19,8 +18,8 @@ pub(crate) struct Room {
     pub(crate) edge_number_blocks: usize,
 }
 
-/// Long spans that begin in the same 512 pages have at most so many different lengths: 17 to 34 fill
-/// 459 pages, and one more may reach beyond.
+/// The most different lengths of long spans that begin in the same 512 pages: 17 to 34 fill 459 pages,
+/// and one more may reach beyond.
 const LENGTHS_PER_BLOCK: u64 = 20;
 
 impl Room {
@@ -32,7 +31,7 @@ impl Room {
         let blocks_at = |level: u32| blocks_of(pages, level);
         let edge_blocks = spans.saturating_mul(2).min(blocks_at(0));
 
-        // So many different lengths, the shortest there are, fill the window.
+        // This many different lengths, the shortest that there are, fill the window.
         let lengths = spans.min(pages.saturating_mul(2).isqrt() + 2);
         let long = spans.min(pages / SHORT as u64 + 2);
         let mut starts = long.min(blocks_at(0).saturating_mul(LENGTHS_PER_BLOCK));
@@ -40,18 +39,19 @@ impl Room {
         for level in 0..height {
             starts = starts.min(lengths.saturating_mul(blocks_at(level)));
             freemap_blocks = freemap_blocks.saturating_add(starts).saturating_add(lengths.min(blocks_at(level)));
-            // Sets of block numbers: their level 0 is level 1 for pages.
+            // Level 0 of a set of block numbers is like level 1 of a set of pages.
             let numbers = spans.min((SHORT as u64).saturating_mul(blocks_at(level + 1)));
             short_blocks = short_blocks.saturating_add(numbers);
             edge_number_blocks = edge_number_blocks.saturating_add(edge_blocks.min(blocks_at(level + 1)));
         }
-        // Sets of so few numbers have no blocks.
+        // A set of up to FEW numbers has no blocks.
         if blocks_at(0) <= FEW as u64 {
             (short_blocks, edge_number_blocks) = (0, 0);
         }
+        assert!(lengths <= spans && long <= spans, "each length, and each long span, is of a span");
+        assert!(edge_blocks <= spans.saturating_mul(2), "each block has one of the two edges of a span");
         let count = |entries: u64| usize::try_from(entries).map_err(|_| FreelistError::OutOfMemory);
         Ok(Self {
-            spans: count(spans)?,
             height,
             lengths: count(lengths)?,
             freemap_blocks: count(freemap_blocks)?,
@@ -62,7 +62,7 @@ impl Room {
     }
 }
 
-/// How many blocks of a level can cover so many pages, wherever they begin.
+/// The most blocks of a level in which `pages` contiguous pages lie.
 fn blocks_of(pages: u64, level: u32) -> u64 {
     pages.checked_shr((level + 1) * BLOCK_SHIFT).unwrap_or(0) + 2
 }

@@ -6,14 +6,26 @@ use core::marker::PhantomData;
 use crate::allocator::{AllocError, PageAllocator};
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::Span;
 use crate::request::Request;
 use crate::source::PageSource;
+use crate::span::Span;
 use crate::span_maps::SpanMaps;
 
-/// Mutual exclusion: a spin lock, an operating system's mutex, or interrupts switched off.
+/// Mutual exclusion: a spin lock, an operating system's mutex, or disabled interrupts.
+///
+/// ```
+/// use std::sync::{Mutex, PoisonError};
+///
+/// struct StdLock<T>(Mutex<T>);
+///
+/// impl<T> freelist_core::Lock<T> for StdLock<T> {
+///     fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+///         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+///     }
+/// }
+/// ```
 pub trait Lock<T> {
-    /// Runs `work` while nobody else does.
+    /// Runs `work` while no other thread, core or interrupt handler runs work on the same value.
     fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R;
 }
 
@@ -24,11 +36,11 @@ impl<T> Lock<T> for spin::Mutex<T> {
     }
 }
 
-/// A [`PageAllocator`] behind a lock. Each call holds it once, for O(1) unless the call itself costs
-/// more.
+/// A [`PageAllocator`] behind a lock. Each call takes the lock once, and holds it for O(1) unless the
+/// call itself costs more.
 ///
-/// An interrupt handler must not wait for a spin lock that the code it interrupted holds: use a lock
-/// that switches interrupts off there.
+/// An interrupt handler must not wait for a spin lock that the interrupted code holds: use a lock that
+/// disables interrupts there.
 ///
 #[cfg_attr(feature = "spin", doc = "```")]
 #[cfg_attr(not(feature = "spin"), doc = "```ignore")]
@@ -56,44 +68,44 @@ impl<L, P: PageSource, S: FreeSpans> SharedAllocator<L, P, S>
 where
     L: Lock<PageAllocator<P, S>>,
 {
-    /// Shares what is in `lock`.
+    /// Shares the allocator in `lock`.
     #[must_use]
     pub const fn new(lock: L) -> Self {
         Self { lock, of: PhantomData }
     }
 
-    /// As [`PageAllocator::allocate`].
+    /// Allocates `pages` contiguous pages, like [`PageAllocator::allocate`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`PageAllocator::allocate`].
     pub fn allocate(&self, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
         self.lock.with(|allocator| allocator.allocate(pages))
     }
 
-    /// As [`PageAllocator::allocate_where`].
+    /// Allocates what `request` asks for, like [`PageAllocator::allocate_where`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`PageAllocator::allocate_where`].
     pub fn allocate_where(&self, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
         self.lock.with(|allocator| allocator.allocate_where(request))
     }
 
-    /// As [`PageAllocator::release`].
+    /// Makes pages free at once, like [`PageAllocator::release`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`PageAllocator::release`].
     pub fn release(&self, span: Span) -> Result<(), FreelistError> {
         self.lock.with(|allocator| allocator.release(span))
     }
 
-    /// Several calls as one step that nobody else comes between.
+    /// Makes several calls as one step, without calls of others between them.
     pub fn with<R>(&self, work: impl FnOnce(&mut PageAllocator<P, S>) -> R) -> R {
         self.lock.with(work)
     }
 }
 
 impl<L, P, S> fmt::Debug for SharedAllocator<L, P, S> {
-    /// Without the allocator: that would need the lock.
+    /// Omits the allocator: printing it would need the lock.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("SharedAllocator").finish_non_exhaustive()
     }

@@ -1,17 +1,29 @@
-//! The sorted array: the first free list of the store whose file format this workspace shares.
+//! The sorted array: like bbolt's first free list, but of spans instead of pages.
 
 use alloc::vec::Vec;
 
 use crate::error::FreelistError;
 use crate::free_spans::FreeSpans;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 
 /// Free spans in one array, sorted by page.
 ///
-/// First fit: a request gets the lowest place that is long enough. Simple, small (16 bytes per
-/// span), and O(spans) for every change: the baseline that [`SpanMaps`](crate::SpanMaps) is measured
-/// against, and a good choice for a few hundred spans.
+/// First fit: a request gets the lowest place that is long enough. Simple, small (16 bytes per span),
+/// and O(spans) for every change: the baseline for measuring [`SpanMaps`](crate::SpanMaps), and a good
+/// choice for a few hundred spans.
+///
+/// ```
+/// use freelist_core::{FreeSpans, PageId, SortedArray, Span};
+///
+/// let span = |start, len| Span::new(PageId::new(start), len);
+/// let mut free = SortedArray::new();
+/// free.release(span(10, 4)?)?;
+/// free.release(span(20, 2)?)?;
+/// assert_eq!(free.allocate(2)?, Some(span(10, 2)?)); // the first place, not the tightest
+/// # Ok::<(), freelist_core::FreelistError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SortedArray {
     spans: Vec<Span>,
@@ -25,9 +37,15 @@ impl SortedArray {
         Self { spans: Vec::new(), free_pages: 0 }
     }
 
-    /// The index of the first span that ends behind `page`.
+    /// The index of the first span that ends after `page`.
     fn position(&self, page: PageId) -> usize {
         self.spans.partition_point(|span| span.end() <= page)
+    }
+
+    /// Whether the spans around index `at` are in page order with a page between.
+    fn is_apart(&self, at: usize) -> bool {
+        let around = self.spans.get(at.saturating_sub(1)..self.spans.len().min(at + 3)).unwrap_or_default();
+        around.windows(2).all(|pair| pair[0].end() < pair[1].start())
     }
 }
 
@@ -50,18 +68,20 @@ impl FreeSpans for SortedArray {
                 self.spans.remove(at);
             }
             (Some(rest), None) | (None, Some(rest)) => self.spans[at] = rest,
-            (Some(front), Some(behind)) => {
+            (Some(front), Some(rest)) => {
                 self.spans.try_reserve(1)?;
                 self.spans[at] = front;
-                self.spans.insert(at + 1, behind);
+                self.spans.insert(at + 1, rest);
             }
         }
+        debug_assert!(self.free_pages >= span.len(), "no more pages are taken than were free");
         self.free_pages -= span.len();
+        debug_assert!(self.is_apart(at), "free spans are in order, and none touches the next");
         Ok(())
     }
 
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
-        // The first span that ends at or behind the start: the left neighbour, if it touches.
+        // The first span that ends at the start or after it: the left neighbour, if it touches.
         let at = self.spans.partition_point(|other| other.end() < span.start());
         let left = self.spans.get(at).copied().filter(|left| left.end() == span.start());
         let next = at + usize::from(left.is_some());
@@ -87,6 +107,7 @@ impl FreeSpans for SortedArray {
             _ => self.spans[at] = merged,
         }
         self.free_pages += span.len();
+        debug_assert!(self.is_apart(at), "free spans are in order, and none touches the next");
         Ok(())
     }
 
@@ -116,7 +137,7 @@ impl FreeSpans for SortedArray {
     }
 
     fn reserve(&mut self, spans: u64, _window: Span) -> Result<(), FreelistError> {
-        // One more than asked for: a span that is cut in two is so before its half may go.
+        // One more than asked for: while a span is cut in two, both halves are there.
         let wanted = usize::try_from(spans).map_err(|_| FreelistError::OutOfMemory)?.saturating_add(1);
         Ok(self.spans.try_reserve_exact(wanted.saturating_sub(self.spans.len()))?)
     }
@@ -126,6 +147,7 @@ impl FreeSpans for SortedArray {
     }
 
     fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
+        debug_assert_eq!(self.spans.iter().map(|span| span.len()).sum::<u64>(), self.free_pages, "all pages count");
         self.spans.iter().copied().for_each(visit);
     }
 }

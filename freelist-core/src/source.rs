@@ -3,41 +3,77 @@
 use core::convert::Infallible;
 
 use crate::error::FreelistError;
-use crate::page::{PageId, Span};
+use crate::page::PageId;
 use crate::request::Request;
+use crate::span::Span;
 
-/// Supplies pages that the allocator has never had: the end of a file, a flash partition, page
-/// frames of a machine.
+/// Supplies new pages: the end of a file, a flash partition, page frames of a machine.
 ///
 /// # Contract
-/// - Every page is handed out once, or again only after it was taken back.
-/// - A span that [`grow`](Self::grow) returns meets the request; it may be longer, and the allocator
-///   keeps the rest as free pages.
-/// - After an error, or `None`, the source is as before.
+/// - The source supplies each page once, or again only after it took the page back.
+/// - A span that [`grow`](Self::grow) returns meets the request. It may be longer; the allocator keeps
+///   the rest as free pages.
+/// - After an error, `None` or `false` the source is as before.
 ///
-/// The `conformance` feature has a suite that checks all this on a source of yours.
+/// The feature `conformance` has a suite that checks all this on your source.
+///
+/// ```
+/// use core::convert::Infallible;
+/// use freelist_core::{PageAllocator, PageId, PageSource, Request, Span};
+///
+/// /// The end of a file, which here is only its length in pages.
+/// struct FileEnd(u64);
+///
+/// impl PageSource for FileEnd {
+///     type Error = Infallible;
+///
+///     fn grow(&mut self, request: Request) -> Result<Option<Span>, Infallible> {
+///         let beyond = Span::between(PageId::new(self.0), PageId::new(u64::MAX));
+///         let Some(found) = beyond.and_then(|beyond| request.fit(beyond)) else { return Ok(None) };
+///         let grown = Span::between(PageId::new(self.0), found.end()); // with the pages that alignment skips
+///         self.0 = found.end().get();
+///         Ok(grown)
+///     }
+/// }
+///
+/// let mut pages: PageAllocator<FileEnd> = PageAllocator::new(FileEnd(2));
+/// assert_eq!(pages.allocate(3)?, Some(Span::new(PageId::new(2), 3)?));
+/// assert_eq!(pages.source().0, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait PageSource {
-    /// What can go wrong; [`Infallible`] if nothing can.
+    /// The source's error; [`Infallible`] if it cannot fail.
     type Error: core::error::Error;
 
     /// New pages that meet `request`, or `None` when there are none.
     ///
     /// # Errors
-    /// The source's own.
+    /// The source's error.
     fn grow(&mut self, request: Request) -> Result<Option<Span>, Self::Error>;
 
-    /// Takes back free pages at the end of what was handed out; `false` if it does not want them,
+    /// Takes back free pages at the end of what the source supplied; `false` if it does not take them,
     /// and they stay free.
     ///
     /// # Errors
-    /// The source's own; the pages stay free then.
+    /// The source's error; the pages stay free then.
     fn shrink(&mut self, free: Span) -> Result<bool, Self::Error> {
         let _ = free;
         Ok(false)
     }
 }
 
-/// A source without pages: the allocator has only what it is given.
+/// A source without pages: the allocator has only what its list was given.
+///
+/// ```
+/// use freelist_core::{Freelist, NoPages, PageAllocator, PageId, Span, SpanMaps};
+///
+/// let mut list = Freelist::new(SpanMaps::new());
+/// list.load([Span::new(PageId::new(1), 2)?])?;
+/// let mut pages = PageAllocator::with_list(list, NoPages);
+/// assert!(pages.allocate(2)?.is_some());
+/// assert!(pages.allocate(1)?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NoPages;
 
@@ -49,7 +85,7 @@ impl PageSource for NoPages {
     }
 }
 
-/// One range of pages, handed out from its start.
+/// One range of pages, supplied from its start.
 ///
 /// ```
 /// use freelist_core::{FixedRange, PageAllocator, PageId, Span};
@@ -74,7 +110,7 @@ impl FixedRange {
         Self { range, next: range.start() }
     }
 
-    /// The pages that were not handed out.
+    /// The pages that it has not supplied yet, or has taken back.
     #[must_use]
     pub const fn rest(&self) -> Option<Span> {
         Span::between(self.next, self.range.end())
@@ -88,23 +124,28 @@ impl PageSource for FixedRange {
         let Some(fit) = self.rest().and_then(|rest| request.fit(rest)) else {
             return Ok(None);
         };
-        // With the pages in front that alignment leaves out: they become free.
-        let handed = Span::between(self.next, fit.end());
+        // With the pages that alignment skips: they become free.
+        let supplied = Span::between(self.next, fit.end());
         self.next = fit.end();
-        Ok(handed)
+        debug_assert!(self.range.start() <= self.next && self.next <= self.range.end(), "no page is from elsewhere");
+        Ok(supplied)
     }
 
     fn shrink(&mut self, free: Span) -> Result<bool, Infallible> {
         let last = free.end() == self.next && self.range.covers(free);
         if last {
             self.next = free.start();
+            debug_assert!(
+                self.rest().is_some_and(|rest| rest.covers(free)),
+                "what was taken back can be supplied again"
+            );
         }
         Ok(last)
     }
 }
 
-/// Several ranges of pages, as in a machine's memory map: each request is met from the first that
-/// can.
+/// Several ranges of pages, as in a machine's memory map. The first range that can meet a request
+/// supplies the pages.
 ///
 /// ```
 /// use freelist_core::{PageAllocator, PageId, Ranges, Span};
@@ -148,7 +189,7 @@ impl<const N: usize> PageSource for Ranges<N> {
     }
 
     fn shrink(&mut self, free: Span) -> Result<bool, Infallible> {
-        // Ranges may touch, and then so do their free pages: each range takes its own, or none does.
+        // Where ranges touch, their free pages form one span: each range takes its part, or none does.
         let own = |range: &FixedRange| range.range.intersection(free);
         let ends = self.0.iter().filter(|range| own(range).is_some_and(|part| part.end() == range.next));
         let wanted = ends.filter_map(own).map(Span::len).sum::<u64>() == free.len();

@@ -1,30 +1,30 @@
-//! The span maps: free spans by length and by either end.
+//! bbolt's hash-map freelist, in time that does not depend on how many pages are free.
+//!
+//! The design is that of bbolt's [pull request 141](https://github.com/etcd-io/bbolt/pull/141). Its names are kept; each
+//! part differs from it in one respect:
+//!
+//! | bbolt | here | what differs, and why |
+//! | --- | --- | --- |
+//! | `freemaps` | [`SpanMaps::freemaps`] | ordered sets of first pages instead of hash sets. Taking "any" element of a hash set that is emptied from its front walks ever more empty slots (6.9 us per allocation among a million spans); the lowest element of an ordered set is at hand, and always the same. The lengths are an ordered set too: bbolt tries all of them when none matches |
+//! | `forwardMap` | [`SpanMaps::forward_map`] | a bit at the first page of each span instead of a map entry. Fragmented stores consist mostly of single pages: about a byte for each instead of 95 to 150 |
+//! | `backwardMap` | [`SpanMaps::backward_map`] | a bit at the page after each span. The length of a span is the distance between its two bits |
+//! | `addSpan`, `delSpan` | `add_span`, `del_span` | they change `freemaps` only. A merge or a cut moves two bits of the other maps, however many spans it replaces |
+//! | `mergeWithExistingSpan` | `merge_with_existing_span` | takes a whole span, not page by page. A double free shows in the bits, so no set of all free pages is kept beside the maps. Memory can run out: then nothing has changed |
+//! | `Allocate` | `choose`, then `cut` | the shortest span that is long enough, among equals the lowest, instead of a random one: files stay smaller, and every run gives the same pages |
 
 use crate::append::Appender;
-use crate::bits::number_at;
-use crate::edges::{Edges, OwnEdges};
+use crate::bits::locate;
+use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
 use crate::freemaps::Freemaps;
-use crate::page::{PageId, Span};
+use crate::in_block;
+use crate::page::PageId;
 use crate::page_block::Edge;
-use crate::recency::Recency;
 use crate::request::Request;
 use crate::room::Room;
+use crate::span::Span;
 use crate::statistics::Statistics;
-
-/// Which of the free spans of the best length a request gets. The best length is always the
-/// shortest that will do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Policy {
-    /// The one with the lowest page: keeps what is in use together, so that the end of a file
-    /// becomes free.
-    #[default]
-    LowestAddress,
-    /// The one that became free last, as a whole or by being cut: its pages are likelier to be in a
-    /// cache. Costs about 60 bytes per span more.
-    MostRecentlyFreed,
-}
 
 /// Free pages as spans, in three maps: allocate, release and merge in time that does not depend on
 /// how many there are.
@@ -32,15 +32,16 @@ pub enum Policy {
 /// | map | from | to |
 /// | --- | --- | --- |
 /// | `freemaps` | a length | the first pages of the free spans of that length |
-/// | forward | the first page of a span | its length |
-/// | backward | the last page of a span | its length |
+/// | `forward_map` | the first page of a span | its length |
+/// | `backward_map` | the last page of a span | its length |
 ///
 /// To allocate: take the shortest span that is long enough from `freemaps`, and put back what is
 /// left of it. To release: ask the backward map about the page before and the forward map about the
-/// page behind, take the spans found out, and put the merged one in.
+/// page after, take out the spans found, and put in the merged one. This is bbolt's hash-map
+/// freelist ([pull request 141](https://github.com/etcd-io/bbolt/pull/141)).
 ///
 /// Each map holds bits in blocks of 512 pages, and blocks in a hash map under their number. A span
-/// costs a few bits where spans are dense, two or three blocks of up to 140 bytes where they are
+/// costs a few bits where spans are dense, two or three blocks of up to 192 bytes where they are
 /// far apart, and nothing for the pages between. Every lookup, also of the next edge or the next
 /// length, takes a bounded number of steps.
 ///
@@ -55,13 +56,14 @@ pub enum Policy {
 /// assert_eq!(free.allocate(1)?, Some(span(10, 1)?)); // cut from the front
 /// assert_eq!(free.allocate(4)?, None);
 /// free.release(span(10, 1)?)?;
-/// assert_eq!(free.forward(PageId::new(10)), Some(4)); // merged again
+/// assert_eq!(free.forward_map(PageId::new(10)), Some(4)); // merged again
 /// # Ok::<(), freelist_core::FreelistError>(())
 /// ```
 #[derive(Debug)]
 pub struct SpanMaps {
+    /// From a length to the first pages of the free spans of that length.
     freemaps: Freemaps,
-    /// The forward and the backward map.
+    /// The forward and the backward map: the first page of each free span, and the page after it.
     edges: Edges,
     free_pages: u64,
     free_spans: u64,
@@ -81,31 +83,20 @@ impl SpanMaps {
     /// An empty set. Allocates nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_policy(Policy::LowestAddress)
-    }
-
-    /// An empty set that chooses among spans of the same length by `policy`.
-    #[must_use]
-    pub fn with_policy(policy: Policy) -> Self {
-        let recency = match policy {
-            Policy::LowestAddress => None,
-            Policy::MostRecentlyFreed => Some(Recency::default()),
-        };
-        Self { freemaps: Freemaps::new(recency), edges: Edges::new(), free_pages: 0, free_spans: 0 }
+        Self { freemaps: Freemaps::new(), edges: Edges::new(), free_pages: 0, free_spans: 0 }
     }
 
     /// The forward map: the length of the free span that begins at `first`. O(1).
     #[must_use]
-    pub fn forward(&self, first: PageId) -> Option<u64> {
-        let found = self.next_span(first).filter(|span| span.start() == first);
-        found.map(Span::len)
+    pub fn forward_map(&self, first: PageId) -> Option<u64> {
+        self.edges.near(first).span_from(first).map(Span::len)
     }
 
     /// The backward map: the length of the free span whose last page is `last`. O(1).
     #[must_use]
-    pub fn backward(&self, last: PageId) -> Option<u64> {
+    pub fn backward_map(&self, last: PageId) -> Option<u64> {
         let end = last.next()?;
-        self.edges.near(end.get()).span_before(end).map(Span::len)
+        self.edges.near(end).span_before(end).map(Span::len)
     }
 
     /// Every length that a free span has, the shortest first, and how many spans have it. O(1) per
@@ -126,88 +117,149 @@ impl SpanMaps {
             let whole = self.freemaps.best_fit(&self.edges, request.pages())?;
             return Some((whole, whole.prefix(request.pages())?));
         }
-        let fitted = |whole| Some((whole, request.fit(whole)?));
-        if let Some(window) = request.window() {
-            return Spans::within(self, window).find_map(|part| {
-                let fit = request.fit(part)?;
-                Some((self.next_span(fit.start())?, fit))
-            });
+        match request.window() {
+            Some(window) => self.choose_within(window, request),
+            None => self.choose_aligned(request),
         }
-        let certain = request.certain_len();
-        if request.pages() < certain {
-            let mut tight = self.freemaps.tightest(&self.edges, request.pages(), certain - 1);
-            if let Some(found) = tight.by_ref().take(TIGHT_TRIES).find_map(fitted) {
-                return Some(found);
-            }
-            let found = self.freemaps.best_fit(&self.edges, certain).and_then(fitted);
-            return found.or_else(|| tight.find_map(fitted));
-        }
-        self.freemaps.best_fit(&self.edges, certain).and_then(fitted)
     }
 
-    /// Takes `taken` out of the free span `whole`.
-    #[inline]
-    fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
-        self.edges.focus(whole.start().get());
-        if whole == taken {
-            self.leave(whole, [None, None]);
-        } else {
-            let (front, behind) = whole.around(taken);
-            self.replace([Some(whole), None], [front, behind])?;
+    /// The lowest place in `window`.
+    fn choose_within(&self, window: Span, request: Request) -> Option<(Span, Span)> {
+        let found = Spans::within(self, window).find_map(|part| request.fit(part))?;
+        Some((self.next_span(found.start())?, found))
+    }
+
+    /// A span shorter than `certain_len` may have an aligned place by luck: a few such are tried, then one that has it
+    /// for certain, then all others.
+    fn choose_aligned(&self, request: Request) -> Option<(Span, Span)> {
+        let fitted = |whole| Some((whole, request.fit(whole)?));
+        let certain = request.certain_len();
+        let mut tight = self.freemaps.tightest(&self.edges, request.pages(), certain - 1);
+        let lucky = tight.by_ref().take(TIGHT_TRIES).find_map(fitted);
+        let found = lucky.or_else(|| self.freemaps.best_fit(&self.edges, certain).and_then(fitted));
+        found.or_else(|| tight.find_map(fitted))
+    }
+
+    /// bbolt's `mergeWithExistingSpan`: makes `span` free, as one span with the free ones that it touches.
+    fn merge_with_existing_span(&mut self, span: Span) -> Result<(), FreelistError> {
+        self.edges.focus(span.start());
+        if !self.merge_in_block(span)? {
+            let (prev, next) = self.neighbours(span)?;
+            let start = prev.map_or(span.start(), Span::start);
+            let end = next.map_or(span.end(), Span::end);
+            self.add_instead(span, [Span::between(start, end), None])?;
+            for merged in [prev, next].into_iter().flatten() {
+                self.del_span(merged);
+            }
+            self.edges.mark(span.start(), Edge::Start);
+            self.edges.mark(span.end(), Edge::End);
+            self.edges.prune(span);
         }
-        self.free_pages -= taken.len();
+        self.free_pages += span.len();
+        assert!(self.free_spans <= self.free_pages, "every free span has at least one page");
+        debug_assert!(
+            self.next_span(span.start()).is_some_and(|merged| merged.covers(span) && self.is_free_span(merged)),
+            "{span} is now part of one free span, and all maps have it"
+        );
         Ok(())
     }
 
-    /// Releases a span whose neighbours are in its own block, as most are: the same as
-    /// [`replace`](Self::replace), with the block at hand. `None` when it is not so simple; nothing has
-    /// changed then.
-    fn release_in_block(&mut self, span: Span) -> Option<Result<(), FreelistError>> {
-        let (block, start, end) = self.edges.block_of(span)?;
-        let (left, right) = block.merged(start, end)?;
-        let page = |bit| PageId::new(number_at(block.number(), bit));
-        let before = Span::between(page(left), span.start());
-        let behind = Span::between(span.end(), page(right));
-        let merged = Span::between(page(left), page(right))?;
-
-        // Only this can fail.
-        if let Err(error) = self.freemaps.insert(merged, block.count(merged.len())) {
-            return Some(Err(error));
+    /// The free spans that touch `span`: one that ends where it begins, and one that begins where it ends.
+    fn neighbours(&self, span: Span) -> Result<(Option<Span>, Option<Span>), FreelistError> {
+        let near = self.edges.near(span.start());
+        match near.first_free(span) {
+            Some(page) => Err(FreelistError::DoubleFree { page }),
+            None => Ok((near.span_before(span.start()), near.span_from(span.end()))),
         }
-        block.add_one(merged.len());
-        match before {
-            Some(before) => {
-                block.unmark(start, Edge::End);
-                self.freemaps.remove(before, block.sub_one(before.len()));
-            }
-            None => block.mark(start, Edge::Start),
-        }
-        match behind {
-            Some(behind) => {
-                block.unmark(end, Edge::Start);
-                self.freemaps.remove(behind, block.sub_one(behind.len()));
-            }
-            None => block.mark(end, Edge::End),
-        }
-        self.free_spans = self.free_spans + 1 - u64::from(before.is_some()) - u64::from(behind.is_some());
-        Some(Ok(()))
     }
 
-    /// The free spans that end at the start of `span` and begin at its end.
-    fn neighbours(&self, span: Span) -> Result<[Option<Span>; 2], FreelistError> {
-        let (start, end) = (span.start(), span.end());
-        let near = self.edges.near(start.get());
-        let right = match near.next(start.get() + 1) {
-            Some((_, Edge::End)) => return Err(FreelistError::DoubleFree { page: start }),
-            Some((page, Edge::Start)) if page < end.get() => {
-                return Err(FreelistError::DoubleFree { page: PageId::new(page) });
+    /// Takes `taken` out of the free span `whole` and puts back what is left of it.
+    #[inline]
+    fn cut(&mut self, whole: Span, taken: Span) -> Result<(), FreelistError> {
+        self.edges.focus(whole.start());
+        let (front, rest) = whole.around(taken);
+        if !self.cut_in_block((whole, taken), (front, rest))? {
+            self.add_instead(taken, [front, rest])?;
+            self.del_span(whole);
+            self.edges.mark(taken.start(), Edge::End);
+            self.edges.mark(taken.end(), Edge::Start);
+            self.edges.prune(taken);
+        }
+        assert!(self.free_pages >= taken.len(), "no more pages are taken than were free");
+        self.free_pages -= taken.len();
+        debug_assert_eq!(self.first_free(taken), None, "no page that was taken is free");
+        debug_assert!(
+            [front, rest].into_iter().flatten().all(|left| self.is_free_span(left)),
+            "what {taken} leaves of {whole} is free, and all maps have it"
+        );
+        Ok(())
+    }
+
+    /// Adds the spans that a change of `pages` leads to. This is the step of the change that can fail, so it comes
+    /// first: after an error nothing has changed.
+    fn add_instead(&mut self, pages: Span, new: [Option<Span>; 2]) -> Result<(), FreelistError> {
+        self.edges.prepare(pages)?;
+        for (index, span) in new.into_iter().enumerate() {
+            if let Some(span) = span
+                && let Err(error) = self.add_span(span)
+            {
+                new.into_iter().take(index).flatten().for_each(|span| self.del_span(span));
+                self.edges.prune(pages);
+                return Err(error);
             }
-            Some((page, Edge::Start)) if page == end.get() => {
-                near.next(page + 1).and_then(|(behind, _)| Span::between(end, PageId::new(behind)))
-            }
-            _ => None,
-        };
-        Ok([near.span_before(start), right])
+        }
+        Ok(())
+    }
+
+    /// bbolt's `addSpan`, in `freemaps` alone.
+    fn add_span(&mut self, span: Span) -> Result<(), FreelistError> {
+        self.freemaps.add(span, self.edges.block_of_start(span))?;
+        self.free_spans += 1;
+        Ok(())
+    }
+
+    /// bbolt's `delSpan`, in `freemaps` alone.
+    fn del_span(&mut self, span: Span) {
+        self.freemaps.del(span, self.edges.block_of_start(span));
+        self.free_spans -= 1;
+    }
+
+    /// [`merge_with_existing_span`](Self::merge_with_existing_span) the short way; `false` if it must go the long one.
+    #[inline]
+    fn merge_in_block(&mut self, span: Span) -> Result<bool, FreelistError> {
+        let Some(block) = self.edges.only_block(span) else { return Ok(false) };
+        let Some(merged) = in_block::merge(&mut self.freemaps, block, span)? else { return Ok(false) };
+        self.free_spans = self.free_spans + 1 - merged;
+        Ok(true)
+    }
+
+    /// [`cut`](Self::cut) the short way; `false` if it must go the long one.
+    #[inline]
+    fn cut_in_block(
+        &mut self,
+        (whole, taken): (Span, Span),
+        (front, rest): (Option<Span>, Option<Span>),
+    ) -> Result<bool, FreelistError> {
+        let Some(block) = self.edges.only_block(taken) else { return Ok(false) };
+        if block.number() != locate(whole.start().get()).0 {
+            return Ok(false);
+        }
+        in_block::cut(&mut self.freemaps, block, (whole, taken), (front, rest))?;
+        if block.is_empty() {
+            self.edges.prune(taken);
+        }
+        self.free_spans = self.free_spans - 1 + u64::from(front.is_some()) + u64::from(rest.is_some());
+        Ok(true)
+    }
+
+    /// Whether the three maps agree that `span` is free, and as a whole: no free page touches it. O(1).
+    fn is_free_span(&self, span: Span) -> bool {
+        let near = self.edges.near(span.start());
+        self.forward_map(span.start()) == Some(span.len())
+            && self.backward_map(span.last()) == Some(span.len())
+            && self.freemaps.contains(&self.edges, span)
+            && near.span_before(span.start()).is_none()
+            && near.span_from(span.end()).is_none()
     }
 
     /// Enters `first`, which lies behind all others, and those of `rest` that follow in page order.
@@ -230,48 +282,6 @@ impl SpanMaps {
                 other => return Ok(other),
             }
         }
-    }
-
-    /// Replaces free spans by others, or changes nothing.
-    ///
-    /// Only entering can fail, and comes first.
-    #[inline]
-    fn replace(&mut self, old: [Option<Span>; 2], new: [Option<Span>; 2]) -> Result<(), FreelistError> {
-        if let Some(first) = new[0] {
-            self.enter(first, old)?;
-        }
-        if let Some(second) = new[1]
-            && let Err(error) = self.enter(second, old)
-        {
-            if let Some(first) = new[0] {
-                self.leave(first, old);
-            }
-            return Err(error);
-        }
-        for span in old.into_iter().flatten() {
-            self.leave(span, new);
-        }
-        Ok(())
-    }
-
-    /// Enters a span in all maps, but for the edges that it shares with `others`.
-    fn enter(&mut self, span: Span, others: [Option<Span>; 2]) -> Result<(), FreelistError> {
-        let alike = self.edges.prepare(span)?;
-        if let Err(error) = self.freemaps.insert(span, alike) {
-            self.edges.unprepare(span);
-            return Err(error);
-        }
-        self.edges.add(span, OwnEdges::new(span, others));
-        self.free_spans += 1;
-        Ok(())
-    }
-
-    /// Removes a span from all maps, but for the edges that it shares with `others`.
-    #[inline]
-    fn leave(&mut self, span: Span, others: [Option<Span>; 2]) {
-        let alike = self.edges.sub(span, OwnEdges::new(span, others));
-        self.freemaps.remove(span, alike);
-        self.free_spans -= 1;
     }
 }
 
@@ -304,17 +314,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
-        self.edges.focus(span.start().get());
-        if let Some(done) = self.release_in_block(span) {
-            done?;
-        } else {
-            let neighbours = self.neighbours(span)?;
-            let start = neighbours[0].map_or(span.start(), Span::start);
-            let end = neighbours[1].map_or(span.end(), Span::end);
-            self.replace(neighbours, [Span::between(start, end), None])?;
-        }
-        self.free_pages += span.len();
-        Ok(())
+        self.merge_with_existing_span(span)
     }
 
     fn release_all(&mut self, spans: &mut dyn Iterator<Item = Span>) -> Result<(), FreelistError> {
@@ -331,7 +331,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn next_span(&self, page: PageId) -> Option<Span> {
-        self.edges.near(page.get()).span(page)
+        self.edges.near(page).span(page)
     }
 
     /// O(1).
@@ -354,7 +354,7 @@ impl FreeSpans for SpanMaps {
     }
 
     fn clear(&mut self) {
-        *self = Self { freemaps: self.freemaps.emptied(), edges: Edges::new(), free_pages: 0, free_spans: 0 };
+        *self = Self::new();
     }
 
     /// What is reserved depends on the worst placement of so many spans in `window`: about 12 bytes

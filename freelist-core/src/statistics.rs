@@ -1,6 +1,6 @@
 //! Counts and a histogram of free spans.
 
-use crate::page::Span;
+use crate::span::Span;
 
 /// How fragmented a set of free pages is.
 ///
@@ -24,9 +24,9 @@ use crate::page::Span;
 pub struct Statistics {
     /// Free pages. Counting stops at `u64::MAX`, which no set reaches.
     pub free_pages: u64,
-    /// Maximal spans that they form.
+    /// Maximal spans of free pages.
     pub free_spans: u64,
-    /// Length of the longest, in pages; 0 when there is none.
+    /// Length of the longest span, in pages; 0 if nothing is free.
     pub largest: u64,
     /// `histogram[i]` spans are 2^i to 2^(i+1) - 1 pages long.
     pub histogram: [u64; 64],
@@ -41,14 +41,16 @@ impl Default for Statistics {
 impl Statistics {
     /// Counts `spans` more spans of `len` pages each, at least 1.
     pub(crate) fn count(&mut self, len: u64, spans: u64) {
+        debug_assert!(len > 0, "a span has at least one page");
         self.free_pages = self.free_pages.saturating_add(len.saturating_mul(spans));
         self.free_spans += spans;
         self.largest = self.largest.max(len);
         self.histogram[len.ilog2() as usize] += spans;
+        debug_assert_eq!(self.histogram.iter().sum::<u64>(), self.free_spans, "the histogram has each span once");
     }
 }
 
-/// Of any spans, also such as overlap: each counts for itself.
+/// Counts any spans, each as if it did not overlap others.
 impl FromIterator<Span> for Statistics {
     fn from_iter<I: IntoIterator<Item = Span>>(spans: I) -> Self {
         let mut statistics = Self::default();

@@ -3,12 +3,16 @@
 #![cfg(feature = "conformance")]
 
 mod model;
+mod time_limit;
+
+use std::error::Error;
 
 use freelist_core::{
     AllocError, FixedRange, FreeSpans, FreelistError, NoPages, PageAllocator, PageId, PageSource, Ranges, Request,
     Span, SpanMaps, TxId, conformance,
 };
-use model::span;
+use model::{Dice, span};
+use time_limit::TimeLimit;
 
 /// A file that grows by a fixed step, and fails on demand.
 #[derive(Default)]
@@ -27,7 +31,7 @@ impl std::fmt::Display for DiskFull {
     }
 }
 
-impl std::error::Error for DiskFull {}
+impl Error for DiskFull {}
 
 impl PageSource for GrowingFile {
     type Error = DiskFull;
@@ -55,6 +59,7 @@ impl PageSource for GrowingFile {
 
 #[test]
 fn every_source_here_conforms() {
+    let _limit = TimeLimit::start();
     conformance::page_source(|| NoPages);
     conformance::page_source(|| FixedRange::new(span(3, 777)));
     conformance::page_source(|| FixedRange::new(span(u64::MAX - 300, 300)));
@@ -127,6 +132,7 @@ impl PageSource for Liar {
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "it catches panics, which end the program on this target")]
 fn the_suite_finds_sources_that_break_the_contract() {
+    let _limit = TimeLimit::start();
     for (lie, finding) in [
         (Lie::SamePages, "was handed out twice"),
         (Lie::TooFew, "the source handed out"),
@@ -147,6 +153,7 @@ fn the_suite_finds_sources_that_break_the_contract() {
 
 #[test]
 fn the_last_free_pages_and_new_ones_meet_a_request_together() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(10, 10)));
     assert_eq!(pages.allocate(6), Ok(Some(span(10, 6))));
     pages.release(span(11, 5)).unwrap();
@@ -160,6 +167,7 @@ fn the_last_free_pages_and_new_ones_meet_a_request_together() {
 
 #[test]
 fn ranges_that_touch_take_back_what_was_merged() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<Ranges<3>> =
         PageAllocator::new(Ranges::new([span(10, 10), span(0, 10), span(40, 10)]).unwrap());
     let all: Vec<Span> = (0..3).map(|_| pages.allocate(10).unwrap().unwrap()).collect();
@@ -175,6 +183,7 @@ fn ranges_that_touch_take_back_what_was_merged() {
 
 #[test]
 fn free_pages_come_before_new_ones() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 8, ..GrowingFile::default() });
     assert_eq!(pages.allocate(3), Ok(Some(span(0, 3))));
     assert_eq!(pages.source().pages, 8);
@@ -190,6 +199,7 @@ fn free_pages_come_before_new_ones() {
 
 #[test]
 fn the_end_goes_back_to_the_source() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 10, ..GrowingFile::default() });
     let all = pages.allocate(100).unwrap().unwrap();
     pages.release(span(20, 5)).unwrap();
@@ -204,6 +214,7 @@ fn the_end_goes_back_to_the_source() {
 
 #[test]
 fn an_error_of_the_source_loses_nothing() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 4, ..GrowingFile::default() });
     pages.allocate(1).unwrap();
     let broken = GrowingFile { pages: 4, step: 4, broken: true };
@@ -215,11 +226,22 @@ fn an_error_of_the_source_loses_nothing() {
     let mut pages = PageAllocator::with_list(list, broken);
     assert_eq!(pages.allocate(4), Err(AllocError::Source(DiskFull)));
     assert_eq!(pages.allocate(3), Ok(Some(span(1, 3))), "free pages are there all the same");
-    assert_eq!(AllocError::Source(DiskFull).to_string(), "page source: disk full");
+}
+
+#[test]
+fn each_error_in_a_chain_says_something_else() {
+    let _limit = TimeLimit::start();
+    let source = AllocError::Source(DiskFull);
+    assert_eq!(source.to_string(), "the page source failed");
+    assert_eq!(source.source().unwrap().to_string(), "disk full");
+    let list: AllocError<DiskFull> = FreelistError::EmptyRequest.into();
+    assert_eq!(list.to_string(), FreelistError::EmptyRequest.to_string());
+    assert!(list.source().is_none());
 }
 
 #[test]
 fn a_source_that_repeats_itself_is_named() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(Liar::new(Lie::SamePages));
     assert_eq!(pages.allocate(4), Ok(Some(span(5, 4))));
     let wrong = AllocError::Freelist(FreelistError::BadSource { page: PageId::new(9) });
@@ -230,6 +252,7 @@ fn a_source_that_repeats_itself_is_named() {
 
 #[test]
 fn a_transaction_that_is_rolled_back_leaves_new_pages_free() {
+    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(0, 50)));
     let tx = TxId::new(3);
     let mine = pages.allocate_for(tx, 20).unwrap().unwrap();
@@ -242,7 +265,66 @@ fn a_transaction_that_is_rolled_back_leaves_new_pages_free() {
 }
 
 #[test]
+fn pages_of_a_transaction_that_are_released_at_once_are_no_longer_its() {
+    let _limit = TimeLimit::start();
+    let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(0, 50)));
+    let (one, two) = (TxId::new(1), TxId::new(2));
+    let mine = pages.allocate_for(one, 20).unwrap().unwrap();
+    pages.release(span(5, 3)).unwrap();
+    assert_eq!(pages.allocate_for(two, 3), Ok(Some(span(5, 3))));
+    let stranger = FreelistError::NotAllocated { page: PageId::new(5), tx: one };
+    assert_eq!(pages.list_mut().give_back(one, mine), Err(stranger));
+    pages.list_mut().rollback(one).unwrap();
+    assert_eq!(pages.list().free_pages(), 17);
+    pages.list_mut().rollback(two).unwrap();
+    assert_eq!(pages.list().free_pages(), 20);
+}
+
+/// Calls in any order, of any transaction and on any pages, as no store makes them.
+fn any_call(pages: &mut PageAllocator<FixedRange>, dice: &mut Dice) {
+    let piece = span(dice.below(300), 1 + dice.below(9));
+    let (tx, count) = (TxId::new(dice.below(6)), 1 + dice.below(12));
+    let list = pages.list_mut();
+    let _refused = match dice.below(13) {
+        0 => list.allocate(tx, count).map(drop),
+        1 => list.allocate_up_to(tx, count).map(drop),
+        2 => list.note_extension(tx, piece),
+        3 => list.give_back(tx, piece),
+        4 | 5 => list.free(tx, piece),
+        6 => list.release_unseen(&[TxId::new(dice.below(6)), tx]).map(drop),
+        7 => list.rollback(tx),
+        8 => {
+            list.commit(tx);
+            Ok(())
+        }
+        9 => pages.release(piece),
+        10 => pages.allocate(count).map(drop).map_err(|_| FreelistError::EmptyRequest),
+        11 => pages.allocate_for(tx, count).map(drop).map_err(|_| FreelistError::EmptyRequest),
+        _ => pages.shrink().map(drop).map_err(|_| FreelistError::EmptyRequest),
+    };
+}
+
+#[test]
+fn calls_in_any_order_never_panic_and_no_page_is_free_and_pending() {
+    let _limit = TimeLimit::start();
+    for seed in 1..300 {
+        let mut dice = Dice::new(seed);
+        let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(20, 200)));
+        for step in 0..200 {
+            any_call(&mut pages, &mut dice);
+            let list = pages.list();
+            let mut listed = 0;
+            list.for_each_span(&mut |span| listed += span.len());
+            assert_eq!(listed, list.free_pages() + list.pending_pages(), "seed {seed}, step {step}");
+            let both = (0..330).map(PageId::new).find(|page| list.is_free(*page) && list.is_pending(*page));
+            assert_eq!(both, None, "seed {seed}, step {step}");
+        }
+    }
+}
+
+#[test]
 fn ranges_must_not_overlap() {
+    let _limit = TimeLimit::start();
     let overlap = Ranges::new([span(10, 5), span(30, 5), span(12, 20)]);
     assert_eq!(overlap, Err(FreelistError::DoubleFree { page: PageId::new(12) }));
 }

@@ -2,11 +2,13 @@
 //! it: which pages come back, when, and what rollback restores.
 
 mod model;
+mod time_limit;
 
 use std::collections::BTreeMap;
 
 use freelist_core::{FreeSpans, Freelist, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, TxId};
 use model::{Dice, Fit, Model, span};
+use time_limit::TimeLimit;
 
 /// Pages below `end` are free, pending, or in use.
 #[derive(Clone, Debug)]
@@ -75,7 +77,10 @@ fn compare<S: FreeSpans>(list: &Freelist<S>, store: &Store, context: &str) {
     assert_eq!(list.free_pages(), store.free.pages.len() as u64, "{context}");
     assert_eq!(list.pending_pages(), store.pending.len() as u64, "{context}");
     let mut listed = Vec::new();
-    list.for_each_span(&mut |span| listed.push(span));
+    list.for_each_span(&mut |span| {
+        assert!((listed.len() as u64) < store.end, "{context}: more spans than pages");
+        listed.push(span);
+    });
     assert_eq!(listed, store.listed(), "{context}");
     for page in 0..store.end + 2 {
         assert_eq!(list.is_free(PageId::new(page)), store.free.pages.contains(&page), "{context}, page {page}");
@@ -188,21 +193,25 @@ fn random_histories<S: FreeSpans>(fit: Fit, make: impl Fn() -> S) {
 
 #[test]
 fn random_histories_over_span_maps() {
+    let _limit = TimeLimit::start();
     random_histories(Fit::Best, SpanMaps::new);
 }
 
 #[test]
 fn random_histories_over_the_sorted_array() {
+    let _limit = TimeLimit::start();
     random_histories(Fit::First, SortedArray::new);
 }
 
 #[test]
 fn either_set_serves_behind_a_box() {
+    let _limit = TimeLimit::start();
     random_histories(Fit::Best, || -> Box<dyn FreeSpans> { Box::new(SpanMaps::new()) });
 }
 
 #[test]
 fn pages_freed_between_two_readers_come_back() {
+    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.load([span(10, 1)]).unwrap();
@@ -224,6 +233,7 @@ fn pages_freed_between_two_readers_come_back() {
 
 #[test]
 fn a_part_of_an_allocated_span_is_freed_with_its_allocator() {
+    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.release_unseen(&[tx(1)]).unwrap();
@@ -241,6 +251,7 @@ fn a_part_of_an_allocated_span_is_freed_with_its_allocator() {
 
 #[test]
 fn a_long_reader_holds_back_what_it_sees_until_it_is_gone() {
+    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     for number in 2..2000 {
@@ -255,6 +266,7 @@ fn a_long_reader_holds_back_what_it_sees_until_it_is_gone() {
 
 #[test]
 fn misuse_is_an_error_and_changes_nothing() {
+    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.load([span(10, 5)]).unwrap();
@@ -282,6 +294,7 @@ fn misuse_is_an_error_and_changes_nothing() {
 
 #[test]
 fn without_readers_nothing_is_remembered() {
+    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SortedArray::new());
     list.load([span(0, 100_000)]).unwrap();

@@ -1,7 +1,7 @@
 //! A set of free pages so simple that it is evidently right, and a seeded generator.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use freelist_core::{FreelistError, PageId, Request, Span};
 
@@ -17,8 +17,6 @@ pub(crate) enum Fit {
     First,
     /// The shortest span that is long enough, among equals the lowest.
     Best,
-    /// The shortest span that is long enough, among equals the latest.
-    BestLatest,
 }
 
 /// One entry per free page.
@@ -26,14 +24,11 @@ pub(crate) enum Fit {
 pub(crate) struct Model {
     pub(crate) pages: BTreeSet<u64>,
     fit: Fit,
-    /// When each maximal span came to be.
-    born: BTreeMap<Span, u64>,
-    clock: u64,
 }
 
 impl Model {
     pub(crate) fn new(fit: Fit) -> Self {
-        Self { pages: BTreeSet::new(), fit, born: BTreeMap::new(), clock: 0 }
+        Self { pages: BTreeSet::new(), fit }
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
@@ -47,19 +42,6 @@ impl Model {
         spans
     }
 
-    /// Notes which spans are new. Of two that a cut leaves, the one behind is put back first.
-    fn age(&mut self) {
-        if self.fit != Fit::BestLatest {
-            return;
-        }
-        let spans = self.spans();
-        self.born.retain(|span, _| spans.contains(span));
-        for span in spans {
-            self.clock += 1;
-            self.born.entry(span).or_insert(self.clock);
-        }
-    }
-
     /// Whether no page of it is free.
     pub(crate) fn is_in_use(&self, span: Span) -> bool {
         self.pages.range(span.start().get()..span.end().get()).next().is_none()
@@ -67,7 +49,6 @@ impl Model {
 
     pub(crate) fn clear(&mut self) {
         self.pages.clear();
-        self.age();
     }
 
     pub(crate) fn release(&mut self, span: Span) -> Result<(), FreelistError> {
@@ -76,7 +57,6 @@ impl Model {
             return Err(FreelistError::DoubleFree { page });
         }
         self.pages.extend(span.pages().map(PageId::get));
-        self.age();
         Ok(())
     }
 
@@ -88,7 +68,6 @@ impl Model {
         for page in span.pages() {
             assert!(self.pages.remove(&page.get()));
         }
-        self.age();
         Ok(())
     }
 
@@ -115,11 +94,7 @@ impl Model {
         if self.fit == Fit::First || request.window().is_some() {
             return fits.map(|(_, fit)| fit).next();
         }
-        let latest = self.fit == Fit::BestLatest;
-        let order = |whole: &Span| {
-            let age = if latest { u64::MAX - self.born[whole] } else { 0 };
-            (whole.len(), age, whole.start())
-        };
+        let order = |whole: &Span| (whole.len(), whole.start());
         if request.is_plain() {
             return fits.min_by_key(|(whole, _)| order(whole)).map(|(_, fit)| fit);
         }
