@@ -49,13 +49,6 @@ impl<'a> Branch<'a> {
         u64_at(&element, 8).ok_or(BAD_INDEX)
     }
 
-    /// Where the key of element `index` lies in the page.
-    #[inline]
-    pub(super) fn extent(&self, index: usize) -> Option<(u64, u64)> {
-        let element = element(self.bytes, index)?;
-        Some(span(index, &element, 0, u64::from(word(&element, 4))))
-    }
-
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }

@@ -58,14 +58,6 @@ impl<'a> Leaf<'a> {
         Ok(LeafEntry { flags: word(&element, 0), key, value })
     }
 
-    /// Where the key and value of element `index` lie in the page.
-    #[inline]
-    pub(super) fn extent(&self, index: usize) -> Option<(u64, u64)> {
-        let element = element(self.bytes, index)?;
-        let len = u64::from(word(&element, 8)).saturating_add(u64::from(word(&element, 12)));
-        Some(span(index, &element, 4, len))
-    }
-
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }

@@ -5,7 +5,8 @@
 //! ```
 
 use super::bytes::{put, u16_at, u32_at, u64_at};
-use super::{Branch, Leaf, Malformed, element_at};
+use super::leaf::word;
+use super::{Branch, ELEMENT, Leaf, Malformed, element_at};
 
 /// Bytes of a page header.
 pub(crate) const PAGE_HEADER: usize = 16;
@@ -106,16 +107,20 @@ impl<'a> Node<'a> {
             Self::Branch(branch) => branch.bytes(),
             Self::Leaf(leaf) => leaf.bytes(),
         };
-        let mut end = element_at(self.count()) as u64;
-        for index in 0..self.count() {
-            let (from, to) = match self {
-                Self::Branch(branch) => branch.extent(index)?,
-                Self::Leaf(leaf) => leaf.extent(index)?,
+        let table = element_at(self.count());
+        let (mut element_at, mut end) = (PAGE_HEADER as u64, table as u64);
+        for element in bytes.get(PAGE_HEADER..table)?.as_chunks::<ELEMENT>().0 {
+            let (pos, len) = match self {
+                Self::Branch(_) => (word(element, 0), u64::from(word(element, 4))),
+                Self::Leaf(_) => {
+                    (word(element, 4), u64::from(word(element, 8)).saturating_add(word(element, 12).into()))
+                }
             };
-            if from != end {
+            if element_at.saturating_add(pos.into()) != end {
                 return None;
             }
-            end = to;
+            element_at = element_at.saturating_add(ELEMENT as u64);
+            end = end.saturating_add(len);
         }
         bytes.get(..usize::try_from(end).ok()?)
     }

@@ -156,18 +156,34 @@ impl DirtyNode {
         Err(low)
     }
 
+    /// Whether each key is greater than the one before. O(elements).
+    pub(crate) fn ascends(&self) -> bool {
+        let (len_at, mut end, mut before) = (if self.branch { 4 } else { 8 }, element_at(self.count), &[][..]);
+        for (index, element) in self.bytes[PAGE_HEADER..end].chunks_exact(ELEMENT).enumerate() {
+            let word = |at: usize| u32::from_le_bytes([element[at], element[at + 1], element[at + 2], element[at + 3]]);
+            let key = &self.bytes[end..end + word(len_at) as usize];
+            if index > 0 && !less(before, key) {
+                return false;
+            }
+            before = key;
+            end += key.len() + if self.branch { 0 } else { word(12) as usize };
+        }
+        true
+    }
+
     /// A leaf element's flags.
     pub(crate) fn flags(&self, index: usize) -> u32 {
         debug_assert!(!self.branch && index < self.count);
-        let at = element_at(index);
-        u32::from_le_bytes(std::array::from_fn(|byte| self.bytes[at + byte]))
+        self.word(element_at(index)) as u32
     }
 
     /// A branch's child, as it stands in the element.
     pub(crate) fn child(&self, index: usize) -> u64 {
         debug_assert!(self.branch && index < self.count);
         let at = element_at(index) + 8;
-        u64::from_le_bytes(std::array::from_fn(|byte| self.bytes[at + byte]))
+        let mut child = [0; 8];
+        child.copy_from_slice(&self.bytes[at..at + 8]);
+        u64::from_le_bytes(child)
     }
 
     pub(crate) fn insert_leaf(&mut self, index: usize, flags: u32, key: &[u8], value: &[u8]) {
@@ -398,7 +414,9 @@ impl DirtyNode {
     }
 
     fn word(&self, at: usize) -> usize {
-        u32::from_le_bytes(std::array::from_fn(|byte| self.bytes[at + byte])) as usize
+        let mut word = [0; 4];
+        word.copy_from_slice(&self.bytes[at..at + 4]);
+        u32::from_le_bytes(word) as usize
     }
 
     fn key_len(&self, index: usize) -> usize {
@@ -429,6 +447,19 @@ impl DirtyNode {
         // A node may hold more for a moment, until it is split; `seal` writes the count that counts.
         set_count(&mut self.bytes, u16::try_from(count).unwrap_or(u16::MAX));
     }
+}
+
+/// Whether `left` is less than `right`. Keys of neighbours begin alike more often than not, and here that takes no call
+/// to compare memory.
+#[inline]
+fn less(mut left: &[u8], mut right: &[u8]) -> bool {
+    while let (Some((a, left_rest)), Some((b, right_rest))) = (left.split_first_chunk(), right.split_first_chunk()) {
+        if a != b {
+            return u64::from_le_bytes(*a).swap_bytes() < u64::from_le_bytes(*b).swap_bytes();
+        }
+        (left, right) = (left_rest, right_rest);
+    }
+    left < right
 }
 
 /// The bytes that `share` of a page is.

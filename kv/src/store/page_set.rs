@@ -1,7 +1,7 @@
 //! A set of page numbers, a bit for each page.
 
-/// Pages that one block of bits covers: 4 KiB of bits.
-const BLOCK_PAGES: u64 = 1 << 15;
+/// Pages that one block of bits covers: 1 KiB of bits.
+const BLOCK_PAGES: u64 = 1 << 13;
 
 /// Words of one block.
 const BLOCK_WORDS: usize = (BLOCK_PAGES / 64) as usize;

@@ -80,13 +80,22 @@ impl WriteSet {
     /// A copy of `node`, which need not be a page of its own (an inline bucket is not).
     pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
         let buffer = self.buffer();
-        let node = DirtyNode::from_node(node, len, buffer)?;
+        let node = copied(node, len, buffer)?;
         Ok(self.insert(node))
     }
 
     /// The node behind `link`, changeable: copied here and its page freed, unless it is here already.
-    #[inline]
     pub(crate) fn touch(&mut self, link: Link) -> Result<Slot> {
+        self.touch_if(link, |_, _| Ok(()))
+    }
+
+    /// As [`touch`](Self::touch), if the copy passes `check`; nothing has happened if it does not.
+    #[inline]
+    pub(crate) fn touch_if(
+        &mut self,
+        link: Link,
+        check: impl FnOnce(&Self, &DirtyNode) -> Result<(), Malformed>,
+    ) -> Result<Slot> {
         if let Some(slot) = link.slot() {
             return Ok(slot);
         }
@@ -94,7 +103,8 @@ impl WriteSet {
         let pages = Pages::new(&self.view, &self.nodes, self.page_size, self.high_water);
         let (header, bytes) = pages.page(link.page_id())?;
         let node = Node::parse(bytes, header)
-            .and_then(|node| DirtyNode::from_node(&node, bytes.len(), buffer))
+            .and_then(|node| copied(&node, bytes.len(), buffer))
+            .and_then(|node| check(self, &node).map(|()| node))
             .map_err(|Malformed(what)| corrupt(link, what))?;
         self.free_pages(link, header.overflow)?;
         Ok(self.insert(node))
@@ -209,6 +219,12 @@ impl WriteSet {
         // Room for one element more than a page, so that the insertion that splits a node does not move it.
         self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size() + self.page_size() / 4))
     }
+}
+
+/// A copy of `node`, which has been checked as a whole: every edit relies on its order.
+fn copied(node: &Node<'_>, len: usize, buffer: Vec<u8>) -> Result<DirtyNode, Malformed> {
+    let copy = DirtyNode::from_node(node, len, buffer)?;
+    if copy.ascends() { Ok(copy) } else { Err(Malformed("keys do not ascend")) }
 }
 
 /// Page `id` as a span of `pages` pages.

@@ -1,6 +1,6 @@
 //! Bucket headers, overwritten where they are.
 
-use super::rebalance::child;
+use super::path::child;
 use crate::format::{BUCKET_HEADER, BucketHeader};
 use crate::store::{Link, Slot, WriteSet};
 

@@ -4,7 +4,7 @@
 //! commit and then cuts all of it at once, at the share: to the same end, what one node was cut into is joined and cut
 //! again here, as a stream from left to right that never holds more than two pages.
 
-use super::rebalance::child;
+use super::path::child;
 use super::split::{Cut, split_child, split_root};
 use crate::format::PAGE_HEADER;
 use crate::store::{Slot, WriteSet, share_of};

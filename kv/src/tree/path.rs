@@ -2,7 +2,7 @@
 
 use super::{DEPTH_MAX, TOO_DEEP};
 use crate::error::Result;
-use crate::format::Node;
+use crate::format::{Malformed, Node};
 use crate::store::{Link, Slot, WriteSet, corrupt};
 
 /// The nodes from the root to a leaf. A step's index is the child taken; the leaf's is where the key is or goes.
@@ -25,6 +25,7 @@ impl Path {
         let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
         let mut slot = write_set.touch(*root)?;
         *root = Link::to_slot(slot);
+        let mut high = High::Unbounded;
         loop {
             let page = write_set.pages().node(Link::to_slot(slot))?;
             match &page.node {
@@ -35,18 +36,15 @@ impl Path {
                 }
                 Node::Branch(branch) => {
                     let index = page.located(branch.search(key))?;
-                    let child = page.child(branch, index)?;
                     let lowers = lower && index == 0 && key < page.located(branch.key(0))?;
-                    path.last &= index + 1 == branch.count();
+                    if index + 1 < branch.count() {
+                        (high, path.last) = (High::Key(slot, index + 1), false);
+                    }
                     path.push(slot, index)?;
                     if lowers {
                         write_set.dirty_mut(slot).replace_key(0, key);
                     }
-                    let copied = write_set.touch(child)?;
-                    if Link::to_slot(copied) != child {
-                        write_set.dirty_mut(slot).set_child(index, Link::to_slot(copied).raw());
-                    }
-                    slot = copied;
+                    slot = touch_child(write_set, slot, index, high)?;
                 }
             }
         }
@@ -75,3 +73,48 @@ impl Path {
         Ok(())
     }
 }
+
+/// What all keys of a node are less than: the next key of its parent, or of a branch above for a last child.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum High<'k> {
+    /// Nothing: the node is the last of its level.
+    Unbounded,
+    /// The key of this element of a branch.
+    Key(Slot, usize),
+    /// This key.
+    Copied(&'k [u8]),
+}
+
+impl High<'_> {
+    fn key<'a>(&'a self, write_set: &'a WriteSet) -> Option<&'a [u8]> {
+        match *self {
+            Self::Unbounded => None,
+            Self::Key(slot, index) => Some(write_set.dirty(slot).key(index)),
+            Self::Copied(key) => Some(key),
+        }
+    }
+}
+
+/// Child `index` of `parent`.
+pub(super) fn child(write_set: &WriteSet, parent: Slot, index: usize) -> Link {
+    Link::from_raw(write_set.dirty(parent).child(index))
+}
+
+/// Child `index` of `parent`, changeable. A page that is copied for it must keep to the range that the branches above
+/// have for it; so all nodes in memory are in order, each in itself and one after the other.
+///
+pub(super) fn touch_child(write_set: &mut WriteSet, parent: Slot, index: usize, high: High<'_>) -> Result<Slot> {
+    let link = child(write_set, parent, index);
+    let slot = write_set.touch_if(link, |write_set, node| {
+        let Some(last) = node.count().checked_sub(1) else { return Ok(()) };
+        let above = write_set.dirty(parent).key(index) <= node.key(0);
+        let below = high.key(write_set).is_none_or(|high| node.key(last) < high);
+        if above && below { Ok(()) } else { Err(Malformed(OUT_OF_RANGE)) }
+    })?;
+    if !link.in_memory() {
+        write_set.dirty_mut(parent).set_child(index, Link::to_slot(slot).raw());
+    }
+    Ok(slot)
+}
+
+const OUT_OF_RANGE: &str = "keys are not in the range that the page's parent has for it";

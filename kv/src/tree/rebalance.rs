@@ -1,6 +1,7 @@
 //! After deletions, before the commit gives nodes their pages: nodes that are nearly empty are joined, and parents are
 //! told the first keys of their children.
 
+use super::path::{High, child, touch_child};
 use super::split::{Cut, split_child, split_root};
 use crate::error::Result;
 use crate::format::{Node, PAGE_HEADER};
@@ -16,7 +17,7 @@ use crate::store::{Link, NodeKind, Slot, WriteSet};
 /// Only changed nodes are looked at; a neighbour that joins is copied for it. Recursion goes down changed nodes, whose
 /// depth the descents that changed them have bounded.
 pub(crate) fn rebalance(write_set: &mut WriteSet, root: Slot, fill: Option<f64>) -> Result<()> {
-    merge_below(write_set, root)?;
+    merge_below(write_set, root, None)?;
     collapse_root(write_set, root)?;
     let cut = Cut::Growth { fill, last: false };
     settle_keys(write_set, root, cut);
@@ -44,24 +45,29 @@ fn settle_keys(write_set: &mut WriteSet, parent: Slot, cut: Cut) {
     }
 }
 
-fn merge_below(write_set: &mut WriteSet, parent: Slot) -> Result<()> {
+/// Merges below `parent`, whose keys are all less than `high`.
+fn merge_below(write_set: &mut WriteSet, parent: Slot, high: Option<&[u8]>) -> Result<()> {
     if !write_set.dirty(parent).is_branch() {
         return Ok(());
     }
     for index in 0..write_set.dirty(parent).count() {
-        if let Some(child) = child(write_set, parent, index).slot() {
-            merge_below(write_set, child)?;
+        if let Some(child) = child(write_set, parent, index).slot().filter(|&child| write_set.dirty(child).is_branch())
+        {
+            let high = high_of_child(write_set, parent, index, high);
+            merge_below(write_set, child, high.as_deref())?;
         }
     }
-    merge_children(write_set, parent)
+    merge_children(write_set, parent, high)
 }
 
 /// Merges among the children of one branch, which are in shape below themselves.
-fn merge_children(write_set: &mut WriteSet, parent: Slot) -> Result<()> {
+fn merge_children(write_set: &mut WriteSet, parent: Slot, high: Option<&[u8]>) -> Result<()> {
     let mut index = 0;
-    while write_set.dirty(parent).is_branch() && index < write_set.dirty(parent).count() {
+    while index < write_set.dirty(parent).count() {
         match child(write_set, parent, index).slot() {
-            Some(slot) if wants_merge(write_set, slot) => index = merge_child(write_set, parent, index, slot)?,
+            Some(slot) if wants_merge(write_set, slot) => {
+                index = merge_child(write_set, parent, index, slot, high)?;
+            }
             _ => index += 1,
         }
     }
@@ -69,7 +75,7 @@ fn merge_children(write_set: &mut WriteSet, parent: Slot) -> Result<()> {
 }
 
 /// Deals with one underfull child; returns the index to go on with.
-fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot) -> Result<usize> {
+fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot, high: Option<&[u8]>) -> Result<usize> {
     if write_set.dirty(slot).count() == 0 {
         write_set.dirty_mut(parent).remove(index);
         write_set.vacate(slot);
@@ -77,13 +83,16 @@ fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot)
         return Ok(index);
     }
     let Some(left) = neighbour(write_set, parent, index, slot)? else { return Ok(index + 1) };
-    let merged = own(write_set, parent, left)?;
-    let right = own(write_set, parent, left + 1)?;
+    let merged = own(write_set, parent, left, high)?;
+    let right = own(write_set, parent, left + 1, high)?;
     write_set.merge(merged, right);
     write_set.dirty_mut(parent).remove(left + 1);
     // A branch that had a single child could not merge that; with its new siblings it can. What has become of the
     // merged node then is looked at once more.
-    merge_children(write_set, merged)?;
+    if write_set.dirty(merged).is_branch() {
+        let high = high_of_child(write_set, parent, left, high);
+        merge_children(write_set, merged, high.as_deref())?;
+    }
     write_set.dirty_mut(merged).shrunk = true;
     Ok(left)
 }
@@ -128,10 +137,16 @@ fn joins(write_set: &WriteSet, link: Link, slot: Slot) -> Result<bool> {
 }
 
 /// Child `index` of `parent`, changeable.
-fn own(write_set: &mut WriteSet, parent: Slot, index: usize) -> Result<Slot> {
-    let slot = write_set.touch(child(write_set, parent, index))?;
-    write_set.dirty_mut(parent).set_child(index, Link::to_slot(slot).raw());
-    Ok(slot)
+fn own(write_set: &mut WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Result<Slot> {
+    let last = index + 1 == write_set.dirty(parent).count();
+    let high = if last { high.map_or(High::Unbounded, High::Copied) } else { High::Key(parent, index + 1) };
+    touch_child(write_set, parent, index, high)
+}
+
+/// What all keys of child `index` are less than, if those of `parent` are less than `high`.
+fn high_of_child(write_set: &WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Option<Vec<u8>> {
+    let (node, next) = (write_set.dirty(parent), index + 1);
+    if next < node.count() { Some(node.key(next).to_vec()) } else { high.map(<[u8]>::to_vec) }
 }
 
 fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
@@ -141,13 +156,9 @@ fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
             write_set.replace(root, leaf);
             return Ok(());
         }
-        let only = own(write_set, root, 0)?;
+        let only = own(write_set, root, 0, None)?;
         write_set.replace(root, only);
         write_set.merges += 1;
     }
     Ok(())
-}
-
-pub(super) fn child(write_set: &WriteSet, parent: Slot, index: usize) -> Link {
-    Link::from_raw(write_set.dirty(parent).child(index))
 }

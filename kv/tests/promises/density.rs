@@ -199,3 +199,19 @@ fn a_compacted_copy_of_any_mixture_is_no_larger() {
         compacts_to(&db, pages(&db));
     }
 }
+
+#[test]
+fn pages_that_are_nearly_empty_are_joined_until_they_are_not() {
+    let (db, _) = in_memory(&Options::new().strict(true));
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        bucket.set_fill_percent(0.1);
+        (0..100).try_for_each(|n| bucket.put(format!("{n:02}"), [b'v'; 100]))
+    })
+    .unwrap();
+    let before = stats(&db);
+    assert_eq!(before.leaf_pages, 23, "three pairs of 118 bytes in each, and the last has the rest");
+    // One of the leaves is looked at, and its neighbours are as small.
+    db.update(|tx| tx.bucket_mut("b")?.delete("50").map(|_| ())).unwrap();
+    assert_eq!(stats(&db).leaf_pages, before.leaf_pages - 3, "four become a page of more than a quarter");
+}

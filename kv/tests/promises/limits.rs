@@ -2,7 +2,7 @@
 
 use kv::{Error, MAX_KEY_SIZE, Options};
 
-use crate::stores::{dump_of, dump_of_bytes, file, in_memory, with_bytes};
+use crate::stores::{Field, dump_of, dump_of_bytes, file, in_memory, set_field, with_bytes};
 
 #[test]
 fn a_key_has_1_to_32768_bytes() {
@@ -136,4 +136,74 @@ fn buckets_nest_as_deep_as_one_likes() {
     tx.delete_bucket("b").unwrap();
     tx.commit().unwrap();
     assert_eq!(db.begin_read().root().iter().count(), 0);
+}
+
+/// A file with these large pages, which this engine opens and does not make: bucket `b` is one leaf of `count` keys, of
+/// four digits to the base of 26 letters each.
+fn large_pages(page_size: usize, count: usize) -> Vec<u8> {
+    const SMALL: usize = 1024;
+    let small = file(&Options::new().page_size(SMALL as u32), |db| {
+        db.update(|tx| tx.create_bucket("b")?.put("k", [0; SMALL / 2])).unwrap();
+    });
+    let root =
+        with_bytes(&small, &Options::new()).unwrap().begin_read().bucket("b").unwrap().root_page().get() as usize;
+    let mut bytes = vec![0; small.len() / SMALL * page_size];
+    for (small, large) in small.chunks(SMALL).zip(bytes.chunks_mut(page_size)) {
+        large[..SMALL].copy_from_slice(small);
+    }
+    for at in [0, page_size] {
+        set_field(&mut bytes, at, Field::PageSize, page_size as u64);
+    }
+    let leaf = &mut bytes[root * page_size..][..page_size];
+    leaf[10..12].copy_from_slice(&(count as u16).to_le_bytes());
+    leaf[12..16].fill(0);
+    for index in 0..count {
+        let (element, key) = (16 + index * 16, 16 + count * 16 + index * 4);
+        for (word, value) in [0, key - element, 4, 0].into_iter().enumerate() {
+            leaf[element + word * 4..][..4].copy_from_slice(&(value as u32).to_le_bytes());
+        }
+        leaf[key..key + 4].copy_from_slice(&short_key(index));
+    }
+    bytes
+}
+
+fn short_key(index: usize) -> [u8; 4] {
+    [17_576, 676, 26, 1].map(|place| b'a' + (index / place % 26) as u8)
+}
+
+#[test]
+fn a_page_has_at_most_65534_elements_however_large_it_is() {
+    let count = 65_530;
+    let bytes = large_pages(2 << 20, count);
+    assert_eq!(dump_of_bytes(&bytes).len(), count + 2);
+    // More at the end, at the start, and between.
+    let more: Vec<Vec<u8>> =
+        (0..8).flat_map(|n| [[b'A', b'a' + n], [b'm', b'A' + n], [b'z', b'a' + n]]).map(Vec::from).collect();
+    let store = std::sync::Arc::new(pagefile_std::MemStore::with_bytes(&bytes));
+    let db = Options::new().strict(true).open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
+    db.update(|tx| {
+        let mut bucket = tx.bucket_mut("b")?;
+        more.iter().try_for_each(|key| bucket.put(key, "more"))
+    })
+    .unwrap();
+    let tx = db.begin_read();
+    let bucket = tx.bucket("b").unwrap();
+    assert_eq!(bucket.iter().count(), count + more.len());
+    assert!((0..count).all(|index| bucket.get(short_key(index)).unwrap() == Some(b"")));
+    assert!(more.iter().all(|key| bucket.get(key).unwrap() == Some(b"more")));
+    assert_eq!(bucket.stats().unwrap().leaf_pages, 2);
+}
+
+#[test]
+fn pages_that_are_joined_have_at_most_65534_elements() {
+    let count = 65_530;
+    let db = with_bytes(&large_pages(2 << 20, count), &Options::new().strict(true)).unwrap();
+    // Splits the leaf in two; the second transaction leaves little in one of them.
+    db.update(|tx| (0..8u8).try_for_each(|n| tx.bucket_mut("b")?.put([b'z', b'a' + n], ""))).unwrap();
+    db.update(|tx| {
+        let mut bucket = tx.bucket_mut("b")?;
+        (0..10).try_for_each(|index| bucket.delete(short_key(index)).map(|_| ()))
+    })
+    .unwrap();
+    assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), count + 8 - 10);
 }

@@ -6,6 +6,7 @@ mod batch;
 mod bbolt_defects;
 mod copies;
 mod density;
+mod disorder;
 mod errors;
 mod extension;
 mod figures;

@@ -1,0 +1,162 @@
+//! Pages whose keys are in disorder: a walk that meets one ends with its number, and no change is made to one.
+
+use std::ops::Range;
+
+use kv::{Db, Error, Options, PageId, PageKind};
+
+use crate::stores::{file, with_bytes};
+
+const PAGE: usize = 1024;
+
+/// Bucket `b` with 2,000 keys: leaves that are half full below two levels of branches.
+fn orderly() -> Vec<u8> {
+    let bytes = file(&Options::new().page_size(PAGE as u32).strict(true), |db| {
+        db.update(|tx| {
+            let mut bucket = tx.create_bucket("b")?;
+            bucket.set_fill_percent(0.5);
+            (0..2000).try_for_each(|n| bucket.put(format!("key-{n:04}"), [b'v'; 40]))
+        })
+        .unwrap();
+    });
+    let stats = with_bytes(&bytes, &Options::new()).unwrap().begin_read().bucket("b").unwrap().stats().unwrap();
+    assert_eq!(stats.depth, 3);
+    bytes
+}
+
+fn number(bytes: &[u8], at: usize, len: usize) -> usize {
+    bytes[at..at + len].iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
+}
+
+/// Where in the file the keys of page `id` are.
+fn keys(bytes: &[u8], id: PageId) -> Vec<Range<usize>> {
+    let page = id.get() as usize * PAGE;
+    let branch = number(bytes, page + 8, 2) == 1;
+    let elements = (0..number(bytes, page + 10, 2)).map(|index| page + 16 + index * 16);
+    let pos_at = if branch { 0 } else { 4 };
+    elements
+        .map(|at| {
+            let start = at + number(bytes, at + pos_at, 4);
+            start..start + number(bytes, at + pos_at + 4, 4)
+        })
+        .collect()
+}
+
+/// The pages of bucket `b` of this kind, by their first keys.
+fn pages(bytes: &[u8], kind: PageKind) -> Vec<PageId> {
+    let map = with_bytes(bytes, &Options::new().read_only(true)).unwrap().begin_read().page_map().unwrap();
+    let mut pages: Vec<PageId> = map.iter().filter(|info| info.kind == kind).map(|info| info.id).collect();
+    pages.retain(|&id| keys(bytes, id).first().is_some_and(|key| bytes[key.clone()].starts_with(b"key-")));
+    pages.sort_by_key(|&id| bytes[keys(bytes, id)[0].clone()].to_vec());
+    pages
+}
+
+/// The keys at `one` and `other` of page `id` change places.
+fn swap(bytes: &mut [u8], id: PageId, one: usize, other: usize) {
+    let keys = keys(bytes, id);
+    for (one, other) in keys[one].clone().zip(keys[other].clone()) {
+        bytes.swap(one, other);
+    }
+}
+
+/// Every way to change key `key` is refused with the number of page `id`, and changes nothing.
+fn refused(bytes: &[u8], key: &[u8], id: PageId) {
+    let db = with_bytes(bytes, &Options::new()).unwrap();
+    let named = |result: Result<(), Error>| {
+        let cause = match result {
+            Err(Error::NotCommitted { cause }) => *cause,
+            Err(error) => error,
+            Ok(()) => panic!("page {id} is changed at {}", String::from_utf8_lossy(key)),
+        };
+        assert!(matches!(cause, Error::Corrupt { page, .. } if page == id), "page {id}: {cause}");
+    };
+    named(db.update(|tx| tx.bucket_mut("b")?.put(key, "new")));
+    named(db.update(|tx| tx.bucket_mut("b")?.put([key, b"-longer"].concat(), "new")));
+    named(db.update(|tx| tx.bucket_mut("b")?.delete(key).map(|_| ())));
+    assert_eq!(db.begin_read().bucket("b").unwrap().get(key).unwrap(), Some(&[b'v'; 40][..]));
+}
+
+#[test]
+fn a_page_in_disorder_is_not_changed() {
+    let bytes = orderly();
+    let mut cases = pages(&bytes, PageKind::Leaf);
+    cases.extend(pages(&bytes, PageKind::Branch).into_iter().filter(|&id| keys(&bytes, id).len() > 6));
+    for id in cases {
+        let mut bytes = bytes.clone();
+        let found = bytes[keys(&bytes, id)[0].clone()].to_vec();
+        swap(&mut bytes, id, 3, 4);
+        refused(&bytes, &found, id);
+    }
+}
+
+#[test]
+fn a_page_with_a_key_twice_is_not_changed() {
+    let bytes = orderly();
+    for id in pages(&bytes, PageKind::Leaf) {
+        let (mut bytes, keys) = (bytes.clone(), keys(&bytes, id));
+        let found = bytes[keys[0].clone()].to_vec();
+        bytes.copy_within(keys[3].clone(), keys[4].start);
+        refused(&bytes, &found, id);
+    }
+}
+
+#[test]
+fn a_page_with_keys_that_belong_elsewhere_is_not_changed() {
+    let bytes = orderly();
+    let leaves = pages(&bytes, PageKind::Leaf);
+    for (index, &id) in leaves.iter().enumerate() {
+        let keys = keys(&bytes, id);
+        let found = bytes[keys[1].clone()].to_vec();
+        let mut low = bytes.clone();
+        low[keys[0].start] = b'a';
+        refused(&low, &found, id);
+        if index + 1 < leaves.len() {
+            let mut high = bytes.clone();
+            high[keys[keys.len() - 1].start] = b'z';
+            refused(&high, &found, id);
+        }
+    }
+}
+
+/// Deletes all keys of page `id` but one.
+fn nearly_empty(db: &Db, bytes: &[u8], id: PageId) -> Result<(), Error> {
+    db.update(|tx| {
+        let mut bucket = tx.bucket_mut("b")?;
+        keys(bytes, id).into_iter().skip(1).try_for_each(|key| bucket.delete(&bytes[key]).map(|_| ()))
+    })
+}
+
+#[test]
+fn a_page_with_keys_that_belong_elsewhere_joins_no_other() {
+    let bytes = orderly();
+    let leaves = pages(&bytes, PageKind::Leaf);
+    let db = with_bytes(&bytes, &Options::new().strict(true)).unwrap();
+    nearly_empty(&db, &bytes, leaves[5]).unwrap();
+    assert_eq!(db.stats().tx.merges, 1, "the page joins the one before it");
+
+    let (mut bytes, last) = (bytes.clone(), keys(&bytes, leaves[4]).pop().unwrap());
+    bytes[last.start] = b'z';
+    let db = with_bytes(&bytes, &Options::new()).unwrap();
+    let result = nearly_empty(&db, &bytes, leaves[5]);
+    let Err(Error::NotCommitted { cause }) = result else { panic!("{result:?}") };
+    assert!(matches!(*cause, Error::Corrupt { page, .. } if page == leaves[4]), "{cause}");
+}
+
+#[test]
+fn a_walk_ends_at_a_leaf_that_goes_back() {
+    let bytes = orderly();
+    let leaves = pages(&bytes, PageKind::Leaf);
+    let id = leaves[leaves.len() / 2];
+    let mut bytes = bytes.clone();
+    let last = keys(&bytes, id).len() - 1;
+    // The keys of the leaf before are less than its first, and those of the leaf after greater than its last.
+    swap(&mut bytes, id, 0, last - 1);
+    let first = bytes[keys(&bytes, id)[0].clone()].to_vec();
+    swap(&mut bytes, id, last, last - 1);
+    assert!(first > bytes[keys(&bytes, id)[last].clone()].to_vec());
+    let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
+    let tx = db.begin_read();
+    let bucket = tx.bucket("b").unwrap();
+    for error in [bucket.iter().find_map(Result::err), bucket.iter().rev().find_map(Result::err)] {
+        assert!(matches!(error, Some(Error::Corrupt { page, .. }) if page == id), "page {id}: {error:?}");
+    }
+}
