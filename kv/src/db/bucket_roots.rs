@@ -1,12 +1,12 @@
-//! Walks over buckets end, whatever a damaged file says.
+//! The end of walks over buckets, also in a damaged file.
 
 use crate::error::{Error, Result};
 use crate::store::PageSet;
 use crate::tx::Bucket;
 
-/// The pages at which the buckets of a walk start, each once.
+/// The root pages of the buckets that a walk has entered, each once.
 ///
-/// In a sound file every bucket has pages of its own. In a damaged one buckets may share pages, or contain themselves.
+/// In a sound file no two buckets share a page. In a damaged file buckets may share pages, or contain themselves.
 #[derive(Debug)]
 pub(super) struct BucketRoots(PageSet);
 
@@ -15,13 +15,13 @@ impl BucketRoots {
         Self(PageSet::new(walked.tree().0.high_water()))
     }
 
-    /// Notes that the walk enters `bucket`.
+    /// Records that the walk enters `bucket`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it has been there.
+    /// [`Error::Corrupt`] if the walk has already entered it.
     pub(super) fn enter(&mut self, bucket: &Bucket<'_>) -> Result<()> {
         let page = bucket.root_page();
-        // Page 0 stands for an inline bucket, or one in memory: neither can be in two places.
+        // The root page of an inline bucket, or of one in memory, is 0: neither can be in two places.
         if page.get() == 0 || self.0.add(page.get()) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Strong hashes of a database's content, to keep beside the file. They find the flipped bits that the format does not.
+//! Strong hashes of a database's content, to keep next to the file. They find the flipped bits that the format does not.
 //!
 //! The format has checksums on its two meta pages only. A digest hashes every bucket in chunks of neighbouring keys. It
 //! depends on the content and not on the layout: a copy, a backup, a compacted file and a file that Go's bbolt wrote have
@@ -33,6 +33,12 @@ use crate::error::{Error, Result};
 use crate::tx::{Bucket, ReadTx};
 
 /// The names on the way to a bucket, the outermost first; empty for the root bucket.
+///
+/// ```
+/// let path: kv::digest::BucketPath = vec![b"archive".to_vec(), b"2026".to_vec()];
+/// let missing = kv::digest::Difference::Missing { bucket: path };
+/// assert!(missing.to_string().starts_with("archive/2026"));
+/// ```
 pub type BucketPath = Vec<Vec<u8>>;
 
 /// A chunk ends with the item that brings it to this many bytes of keys and values.

@@ -42,7 +42,7 @@ impl<'a> Branch<'a> {
             .ok_or(Malformed("branch element's key lies outside its page"))
     }
 
-    /// The page number of child `index`, as it stands there.
+    /// The page number of child `index`.
     #[inline]
     pub(crate) fn child(&self, index: usize) -> Result<u64, Malformed> {
         let element = element(self.bytes, index).ok_or(BAD_INDEX)?;

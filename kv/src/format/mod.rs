@@ -29,7 +29,7 @@ pub(crate) use element::{ELEMENT, element_at};
 pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
-pub(crate) use limits::{ELEMENTS_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED};
+pub(crate) use limits::{DEPTH_MAX, ELEMENTS_MAX, NODE_BYTES_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED};
 pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
@@ -44,5 +44,5 @@ pub(crate) const BUCKET_FLAG: u32 = 1;
 /// Bytes of a disk's sector, the first of which in a meta page hold the meta. No page is smaller.
 pub(crate) const SECTOR: usize = 512;
 
-/// The page number that stands for "no freelist page": whoever opens the file looks for free pages itself.
+/// The no-freelist mark, in place of a page number: the file has no list of free pages, and a writer finds them by a walk.
 pub(crate) const NO_FREELIST: u64 = u64::MAX;

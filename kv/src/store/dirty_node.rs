@@ -40,9 +40,6 @@ pub(crate) struct DirtyNode {
     in_order: usize,
 }
 
-/// A node's size in bytes, at most: positions within it are 32-bit.
-pub(crate) const NODE_BYTES_MAX: usize = u32::MAX as usize;
-
 /// As many insertions in key order make a run: such a node is filled, not halved.
 const RUN: usize = 8;
 

@@ -10,7 +10,7 @@ mod pages;
 mod run;
 mod write_set;
 
-pub(crate) use dirty_node::{DirtyNode, NODE_BYTES_MAX, NodeKind, share_of};
+pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
 pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList, spans_of};
 pub(crate) use link::{Link, Slot};
 pub(crate) use page_set::PageSet;

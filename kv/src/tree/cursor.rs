@@ -1,8 +1,8 @@
 //! A place in a tree, movable both ways.
 
-use super::{DEPTH_MAX, Root, TOO_DEEP};
+use super::{Root, TOO_DEEP};
 use crate::error::Result;
-use crate::format::{Leaf, LeafEntry, Node};
+use crate::format::{DEPTH_MAX, Leaf, LeafEntry, Node};
 use crate::store::{Link, PageRef, Pages, corrupt};
 
 /// One level of the way down. In the leaf, the index may be one past the last element.

@@ -4,8 +4,8 @@ use super::path::Path;
 use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
-use crate::format::{BUCKET_FLAG, ELEMENT};
-use crate::store::{Link, NODE_BYTES_MAX, WriteSet};
+use crate::format::{BUCKET_FLAG, ELEMENT, NODE_BYTES_MAX};
+use crate::store::{Link, WriteSet};
 
 /// One tree of a write set, changeable.
 #[derive(Debug)]

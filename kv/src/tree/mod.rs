@@ -1,7 +1,7 @@
 //! The B+tree: seek, iterate, put, delete, split, merge, pack.
 //!
 //! **Invariant:** nothing here sees a file or a transaction; it reads through [`Pages`](crate::store::Pages) and
-//! changes a [`WriteSet`](crate::store::WriteSet). Every descent is bounded by [`DEPTH_MAX`].
+//! changes a [`WriteSet`](crate::store::WriteSet). Every descent is bounded by [`DEPTH_MAX`](crate::format::DEPTH_MAX).
 
 mod cursor;
 mod edit;
@@ -26,9 +26,5 @@ pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
 pub(crate) use spill::{patch_children, spill_order};
 pub(crate) use walk::{Visit, Walk};
-
-/// The deepest tree that is followed. A tree of two children a branch and 2^63 pages is no deeper: what is, is a
-/// circle.
-pub(crate) const DEPTH_MAX: usize = 64;
 
 const TOO_DEEP: &str = "tree is deeper than 64 levels: pages lead in a circle";

@@ -1,8 +1,8 @@
 //! The way from a root down to a leaf, every node on it changeable.
 
-use super::{DEPTH_MAX, TOO_DEEP};
+use super::TOO_DEEP;
 use crate::error::Result;
-use crate::format::{Malformed, Node};
+use crate::format::{DEPTH_MAX, Malformed, Node};
 use crate::store::{Link, Slot, WriteSet, corrupt};
 
 /// The nodes from the root to a leaf. A step's index is the child taken; the leaf's is where the key is or goes.

@@ -1,8 +1,8 @@
 //! From a root and a key to the leaf that has the key, or would have it.
 
-use super::{DEPTH_MAX, TOO_DEEP};
+use super::TOO_DEEP;
 use crate::error::Result;
-use crate::format::{Leaf, LeafEntry, Node};
+use crate::format::{DEPTH_MAX, Leaf, LeafEntry, Node};
 use crate::store::{Link, PageRef, Pages, corrupt};
 
 /// Where a tree starts.

@@ -1,8 +1,8 @@
 //! Every page of a tree, parents before children, in key order.
 
-use super::{DEPTH_MAX, Root, TOO_DEEP};
+use super::{Root, TOO_DEEP};
 use crate::error::Result;
-use crate::format::Node;
+use crate::format::{DEPTH_MAX, Node};
 use crate::store::{Link, PageRef, Pages, corrupt};
 
 /// One node on a walk.

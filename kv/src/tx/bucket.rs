@@ -60,6 +60,7 @@ impl<'t> Bucket<'t> {
 
     /// The bucket whose header is the value of `entry`, an item of `page`.
     pub(crate) fn of_entry(pages: Pages<'t>, page: PageRef<'t>, entry: &LeafEntry<'t>) -> Result<Self> {
+        assert!(entry.is_bucket(), "only the element of a bucket holds a header");
         let header = page.located(BucketHeader::parse(entry.value))?;
         let root = if header.root == 0 {
             Root::Inline { leaf: page.located(BucketHeader::inline_leaf(entry.value))?, home: page.link }

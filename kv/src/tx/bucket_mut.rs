@@ -271,6 +271,7 @@ impl<'t> BucketMut<'t> {
     /// filled once and only read afterwards.
     pub fn set_fill_percent(&mut self, fill: f64) {
         let fill = if fill.is_nan() { 0.5 } else { fill.clamp(0.1, 1.0) };
+        assert!((0.1..=1.0).contains(&fill), "a page is filled to a share of it");
         self.buckets.get_mut(self.at).fill = Some(fill);
     }
 
@@ -307,6 +308,13 @@ pub(super) fn create<'t>(
         return Err(taken(name, &entry));
     }
     let at = buckets.create(write_set, parent, name)?;
+    assert_eq!(buckets.get(at).sequence, 0, "a new bucket has counted nothing");
+    assert!(buckets.get(parent).changed, "a new bucket changes its parent");
+    debug_assert!(
+        find(&write_set.pages(), Root::Link(buckets.get(parent).root), name)?
+            .is_some_and(|(_, entry)| entry.is_bucket()),
+        "a walk meets the name of a new bucket"
+    );
     Ok(BucketMut { write_set, buckets, at })
 }
 

@@ -29,6 +29,7 @@ pub(super) fn commit(
     tx: TxId,
 ) -> Result<()> {
     let started = Instant::now();
+    assert_eq!(write_set.high_water(), writer.visible.high_water, "the transaction builds on the newest state");
     if !buckets.spill(write_set).map_err(not_committed)? {
         return Ok(());
     }
@@ -47,7 +48,9 @@ pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     let mut write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
     let root = Link::page(PageId::new(writer.visible.root));
     let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
-    run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())
+    run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())?;
+    assert!(writer.free_space.is_stored(), "the newest state has a list");
+    Ok(())
 }
 
 fn run(
@@ -68,6 +71,7 @@ fn run(
     match persisted {
         Ok((plan, checkpoint)) => publish(core, writer, &plan, checkpoint),
         Err(error @ Error::NotCommitted { .. }) => {
+            assert!(writer.visible.tx < tx.get(), "what was not committed is not visible");
             writer.free_space.rollback(tx)?;
             return Err(error);
         }

@@ -51,8 +51,11 @@ impl Core {
         snapshot: Snapshot,
         writer: Option<Writer>,
     ) -> Self {
+        assert!(page_size.is_power_of_two(), "offsets of pages are multiples of a power of two");
+        assert!(settings.read_only || writer.is_some(), "a database that is open for writing has a writer");
         let counters = Counters::default();
         if let Some(writer) = &writer {
+            assert_eq!(Snapshot::from(&writer.visible), snapshot, "readers and the writer begin at one state");
             counters.note_free_space(&writer.free_space);
         }
         Self {

@@ -83,6 +83,9 @@ pub(crate) struct Counters {
 impl Counters {
     /// Adds what one commit did.
     pub(crate) fn add(&self, commit: &TxStats) {
+        assert_eq!(commit.commits, 1, "commits are counted one by one");
+        assert!(commit.bytes > 0, "a commit writes its meta at least");
+        assert!(commit.pages >= commit.nodes, "a node takes a page at least");
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         for (counter, count) in [
             (&self.commits, commit.commits),

@@ -54,14 +54,14 @@ pub(super) fn item<'t>(entry: &LeafEntry<'t>) -> Item<'t> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cursor<'t> {
-    place: tree::Cursor<'t>,
+    inner: tree::Cursor<'t>,
     bucket: Bucket<'t>,
 }
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(bucket: Bucket<'t>) -> Self {
         let (pages, root) = bucket.tree();
-        Self { place: tree::Cursor::new(pages, root), bucket }
+        Self { inner: tree::Cursor::new(pages, root), bucket }
     }
 
     /// Returns the bucket that the cursor walks over. O(1).
@@ -75,7 +75,7 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn first(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.place.first()?.as_ref().map(item))
+        Ok(self.inner.first()?.as_ref().map(item))
     }
 
     /// Moves to the last item and returns it; `None` in an empty bucket. O(log n).
@@ -83,7 +83,7 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn last(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.place.last()?.as_ref().map(item))
+        Ok(self.inner.last()?.as_ref().map(item))
     }
 
     /// Moves to the next item and returns it; `None` at the end, where the cursor stays. Amortised O(1).
@@ -93,7 +93,7 @@ impl<'t> Cursor<'t> {
     #[allow(clippy::should_implement_trait, reason = "it can fail; `Bucket::iter` is the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.place.next()?.as_ref().map(item))
+        Ok(self.inner.next()?.as_ref().map(item))
     }
 
     /// Moves to the previous item and returns it; `None` at the beginning, where the cursor stays. Amortised O(1).
@@ -102,7 +102,7 @@ impl<'t> Cursor<'t> {
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     #[inline]
     pub fn prev(&mut self) -> Result<Option<Item<'t>>> {
-        Ok(self.place.prev()?.as_ref().map(item))
+        Ok(self.inner.prev()?.as_ref().map(item))
     }
 
     /// Moves to the first item whose key is `key` or greater and returns it. If there is none, the cursor moves past the
@@ -111,6 +111,6 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Item<'t>>> {
-        Ok(self.place.seek(key.as_ref())?.as_ref().map(item))
+        Ok(self.inner.seek(key.as_ref())?.as_ref().map(item))
     }
 }

@@ -34,12 +34,12 @@ pub struct CursorMut<'b> {
     bucket: BucketMut<'b>,
     /// The key the cursor is at, or was at when it deleted it.
     key: Vec<u8>,
-    place: Place,
+    position: Position,
 }
 
 /// The cursor's position relative to its key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum Position {
     Nowhere,
     At,
     /// Between two items: the key is deleted, or nothing follows a sought key.
@@ -48,7 +48,7 @@ enum Place {
 
 impl<'b> CursorMut<'b> {
     pub(super) fn new(bucket: BucketMut<'b>) -> Self {
-        Self { bucket, key: Vec::new(), place: Place::Nowhere }
+        Self { bucket, key: Vec::new(), position: Position::Nowhere }
     }
 
     /// Returns the bucket that the cursor walks over, with all changes so far. O(1).
@@ -80,12 +80,12 @@ impl<'b> CursorMut<'b> {
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     #[allow(clippy::should_implement_trait, reason = "it can fail and lends its items")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>> {
-        self.go(|bucket, key, place| {
+        self.go(|bucket, key, position| {
             let mut cursor = bucket.cursor();
-            match place {
-                Place::Nowhere => cursor.first(),
-                Place::Between => cursor.seek(key),
-                Place::At => match cursor.seek(key)? {
+            match position {
+                Position::Nowhere => cursor.first(),
+                Position::Between => cursor.seek(key),
+                Position::At => match cursor.seek(key)? {
                     Some((found, _)) if found == key => cursor.next(),
                     after => Ok(after),
                 },
@@ -99,9 +99,9 @@ impl<'b> CursorMut<'b> {
     /// # Errors
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn prev(&mut self) -> Result<Option<Item<'_>>> {
-        self.go(|bucket, key, place| {
+        self.go(|bucket, key, position| {
             let mut cursor = bucket.cursor();
-            if place == Place::Nowhere {
+            if position == Position::Nowhere {
                 return cursor.last();
             }
             match cursor.seek(key)? {
@@ -119,7 +119,7 @@ impl<'b> CursorMut<'b> {
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Item<'_>>> {
         self.key.clear();
         self.key.extend_from_slice(key.as_ref());
-        self.place = Place::Between;
+        self.position = Position::Between;
         self.next()
     }
 
@@ -130,24 +130,24 @@ impl<'b> CursorMut<'b> {
     ///   [`BucketMut::delete_bucket`].
     /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged.
     pub fn delete(&mut self) -> Result<bool> {
-        if self.place != Place::At {
+        if self.position != Position::At {
             return Ok(false);
         }
         let deleted = self.bucket.delete(&self.key)?;
-        self.place = Place::Between;
+        self.position = Position::Between;
         Ok(deleted)
     }
 
     /// Moves to the item that `find` returns; stays if it returns none.
     fn go(
         &mut self,
-        find: impl for<'t> FnOnce(Bucket<'t>, &[u8], Place) -> Result<Option<Item<'t>>>,
+        find: impl for<'t> FnOnce(Bucket<'t>, &[u8], Position) -> Result<Option<Item<'t>>>,
     ) -> Result<Option<Item<'_>>> {
-        let found = find(self.bucket.as_bucket(), &self.key, self.place)?;
+        let found = find(self.bucket.as_bucket(), &self.key, self.position)?;
         if let Some((key, _)) = found {
             self.key.clear();
             self.key.extend_from_slice(key);
-            self.place = Place::At;
+            self.position = Position::At;
         }
         Ok(found)
     }

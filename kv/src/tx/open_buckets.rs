@@ -49,6 +49,7 @@ impl OpenBuckets {
     /// Bucket `at` as a tree that can be changed; the bucket counts as changed.
     pub(crate) fn tree<'a>(&'a mut self, write_set: &'a mut WriteSet, at: BucketIndex) -> Tree<'a> {
         let bucket = &mut self.0[at];
+        assert_ne!(bucket.root, Link::from_raw(0), "a bucket that became inline, or is deleted, is not changed again");
         bucket.changed = true;
         Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
     }
@@ -95,7 +96,9 @@ impl OpenBuckets {
     pub(crate) fn delete(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<bool> {
         let Some(at) = self.open(write_set, parent, name)? else { return Ok(false) };
         self.discard(write_set, at)?;
-        self.0[parent].children.remove(name);
+        assert!(self.0[at].children.is_empty(), "what is inside a bucket goes before it");
+        let closed = self.0[parent].children.remove(name);
+        assert_eq!(closed, Some(at), "the bucket was opened under its name");
         self.tree(write_set, parent).delete(name)
     }
 
@@ -109,6 +112,7 @@ impl OpenBuckets {
     ) -> Result<()> {
         let not_found = || Error::BucketNotFound { name: name.to_vec() };
         let moved = self.open(write_set, from, name)?.ok_or_else(not_found)?;
+        assert_ne!(moved, ROOT, "the root bucket is in no other");
         if from == to || self.contains(moved, to) {
             return Err(Error::SameBuckets);
         }
@@ -117,8 +121,10 @@ impl OpenBuckets {
         }
         self.tree(write_set, to).put_bucket(name, &empty_inline())?;
         self.tree(write_set, from).delete(name)?;
-        self.0[from].children.remove(name);
-        self.0[to].children.insert(name.to_vec(), moved);
+        let left = self.0[from].children.remove(name);
+        assert_eq!(left, Some(moved), "the bucket was opened under its name");
+        let there = self.0[to].children.insert(name.to_vec(), moved);
+        assert_eq!(there, None, "the name was free");
         self.0[moved].changed = true;
         Ok(())
     }
@@ -137,6 +143,7 @@ impl OpenBuckets {
                 }
             }
             let OpenBucket { root, changed, fill, .. } = self.0[at];
+            assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
             let Some(root) = root.slot().filter(|_| changed) else { continue };
             if let Some(share) = fill.filter(|_| write_set.splits > 0) {
                 pack(write_set, root, share);
@@ -150,6 +157,7 @@ impl OpenBuckets {
 
     /// The changed buckets whose roots are in memory, deepest first: what the commit places.
     pub(crate) fn changed_roots(&self) -> Vec<(BucketIndex, Slot)> {
+        assert!(self.0[ROOT].changed || self.0[ROOT].root.slot().is_none(), "a change reaches the root bucket");
         let changed = |at: BucketIndex| self.0[at].root.slot().filter(|_| self.0[at].changed).map(|slot| (at, slot));
         self.deepest_first().into_iter().filter_map(changed).collect()
     }
@@ -166,7 +174,12 @@ impl OpenBuckets {
                 let Some(slot) = root.slot().filter(|_| changed) else { continue };
                 let tree = self.0[at].root.slot().filter(|_| self.0[at].changed);
                 let Some(tree) = tree else { unreachable!("a bucket with a changed child is changed and has pages") };
-                overwrite_header(write_set, tree, name, slot, BucketHeader { root: page_of(slot), sequence });
+                let root = page_of(slot);
+                assert!(
+                    root >= 2 && !Link::from_raw(root).in_memory(),
+                    "a bucket's root has a page before its header does"
+                );
+                overwrite_header(write_set, tree, name, slot, BucketHeader { root, sequence });
             }
         }
     }
@@ -177,11 +190,17 @@ impl OpenBuckets {
         if let Some(slot) = root.slot().filter(|&slot| fits_inline(write_set, slot)) {
             let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
             value.extend_from_slice(write_set.dirty(slot).bytes());
+            assert!(
+                value.len() <= BUCKET_HEADER.saturating_add(write_set.page_size() / 4),
+                "an inline bucket takes a quarter of a page at most"
+            );
+            assert!(self.0[at].children.is_empty(), "an inline bucket has no buckets inside it");
             write_set.vacate(slot);
             // Nothing is left to place; a page number 0 is never followed.
             self.0[at].root = Link::from_raw(0);
             return value;
         }
+        assert_ne!(root.raw(), 0, "a bucket that is not inline has a root");
         BucketHeader { root: root.raw(), sequence }.to_bytes().to_vec()
     }
 
@@ -218,7 +237,9 @@ impl OpenBuckets {
     fn insert(&mut self, parent: BucketIndex, name: &[u8], bucket: OpenBucket) -> BucketIndex {
         let at = self.0.len();
         self.0.push(bucket);
-        self.0[parent].children.insert(name.to_vec(), at);
+        let opened = self.0[parent].children.insert(name.to_vec(), at);
+        assert_eq!(opened, None, "a bucket is opened once");
+        assert!(at > ROOT, "the root bucket is opened first");
         at
     }
 
@@ -230,6 +251,7 @@ impl OpenBuckets {
             order.extend(self.0[at].children.values());
             next = next.saturating_add(1);
         }
+        assert!(order.len() <= self.0.len(), "opened buckets form a tree");
         order.reverse();
         order
     }

@@ -14,7 +14,7 @@ use super::core::Core;
 use super::plan::Plan;
 use super::writer::{Checkpoint, Writer};
 use crate::error::{Error, Result};
-use crate::format::Meta;
+use crate::format::{Header, Meta};
 use crate::store::{Link, Pages, WriteSet, write_runs};
 
 /// Writes the pages of `plan`, then its meta. Returns what a power cut leaves from now on.
@@ -23,6 +23,8 @@ use crate::store::{Link, Pages, WriteSet, write_runs};
 /// [`Error::NotCommitted`] before the meta is written, [`Error::Unknown`] from then on: a failure then says nothing about
 /// whether the disk has the new state. The store is poisoned by it, so nothing builds on either.
 pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
+    assert!(plan.meta.tx > writer.visible.tx, "a commit makes a new state");
+    assert_ne!(plan.meta.slot(), writer.visible.slot(), "the meta of the visible state is not written over");
     // Read once: a commit is synced as a whole or not at all.
     let sync = !core.no_sync.load(Ordering::Relaxed);
     let written = write_pages(core, writer, write_set, plan, sync)
@@ -43,13 +45,16 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     if len > core.store.len() {
         core.store.grow(len)?;
     }
+    assert!(core.store.len() >= len, "the file reaches to the high-water mark");
     let images = plan.images(write_set);
     for &(page, bytes) in &images {
+        assert!(Header::parse(bytes).is_ok_and(|header| header.id == page), "a page says its own number");
         writer.free_space.assert_writable(page, bytes.len());
     }
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
     let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;
     (plan.stats.bytes, plan.stats.writes) = (bytes, calls);
+    assert_eq!(calls == 0, plan.nodes.is_empty() && plan.list.is_none(), "every page of the plan is written");
     if calls > 0 && sync {
         core.store.sync()?;
     }
@@ -60,6 +65,7 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
 fn write_meta(core: &Core, meta: &Meta, sync: bool) -> Result<()> {
     let mut page = vec![0; core.page_size as usize];
     meta.write(meta.slot(), &mut page);
+    assert!(meta.slot() < 2, "there are two metas");
     let at = meta.slot().saturating_mul(core.page_size.into());
     assert_eq!(Meta::parse(&page), Ok(*meta), "a meta is read as it was written");
     core.store.write_at(at, &[IoSlice::new(&page)])?;

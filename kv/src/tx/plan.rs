@@ -6,7 +6,7 @@ use super::TxStats;
 use super::open_buckets::{OpenBuckets, ROOT};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::format::{Extension, Meta};
+use crate::format::{Extension, Meta, NO_FREELIST};
 use crate::store::{FreeSpace, Slot, WriteSet, WrittenList};
 use crate::tree::{patch_children, spill_order};
 
@@ -54,6 +54,7 @@ pub(super) fn plan(
     let nodes = number(free_space, write_set, buckets, tx)?;
     let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
     let root = buckets.get(ROOT);
+    assert!(root.changed || nodes.is_empty(), "a change reaches the root bucket");
     let meta = Meta {
         root: page_of_root(&nodes, root.root.slot()).unwrap_or(visible.root),
         root_sequence: root.sequence,
@@ -65,6 +66,8 @@ pub(super) fn plan(
         ..*visible
     };
     assert!(meta.root >= 2 && meta.root < meta.high_water, "the root lies below the high-water mark");
+    assert!(meta.freelist == NO_FREELIST || meta.freelist < meta.high_water, "the list lies below the high-water mark");
+    assert_eq!(meta.page_size, visible.page_size, "a file keeps its page size");
     let node_pages = nodes.iter().map(|&(_, slot)| write_set.dirty(slot).pages(write_set.page_size()));
     let list_pages = list.as_ref().map_or(0, |list| list.span.len());
     let stats = TxStats {
@@ -96,6 +99,7 @@ fn number(
     let (slots, page_size) = (write_set.slots(), write_set.page_size());
     let lengths: Vec<u64> = order.iter().map(|&slot| write_set.dirty(slot).pages(page_size)).collect();
     let placed = free_space.place(tx, &lengths)?;
+    assert_eq!(placed.len(), order.len(), "every node has a page");
     // By slot; 0 where the slot is vacant or its node belongs to nothing.
     let mut pages = vec![0; slots];
     for (&slot, &page) in order.iter().zip(&placed) {
@@ -110,6 +114,7 @@ fn number(
     assert_eq!(write_set.slots(), slots, "no node is added after the nodes have pages");
     let mut nodes: Vec<(u64, Slot)> = placed.into_iter().zip(order).collect();
     nodes.sort_unstable_by_key(|&(page, _)| page);
+    debug_assert!(nodes.is_sorted_by(|(a, _), (b, _)| a < b), "no two nodes have one page");
     for &(page, slot) in &nodes {
         write_set.dirty_mut(slot).seal(page, page_size);
     }

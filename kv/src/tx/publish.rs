@@ -18,6 +18,7 @@ pub(super) fn publish(core: &Core, writer: &mut Writer, plan: &Plan, checkpoint:
     writer.free_space.commit(plan.tx(), plan.list.as_ref().map(|list| list.span));
     writer.advance(&plan.meta, checkpoint);
     core.published.publish(Snapshot::from(&plan.meta));
+    debug_assert_eq!(core.published.read().0.tx, plan.meta.tx, "new readers begin at the new state");
     core.counters.add(&plan.stats);
     core.counters.note_free_space(&writer.free_space);
 }

@@ -44,6 +44,7 @@ impl<'db> ReadTx<'db> {
     pub(crate) fn begin(core: &'db Core) -> Self {
         // The view is taken after the snapshot: it covers all pages that the snapshot has.
         let (ticket, snapshot) = core.readers.enter(&core.published);
+        debug_assert!(snapshot.root >= 2 && snapshot.root < snapshot.high_water, "a published state has a root");
         Self { view: core.store.view(), snapshot, ticket, core: Handle::Borrowed(core) }
     }
 

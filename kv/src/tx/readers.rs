@@ -77,6 +77,7 @@ impl Readers {
             entry.sees.store(snapshot.tx.min(NEWEST), Ordering::Relaxed);
             fence(Ordering::SeqCst);
             if published.unchanged(sequence) {
+                debug_assert_ne!(entry.sees.load(Ordering::Relaxed), VACANT, "a reader is in the register");
                 entry.begun.fetch_add(1, Ordering::Relaxed);
                 return (ticket, snapshot);
             }
@@ -121,6 +122,7 @@ impl Readers {
                 let sees = &entries[index].sees;
                 let vacant = sees.load(Ordering::Relaxed) == VACANT;
                 if vacant && sees.compare_exchange(VACANT, ARRIVING, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    debug_assert!(index < entries.len(), "the entry is in its chunk");
                     return Ticket { chunk, index };
                 }
             }
@@ -129,6 +131,7 @@ impl Readers {
     }
 
     fn chunk(&self, chunk: usize) -> &[Entry] {
+        debug_assert!(chunk < CHUNKS, "a ticket names a chunk of the table");
         self.chunks[chunk].get_or_init(|| {
             let vacant = || Entry { sees: AtomicU64::new(VACANT), begun: AtomicU64::new(0) };
             (0..FIRST << chunk).map(|_| vacant()).collect()

@@ -65,6 +65,7 @@ impl<'db> WriteTx<'db> {
             Handle::Shared(_) => Ends::Anywhere,
         };
         let mut writer = take_writer(&core, ends)?;
+        assert_eq!(writer.visible.tx, core.published.read().0.tx, "a transaction builds on what readers see");
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
@@ -77,6 +78,7 @@ impl<'db> WriteTx<'db> {
         if let Some(writer) = &mut tx.writer {
             writer.retire(&tx.core.readers)?;
         }
+        assert_eq!(tx.write_set.nodes(), 0, "a transaction begins without dirty nodes");
         Ok(tx)
     }
 
@@ -259,6 +261,11 @@ impl<'db> WriteTx<'db> {
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
+        debug_assert_eq!(
+            writer.visible.tx.max(self.id.get()),
+            self.id.get(),
+            "the newest state is this one or the last"
+        );
         let hooks = self.take_hooks();
         drop(self);
         for hook in hooks {

@@ -61,7 +61,9 @@ impl WriterLock {
 
     /// The writer, if nobody has it.
     pub(crate) fn try_take(&self) -> Option<Box<Writer>> {
-        self.lock().writer.take()
+        let mut state = self.lock();
+        assert!(state.writer.is_none() || state.holder.is_none(), "nobody holds a writer that is there");
+        state.writer.take()
     }
 
     pub(crate) fn give_back(&self, writer: Box<Writer>) {
@@ -75,7 +77,9 @@ impl WriterLock {
 
     /// Whether this thread has the writer, and keeps it until it gives it back.
     pub(crate) fn is_held_here(&self) -> bool {
-        self.lock().holder == Some(this_thread())
+        let state = self.lock();
+        assert!(state.writer.is_none() || state.holder.is_none(), "nobody holds a writer that is there");
+        state.holder == Some(this_thread())
     }
 
     /// A panic cannot happen while the lock is held, but from a broken assertion; what it guards is whole then too.

@@ -35,4 +35,14 @@ pub use meta::{MetaFault, RawMeta};
 pub use page::{RawItem, RawPage};
 
 /// The value of [`RawMeta::freelist_page`] in a file without a list of free pages.
+///
+/// ```
+/// # let store = std::sync::Arc::new(kv::MemStore::new());
+/// # let db = kv::Options::new().open_store(Box::new(store.clone()))?;
+/// # db.update(|tx| tx.create_bucket("b").map(drop))?;
+/// // Only closing writes the list.
+/// let file = kv::surgery::RawFile::new(store, None)?;
+/// assert_eq!(file.newest().map(|meta| meta.freelist_page), Some(kv::surgery::NO_FREELIST));
+/// # Ok::<_, kv::Error>(())
+/// ```
 pub const NO_FREELIST: u64 = crate::format::NO_FREELIST;
