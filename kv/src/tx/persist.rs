@@ -15,7 +15,8 @@ use super::plan::Plan;
 use super::writer::{Checkpoint, Writer};
 use crate::error::{Error, Result};
 use crate::format::{Header, Meta};
-use crate::store::{Link, Pages, WriteSet, write_runs};
+use crate::store::{Link, PageSet, Pages, WriteSet, write_runs};
+use crate::tree::{Forest, Visit};
 
 /// Writes the pages of `plan`, then its meta. Returns what a power cut leaves from now on.
 ///
@@ -28,7 +29,7 @@ pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: 
     // Read once: a commit is synced as a whole or not at all.
     let sync = !core.no_sync.load(Ordering::Relaxed);
     let written = write_pages(core, writer, write_set, plan, sync)
-        .and_then(|()| if core.settings.strict { check(core, writer, plan) } else { Ok(()) });
+        .and_then(|()| if core.settings.strict { check(core, writer, write_set, plan) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
     write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
     plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());
@@ -75,9 +76,16 @@ fn write_meta(core: &Core, meta: &Meta, sync: bool) -> Result<()> {
     Ok(())
 }
 
-/// Checks the state that is about to become visible, page by page as it lies in the file.
-fn check(core: &Core, writer: &Writer, plan: &Plan) -> Result<()> {
+/// Checks the state that is about to become visible, page by page as it lies in the file, and that no page of the state
+/// before it was written. O(pages).
+fn check(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &Plan) -> Result<()> {
     let view = core.store.view();
+    if let Some(page) =
+        overwritten(Pages::new(&view, &[], core.page_size, writer.visible.high_water), writer, write_set, plan)
+    {
+        let problem = format!("page {page} of the state before is written");
+        return Err(Error::Inconsistent { problem });
+    }
     let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water);
     let root = Link::page(PageId::new(plan.meta.root));
     let stored = plan.list.as_ref().map(|list| list.span);
@@ -85,4 +93,19 @@ fn check(core: &Core, writer: &Writer, plan: &Plan) -> Result<()> {
         None => Ok(()),
         Some(problem) => Err(Error::Inconsistent { problem: problem.to_string() }),
     }
+}
+
+/// A page of the visible state that the pages of `plan` lie on.
+fn overwritten(pages: Pages<'_>, writer: &Writer, write_set: &WriteSet, plan: &Plan) -> Option<PageId> {
+    let mut written = PageSet::new(pages.high_water());
+    for (first, bytes) in plan.images(write_set) {
+        let count = bytes.len().div_ceil(write_set.page_size()) as u64;
+        (first..first.saturating_add(count)).for_each(|page| _ = written.add(page));
+    }
+    let root = Link::page(PageId::new(writer.visible.root));
+    // Damage is what the check of the new state reports.
+    Forest::new(pages, root).flatten().find_map(|Visit { page, pages, .. }| {
+        let first = page.link.page_id().get();
+        (first..first.saturating_add(pages)).find(|&page| written.has(page)).map(PageId::new)
+    })
 }
