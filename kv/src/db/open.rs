@@ -124,7 +124,7 @@ fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> 
     }
 }
 
-/// The error for a file without a valid meta: the one that tells most.
+/// The error for a file without a valid meta: of the two metas' errors the more specific one.
 fn refusal(metas: [Option<MetaError>; 2]) -> Error {
     let errors = metas.map(|error| error.unwrap_or(MetaError::NotAMeta));
     for error in errors {

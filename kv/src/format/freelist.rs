@@ -31,7 +31,7 @@ impl<'a> FreelistPage<'a> {
         Ok(Self { ids })
     }
 
-    /// The ids in the order in which they stand.
+    /// The ids, in the order of the page.
     pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
         self.ids.chunks_exact(ID).map(|id| u64_at(id, 0).unwrap_or(0))
     }
@@ -52,7 +52,7 @@ pub(crate) struct FreelistWriter<'a> {
 }
 
 impl<'a> FreelistWriter<'a> {
-    /// Page `id` with exactly `count` ids, and `overflow` pages behind it; what is behind the ids stays as it is.
+    /// Page `id` with exactly `count` ids and `overflow` more pages. The bytes after the ids keep their content.
     pub(crate) fn new(image: &'a mut [u8], id: u64, overflow: u32, count: u64) -> Self {
         let short = u16::try_from(count).ok().filter(|&count| count < LONG);
         set_header(image, Header { id, kind: Kind::Freelist, count: short.unwrap_or(LONG), overflow });

@@ -5,7 +5,7 @@
 //! 32 root page u64 | 40 root sequence u64 | 48 freelist page u64 | 56 high-water mark u64
 //! 64 transaction id u64 | 72 FNV-1a 64 of the 56 bytes before | 80 to 512 the extension
 //! ```
-//! Judges one meta at a time; choosing between the two is the business of whoever opens the file.
+//! This room judges one meta at a time. `db/open.rs` chooses between the two.
 
 use super::bytes::{put, u32_at, u64_at};
 use super::{Extension, Header, Kind, PAGE_HEADER, set_header};
@@ -79,8 +79,7 @@ impl Meta {
         if rest < META_BYTES { 0 } else { rest.min(super::SECTOR) }
     }
 
-    /// What stands where a meta page has its fields, not judged: for looking at damaged files. None if the bytes end
-    /// first.
+    /// The fields of a meta page without a judgement, for examining damaged files. None if the bytes end too early.
     pub(crate) fn fields(page: &[u8]) -> Option<Self> {
         Some(Self {
             page_size: u32_at(page, 24)?,
@@ -94,7 +93,7 @@ impl Meta {
         })
     }
 
-    /// The checksum that stands in a meta page, right or wrong.
+    /// The checksum in a meta page, right or wrong.
     pub(crate) fn stored_checksum(page: &[u8]) -> Option<u64> {
         u64_at(page, 72)
     }

@@ -63,7 +63,7 @@ impl TxStats {
     }
 }
 
-/// The counters behind the statistics. Only the writer changes them, anybody may read them.
+/// The counters of the statistics. Only the writer changes them; any thread may read them.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     commits: AtomicU64,

@@ -2,7 +2,7 @@
 //! a thread is not interrupted more than two or three times where it need not be. That is enough to show nearly every
 //! known bug (Musuvathi and Qadeer, "Iterative context bounding", PLDI 2007). `cargo interleavings` runs it.
 //!
-//! What a page holds is an atomic here, read and written without any order of its own, so that only the order which the
+//! What a page holds is an atomic here, read and written without any memory order, so that only the order which the
 //! code under test makes keeps a reader from seeing the wrong thing.
 #![cfg(test)]
 
@@ -65,7 +65,7 @@ impl Pages {
         &self.pages[usize::try_from(tx % 2).unwrap()]
     }
 
-    /// Reads one page of the newest state, and tells which state that was.
+    /// Reads one page of the newest state, and returns that state.
     fn read(&self) -> u64 {
         let (ticket, snapshot) = self.readers.enter(&self.published);
         assert_eq!(snapshot, at(snapshot.tx), "a mixture of states");
@@ -136,7 +136,7 @@ fn readers_that_want_one_place_get_two() {
     });
 }
 
-/// A model of the engine, which needs a stack of its own for all that it does.
+/// A model of the engine, on a thread with a stack that is large enough.
 fn engine(program: fn(Arc<Db>)) {
     model(2, move || spawn(move || program(Arc::new(store()))).join().unwrap());
 }

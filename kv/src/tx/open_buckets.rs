@@ -54,7 +54,7 @@ impl OpenBuckets {
         Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
     }
 
-    /// The child bucket `name` of `parent`, opened; none where there is none. An inline bucket becomes a node of its own.
+    /// The child bucket `name` of `parent`, opened; none where there is none. An inline bucket becomes a dirty node.
     pub(crate) fn open(
         &mut self,
         write_set: &mut WriteSet,
@@ -184,7 +184,7 @@ impl OpenBuckets {
         }
     }
 
-    /// The value that stands for bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
+    /// The value of bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
     fn header(&mut self, write_set: &mut WriteSet, at: BucketIndex) -> Vec<u8> {
         let OpenBucket { root, sequence, .. } = self.0[at];
         if let Some(slot) = root.slot().filter(|&slot| fits_inline(write_set, slot)) {

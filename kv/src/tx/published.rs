@@ -2,7 +2,7 @@
 //!
 //! A sequence lock. The writer makes the sequence odd, stores the words, makes it even again; a reader that sees an
 //! odd or a changed sequence reads once more. See Boehm, "Can seqlocks get along with programming language memory
-//! models?" (MSPC 2012), for why the fences stand where they do.
+//! models?" (MSPC 2012), for why the fences are where they are.
 
 use std::sync::atomic::Ordering;
 
