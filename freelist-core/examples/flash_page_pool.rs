@@ -1,7 +1,7 @@
-//! Erase blocks of a flash chip as pages: logs and settings come and go, and the pool is saved in a
-//! block of its own and loaded again after a restart.
+//! Erase blocks of a flash chip as pages: logs and settings come and go. The pool is saved in a reserved
+//! block, and loaded again after a restart.
 //!
-//! `cargo run -p freelist-core --example flash_page_pool`
+//! `cargo run -p freelist-core --features image --example flash_page_pool`
 
 use freelist_core::{
     FixedRange, FreeSpans, FreelistError, ImageWriter, PageAllocator, PageId, Span, SpanMaps, Spans, load_image,
@@ -12,7 +12,7 @@ const BLOCKS: u64 = 256;
 
 type Pool = PageAllocator<FixedRange>;
 
-/// Everything that is free, in order: what the pool has back, then what it never asked its source for.
+/// Saves all free pages in order: those that came back to the pool, then those that its source still has.
 fn save(pool: &Pool, flash: &mut [u8]) -> usize {
     let mut at = 0;
     let mut image = ImageWriter::new(|bytes: &[u8]| {
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let usable = Span::new(PageId::new(1), BLOCKS - 1)?;
     let mut pool = Pool::new(FixedRange::new(usable));
 
-    // Room for the worst case is taken at start, so that nothing fails for want of memory later.
+    // Reserve for the worst case at the start, so that no later call runs out of memory.
     pool.list_mut().reserve(BLOCKS / 2, usable)?;
     println!("{} bytes of memory reserved for {BLOCKS} blocks", pool.list().memory_bytes());
 
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pool.release(Span::new(samples.start(), 3)?)?;
     println!("settings in {settings}, samples in {samples}, {} blocks free again", pool.list().free_pages());
 
-    // Before power goes.
+    // Before the power goes off.
     let bytes = save(&pool, &mut flash);
     println!("state saved in {bytes} bytes");
 
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let crash_log = again.allocate(12)?.ok_or("flash is full")?;
     assert_eq!(crash_log, boot_log, "the tightest place");
 
-    // A damaged image is noticed; the free blocks are then those that no record names.
+    // A damaged image is an error. The free blocks are then all those that no log and no setting uses.
     flash[9] ^= 1;
     match load_image(&mut again, &flash) {
         Err(FreelistError::BadImage { .. }) => println!("damaged state noticed"),

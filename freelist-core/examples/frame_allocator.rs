@@ -1,5 +1,5 @@
 //! A unikernel's page frames: the usable ranges of a memory map, single frames, huge pages, and
-//! memory for a device that only reaches the first 16 MiB.
+//! memory for a device that reaches only the first 16 MiB.
 //!
 //! `cargo run -p freelist-core --features spin --example frame_allocator`
 
@@ -7,7 +7,7 @@ use freelist_core::{FreeSpans, Freelist, NoPages, PageAllocator, PageId, Request
 
 const FRAME_SHIFT: u32 = 12;
 
-/// As a boot loader hands it over: address, bytes, usable or not.
+/// The memory map from a boot loader: address, bytes, usable or not.
 const MEMORY_MAP: [(u64, u64, bool); 4] = [
     (0x0000_0000, 0x0009_f000, true),
     (0x0009_f000, 0x0006_1000, false),

@@ -1,5 +1,5 @@
-//! A file of 4 KiB pages under copy-on-write transactions: it grows when no free span fits, readers
-//! keep what they see, and the end goes back to the file system.
+//! A file of 4 KiB pages under copy-on-write transactions: it grows if no free span fits, readers keep
+//! what they see, and the free end goes back to the file system.
 //!
 //! `cargo run -p freelist-core --example growing_file`
 
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         pages.list_mut().commit(tx);
         root = new;
     }
-    // Only what the reader sees is held back: the versions between were freed on the way.
+    // Only the pages that the reader sees are pending: those of the states between are free again.
     pages.list_mut().release_unseen(&[reader])?;
     assert_eq!(pages.list().pending_pages(), 3);
     assert_eq!(pages.source().pages, 16, "one growth was enough");

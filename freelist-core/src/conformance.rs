@@ -1,4 +1,4 @@
-//! A suite for authors of a [`PageSource`]: run it in a test of yours.
+//! A suite of checks for authors of a [`PageSource`], to run in a test.
 
 use alloc::vec::Vec;
 
@@ -10,10 +10,11 @@ use crate::sorted_array::SortedArray;
 use crate::source::PageSource;
 use crate::span::Span;
 
-/// Checks the contract of [`PageSource`] on fresh sources that `make` builds, all with the same number
-/// of pages. A source should have at least a hundred, or the checks see little.
+/// Checks the contract of [`PageSource`] on new sources that `make` builds, all with the same number of
+/// pages. Give them at least a hundred pages: with fewer the checks find little.
 ///
-/// What happens after an error is not checked: the suite does not know how to make yours fail.
+/// The suite does not check the behaviour after an error, since it does not know how to make your
+/// source fail.
 ///
 /// ```
 /// use freelist_core::{FixedRange, PageId, Span, conformance};
@@ -24,7 +25,7 @@ use crate::span::Span;
 /// ```
 ///
 /// # Panics
-/// With what the source did wrong.
+/// If the source breaks the contract. The message says how.
 pub fn page_source<P: PageSource>(make: impl Fn() -> P) {
     pages_are_new_and_enough(make());
     requests_are_met(&make);
@@ -34,7 +35,7 @@ pub fn page_source<P: PageSource>(make: impl Fn() -> P) {
     what_is_refused_changes_nothing(&make);
 }
 
-/// Everything that was handed out, each page once.
+/// The pages that the source has supplied, each once.
 #[derive(Default)]
 struct Handed(SortedArray);
 
@@ -109,7 +110,7 @@ fn pages_given_back_come_again<P: PageSource>(mut source: P) {
     }
 }
 
-/// The front, the middle and the end of what was handed out last.
+/// The front, the middle and the end of the span supplied last.
 fn parts_are_taken_back<P: PageSource>(make: &impl Fn() -> P) {
     for (skipped, pages) in [(0, 4), (4, 4), (8, 4), (1, 11)] {
         let mut source = make();
@@ -117,7 +118,7 @@ fn parts_are_taken_back<P: PageSource>(make: &impl Fn() -> P) {
         handed.add(grow(&mut source, Request::new(3)));
         let Some(last) = grow(&mut source, Request::new(12)) else { return };
         handed.add(last);
-        // Such as begin 12 pages before its end: it may be longer than was asked for.
+        // From 12 pages before its end: the span may be longer than requested.
         let start = last.end().checked_sub(12 - skipped).expect("a span of 12 pages");
         give_back(&mut source, &mut handed, Span::new(start, pages).expect("a part of it"));
         for _ in 0..12 {
@@ -155,7 +156,7 @@ fn give_back<P: PageSource>(source: &mut P, handed: &mut Handed, span: Span) {
     }
 }
 
-/// A page that was not handed out, as far away as can be.
+/// A page that the source has not supplied, as far away as possible.
 fn stranger(handed: &Handed) -> Option<Span> {
     let page = Span::single(PageId::new(u64::MAX - 1)).ok()?;
     (!handed.0.contains(page.start())).then_some(page)

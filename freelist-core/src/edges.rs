@@ -28,7 +28,7 @@ impl Edges {
         Self { blocks: PageBlocks::new(), numbers: NumberSet::new(0), number_blocks: Blocks::default() }
     }
 
-    /// Makes sure that the blocks of both ends of `span` are there.
+    /// Makes sure that the pages where `span` begins and ends have blocks.
     #[inline]
     pub(crate) fn prepare(&mut self, span: Span) -> Result<(), FreelistError> {
         let (first, _) = locate(span.start().get());
@@ -46,7 +46,7 @@ impl Edges {
         Ok(())
     }
 
-    /// Drops the blocks of both ends of `span` if they are empty.
+    /// Drops the blocks of the pages where `span` begins and ends, if they are empty.
     #[inline]
     pub(crate) fn prune(&mut self, span: Span) {
         let (first, _) = locate(span.start().get());
@@ -57,7 +57,7 @@ impl Edges {
         }
     }
 
-    /// The next calls will mostly concern the pages around `page`.
+    /// Prepares for calls that mostly concern the pages around `page`.
     #[inline]
     pub(crate) fn focus(&mut self, page: PageId) {
         self.blocks.focus(locate(page.get()).0);
@@ -96,8 +96,7 @@ impl Edges {
         Near { edges: self, number, block: self.blocks.get(number) }
     }
 
-    /// The first start, from `page` on, of a span of this length, which is short, in the block of
-    /// `page`.
+    /// The first start, from `page` on and in its block, of a span of this length, which is short.
     pub(crate) fn next_of_len(&self, len: u64, page: u64) -> Option<u64> {
         let (number, bit) = locate(page);
         let block = self.blocks.get(number)?;
@@ -115,7 +114,7 @@ impl Edges {
         (start >= bit && end - start_page == len).then_some(start_page)
     }
 
-    /// A copy of a block, which is added empty if it is not there. To be [closed](Self::close).
+    /// A copy of a block, which is added if it is not there. The caller must [close](Self::close) it.
     pub(crate) fn open(&mut self, number: u64) -> Result<PageBlock, FreelistError> {
         if let Some(block) = self.blocks.get(number) {
             return Ok(*block);
@@ -124,7 +123,7 @@ impl Edges {
         Ok(PageBlock::empty(number))
     }
 
-    /// Puts the copy of an open block back; drops the block if it is empty.
+    /// Replaces an open block by its copy, or drops the block if the copy is empty.
     pub(crate) fn close(&mut self, number: u64, copy: PageBlock) {
         if copy.is_empty() {
             self.remove(number);

@@ -1,7 +1,7 @@
-//! The short way: a merge or a cut whose edges all lie in one block of 512 pages.
+//! The fast path of a merge or a cut: all edges that change lie in one block of 512 pages.
 //!
-//! Nearly every change is of this kind, and the block is then looked up once. Among 100,000 spans a release takes 24 ns
-//! (340 instructions) instead of 36 (634), and an allocation of one page 24 ns (450) instead of 30 (547).
+//! Nearly every change is of this kind, and needs only one lookup of the block. Among 100,000 single free pages a release
+//! takes 23 ns (316 instructions) instead of 33 (601), and an allocation of one page 25 ns (473) instead of 31 (557).
 
 use crate::bits::{locate, number_at};
 use crate::error::FreelistError;
@@ -10,9 +10,9 @@ use crate::page::PageId;
 use crate::page_block::{Edge, PageBlock};
 use crate::span::Span;
 
-/// Makes `span` free and merges it with the free spans that it touches. Returns how many these were.
+/// Makes `span` free and merges it with the free spans that it touches. Returns the number of these.
 ///
-/// `None`: the block alone cannot tell what `span` touches, or `span` must not become free. Nothing has changed then.
+/// Returns `None`, and changes nothing, if the block alone does not show what `span` touches, or if a page of it is free.
 #[inline]
 pub(crate) fn merge(freemaps: &mut Freemaps, block: &mut PageBlock, span: Span) -> Result<Option<u64>, FreelistError> {
     let (_, start) = locate(span.start().get());
@@ -36,7 +36,7 @@ pub(crate) fn merge(freemaps: &mut Freemaps, block: &mut PageBlock, span: Span) 
     Ok(Some(u64::from(prev.is_some()) + u64::from(next.is_some())))
 }
 
-/// Takes `taken` out of the free span `whole`, of which `front` and `rest` are left.
+/// Takes `taken` out of the free span `whole`. `front` and `rest` are left of it.
 #[inline]
 pub(crate) fn cut(
     freemaps: &mut Freemaps,

@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
 
-    /// A small generator of its own, so that a failing seed repeats on every target.
+    /// A small seeded generator: a failing seed fails on every target.
     struct Dice(u64);
 
     impl Dice {

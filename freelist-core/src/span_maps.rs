@@ -1,16 +1,16 @@
-//! bbolt's hash-map freelist, in time that does not depend on how many pages are free.
+//! bbolt's hash-map freelist, with calls whose cost does not depend on the number of free pages.
 //!
-//! The design is that of bbolt's [pull request 141](https://github.com/etcd-io/bbolt/pull/141). Its names are kept; each
-//! part differs from it in one respect:
+//! The design is from bbolt's [pull request 141](https://github.com/etcd-io/bbolt/pull/141). The names are the same, and
+//! each part differs for a reason:
 //!
 //! | bbolt | here | what differs, and why |
 //! | --- | --- | --- |
-//! | `freemaps` | [`SpanMaps::freemaps`] | ordered sets of first pages instead of hash sets. Taking "any" element of a hash set that is emptied from its front walks ever more empty slots (6.9 us per allocation among a million spans); the lowest element of an ordered set is at hand, and always the same. The lengths are an ordered set too: bbolt tries all of them when none matches |
-//! | `forwardMap` | [`SpanMaps::forward_map`] | a bit at the first page of each span instead of a map entry. Fragmented stores consist mostly of single pages: about a byte for each instead of 95 to 150 |
-//! | `backwardMap` | [`SpanMaps::backward_map`] | a bit at the page after each span. The length of a span is the distance between its two bits |
-//! | `addSpan`, `delSpan` | `add_span`, `del_span` | they change `freemaps` only. A merge or a cut moves two bits of the other maps, however many spans it replaces |
-//! | `mergeWithExistingSpan` | `merge_with_existing_span` | takes a whole span, not page by page. A double free shows in the bits, so no set of all free pages is kept beside the maps. Memory can run out: then nothing has changed |
-//! | `Allocate` | `choose`, then `cut` | the shortest span that is long enough, among equals the lowest, instead of a random one: files stay smaller, and every run gives the same pages |
+//! | `freemaps` | `freemaps` | Ordered sets of first pages instead of hash sets. To take any element of a hash set, one walks over its empty slots, and there are ever more of them (6.9 us per allocation among a million spans); the lowest element of an ordered set is at hand. The lengths form an ordered set too; bbolt tries all of them if none matches. |
+//! | `forwardMap` | [`forward_map`](SpanMaps::forward_map) | A bit at the first page of each span instead of a map entry. Most spans of a fragmented store are single pages: each costs about a byte instead of 95 to 150. |
+//! | `backwardMap` | [`backward_map`](SpanMaps::backward_map) | A bit at the page after each span. The distance between its two bits is the length of a span. |
+//! | `addSpan`, `delSpan` | `add_span`, `del_span` | They change `freemaps` only. A merge or a cut changes two bits of the other maps, however many spans it replaces. |
+//! | `mergeWithExistingSpan` | `merge_with_existing_span` | It merges a whole span at once, not page by page. The bits show a double free, so no set of all free pages is needed. After an error, such as memory that runs out, nothing has changed. |
+//! | `Allocate` | `choose`, then `cut` | It takes the shortest span that is long enough, and the lowest among equals, instead of a random one: files stay smaller, and every run gets the same pages. |
 
 use crate::append::Appender;
 use crate::bits::locate;
@@ -26,7 +26,7 @@ use crate::room::Room;
 use crate::span::Span;
 use crate::statistics::Statistics;
 
-/// Free pages as spans, in three maps: allocate, release and merge in time that does not depend on
+/// Free pages as spans, in three maps: the cost of allocating, releasing and merging does not depend on
 /// how many there are.
 ///
 /// | map | from | to |
@@ -36,11 +36,11 @@ use crate::statistics::Statistics;
 /// | `backward_map` | the last page of a span | its length |
 ///
 /// To allocate: take the shortest span that is long enough from `freemaps`, and put back what is
-/// left of it. To release: ask the backward map about the page before and the forward map about the
-/// page after, take out the spans found, and put in the merged one. This is bbolt's hash-map
+/// left of it. To release: look up the page before in the backward map and the page after in the
+/// forward map, take out the spans found, and put in the merged one. This is bbolt's hash-map
 /// freelist ([pull request 141](https://github.com/etcd-io/bbolt/pull/141)).
 ///
-/// Each map holds bits in blocks of 512 pages, and blocks in a hash map under their number. A span
+/// Each map holds bits in blocks of 512 pages, and the blocks in a hash map under their number. A span
 /// costs a few bits where spans are dense, two or three blocks of up to 192 bytes where they are
 /// far apart, and nothing for the pages between. Every lookup, also of the next edge or the next
 /// length, takes a bounded number of steps.
@@ -65,7 +65,9 @@ pub struct SpanMaps {
     freemaps: Freemaps,
     /// The forward and the backward map: the first page of each free span, and the page after it.
     edges: Edges,
+    /// The pages of all spans.
     free_pages: u64,
+    /// The number of spans in each map.
     free_spans: u64,
 }
 
@@ -75,8 +77,8 @@ impl Default for SpanMaps {
     }
 }
 
-/// How many spans that may be too short once aligned are tried before one that is long enough for
-/// certain is cut.
+/// An aligned request tries this many spans that fit only by luck before it takes one that is long
+/// enough wherever it begins.
 const TIGHT_TRIES: usize = 32;
 
 impl SpanMaps {
@@ -86,20 +88,20 @@ impl SpanMaps {
         Self { freemaps: Freemaps::new(), edges: Edges::new(), free_pages: 0, free_spans: 0 }
     }
 
-    /// The forward map: the length of the free span that begins at `first`. O(1).
+    /// The forward map, bbolt's `forwardMap`: the length of the free span that begins at `first`. O(1).
     #[must_use]
     pub fn forward_map(&self, first: PageId) -> Option<u64> {
         self.edges.near(first).span_from(first).map(Span::len)
     }
 
-    /// The backward map: the length of the free span whose last page is `last`. O(1).
+    /// The backward map, bbolt's `backwardMap`: the length of the free span whose last page is `last`. O(1).
     #[must_use]
     pub fn backward_map(&self, last: PageId) -> Option<u64> {
         let end = last.next()?;
         self.edges.near(end).span_before(end).map(Span::len)
     }
 
-    /// Every length that a free span has, the shortest first, and how many spans have it. O(1) per
+    /// Every length of a free span, the shortest first, and the number of spans of that length. O(1) per
     /// length.
     pub fn lengths(&self) -> impl Iterator<Item = (u64, u64)> {
         self.freemaps.counts()
@@ -129,8 +131,8 @@ impl SpanMaps {
         Some((self.next_span(found.start())?, found))
     }
 
-    /// A span shorter than `certain_len` may have an aligned place by luck: a few such are tried, then one that has it
-    /// for certain, then all others.
+    /// In a span shorter than `certain` the pages fit only by luck. First a few such spans are tried, then one in which
+    /// they fit for certain, then all others.
     fn choose_aligned(&self, request: Request) -> Option<(Span, Span)> {
         let fitted = |whole| Some((whole, request.fit(whole)?));
         let certain = request.certain_len();
@@ -147,10 +149,11 @@ impl SpanMaps {
             let (prev, next) = self.neighbours(span)?;
             let start = prev.map_or(span.start(), Span::start);
             let end = next.map_or(span.end(), Span::end);
-            self.add_instead(span, [Span::between(start, end), None])?;
+            self.add_for(span, [Span::between(start, end), None])?;
             for merged in [prev, next].into_iter().flatten() {
                 self.del_span(merged);
             }
+            // At an edge of a neighbour, this removes the edge.
             self.edges.mark(span.start(), Edge::Start);
             self.edges.mark(span.end(), Edge::End);
             self.edges.prune(span);
@@ -164,7 +167,7 @@ impl SpanMaps {
         Ok(())
     }
 
-    /// The free spans that touch `span`: one that ends where it begins, and one that begins where it ends.
+    /// The free spans that touch `span`, from the backward map and the forward map.
     fn neighbours(&self, span: Span) -> Result<(Option<Span>, Option<Span>), FreelistError> {
         let near = self.edges.near(span.start());
         match near.first_free(span) {
@@ -179,8 +182,9 @@ impl SpanMaps {
         self.edges.focus(whole.start());
         let (front, rest) = whole.around(taken);
         if !self.cut_in_block((whole, taken), (front, rest))? {
-            self.add_instead(taken, [front, rest])?;
+            self.add_for(taken, [front, rest])?;
             self.del_span(whole);
+            // At an edge of `whole`, this removes the edge.
             self.edges.mark(taken.start(), Edge::End);
             self.edges.mark(taken.end(), Edge::Start);
             self.edges.prune(taken);
@@ -195,9 +199,9 @@ impl SpanMaps {
         Ok(())
     }
 
-    /// Adds the spans that a change of `pages` leads to. This is the step of the change that can fail, so it comes
-    /// first: after an error nothing has changed.
-    fn add_instead(&mut self, pages: Span, new: [Option<Span>; 2]) -> Result<(), FreelistError> {
+    /// Adds the spans that are free after a change of `pages`. Only this step of the change can fail, so it comes first:
+    /// after an error nothing has changed.
+    fn add_for(&mut self, pages: Span, new: [Option<Span>; 2]) -> Result<(), FreelistError> {
         self.edges.prepare(pages)?;
         for (index, span) in new.into_iter().enumerate() {
             if let Some(span) = span
@@ -211,20 +215,20 @@ impl SpanMaps {
         Ok(())
     }
 
-    /// bbolt's `addSpan`, in `freemaps` alone.
+    /// bbolt's `addSpan`, but only in `freemaps`.
     fn add_span(&mut self, span: Span) -> Result<(), FreelistError> {
         self.freemaps.add(span, self.edges.block_of_start(span))?;
         self.free_spans += 1;
         Ok(())
     }
 
-    /// bbolt's `delSpan`, in `freemaps` alone.
+    /// bbolt's `delSpan`, but only in `freemaps`.
     fn del_span(&mut self, span: Span) {
         self.freemaps.del(span, self.edges.block_of_start(span));
         self.free_spans -= 1;
     }
 
-    /// [`merge_with_existing_span`](Self::merge_with_existing_span) the short way; `false` if it must go the long one.
+    /// The fast path of [`merge_with_existing_span`](Self::merge_with_existing_span); `false` if it cannot be taken.
     #[inline]
     fn merge_in_block(&mut self, span: Span) -> Result<bool, FreelistError> {
         let Some(block) = self.edges.only_block(span) else { return Ok(false) };
@@ -233,7 +237,7 @@ impl SpanMaps {
         Ok(true)
     }
 
-    /// [`cut`](Self::cut) the short way; `false` if it must go the long one.
+    /// The fast path of [`cut`](Self::cut); `false` if it cannot be taken.
     #[inline]
     fn cut_in_block(
         &mut self,
@@ -252,7 +256,7 @@ impl SpanMaps {
         Ok(true)
     }
 
-    /// Whether the three maps agree that `span` is free, and as a whole: no free page touches it. O(1).
+    /// Whether all three maps have `span` as a free span, and no free page touches it. O(1).
     fn is_free_span(&self, span: Span) -> bool {
         let near = self.edges.near(span.start());
         self.forward_map(span.start()) == Some(span.len())
@@ -262,7 +266,7 @@ impl SpanMaps {
             && near.span_from(span.end()).is_none()
     }
 
-    /// Enters `first`, which lies behind all others, and those of `rest` that follow in page order.
+    /// Adds `first`, which lies after all others, and those of `rest` that follow in page order.
     /// Returns the first that does not.
     fn append(&mut self, first: Span, rest: &mut dyn Iterator<Item = Span>) -> Result<Option<Span>, FreelistError> {
         let mut appender = Appender::new(&mut self.freemaps, &mut self.edges, first)?;
@@ -277,6 +281,7 @@ impl SpanMaps {
             appender.add(run)?;
             self.free_pages += run.len();
             self.free_spans += 1;
+            assert!(self.free_spans <= self.free_pages, "every free span has at least one page");
             match next {
                 Some(next) if next.start() > run.end() => run = next,
                 other => return Ok(other),
@@ -286,8 +291,8 @@ impl SpanMaps {
 }
 
 impl FreeSpans for SpanMaps {
-    /// O(1), but for an alignment that only a span shorter than `pages + alignment - 1` can meet, and
-    /// for a window: then every span that comes into question may be tried.
+    /// O(1), with two exceptions: an alignment that only spans shorter than `pages + alignment - 1` can
+    /// meet, and a window. Then the search may try every span of such a length, or in the window.
     fn find(&self, request: Request) -> Result<Option<Span>, FreelistError> {
         request.check()?;
         Ok(self.choose(request).map(|(_, found)| found))
@@ -357,8 +362,8 @@ impl FreeSpans for SpanMaps {
         *self = Self::new();
     }
 
-    /// What is reserved depends on the worst placement of so many spans in `window`: about 12 bytes
-    /// per page of a large window, 10 KiB for a small one, and no more than about 1 KiB per span.
+    /// Reserves for the worst placement of `spans` spans in `window`: about 12 bytes per page of a large
+    /// window, 10 KiB for a small one, and at most about 1 KiB per span.
     fn reserve(&mut self, spans: u64, window: Span) -> Result<(), FreelistError> {
         let room = Room::new(spans, window)?;
         self.edges.reserve(&room)?;
@@ -375,6 +380,10 @@ impl FreeSpans for SpanMaps {
         for (len, spans) in self.lengths() {
             statistics.count(len, spans);
         }
+        assert!(
+            (statistics.free_pages, statistics.free_spans) == (self.free_pages, self.free_spans),
+            "the counts agree with the maps"
+        );
         statistics
     }
 }
@@ -394,7 +403,7 @@ mod tests {
 
     #[test]
     fn an_empty_set_is_small() {
-        assert!(size_of::<SpanMaps>() <= 1600, "{} bytes", size_of::<SpanMaps>());
+        assert!(size_of::<SpanMaps>() <= 1440, "{} bytes", size_of::<SpanMaps>());
         assert_eq!(SpanMaps::new().memory_bytes(), 0);
     }
 }

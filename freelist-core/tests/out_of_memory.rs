@@ -105,7 +105,7 @@ fn anywhere(dice: &mut Dice) -> Span {
     span(base + dice.below(1500) * scale, 1 + dice.below(30) * (1 + scale / 50))
 }
 
-/// Spans in use in page order, mostly behind all that are free; some touch.
+/// Spans in use in page order, mostly after all free ones; some touch.
 fn many(dice: &mut Dice, model: &Model) -> Vec<Span> {
     let last = model.pages.last().filter(|last| **last < 1 << 50 && dice.below(4) > 0);
     let mut at = last.map_or(0, |last| last + dice.below(3));
@@ -141,7 +141,9 @@ fn catch_up<S: FreeSpans>(set: &S, model: &mut Model, spans: &[Span], context: &
     let is_same = |model: &Model| Spans::new(set).eq(model.spans());
     let mut rest = spans;
     while !is_same(model) {
-        let (first, others) = rest.split_first().unwrap_or_else(|| panic!("{} left a state of its own", context()));
+        let (first, others) = rest
+            .split_first()
+            .unwrap_or_else(|| panic!("{} left neither the state before nor a state between", context()));
         model.release(*first).unwrap();
         rest = others;
     }

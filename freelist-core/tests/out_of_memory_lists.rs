@@ -18,7 +18,7 @@ use model::{Dice, span};
 use time_limit::TimeLimit;
 
 type Pages<S> = PageAllocator<FixedRange, S>;
-/// Pages handed out, if any, and how many pages changed hands, where a call tells.
+/// The span allocated, if any, and the number of pages that changed hands, if the call returns it.
 type Answer = Result<(Option<Span>, u64), FreelistError>;
 
 /// Every public call on a list or an allocator that can be out of memory.
@@ -148,7 +148,7 @@ impl Writer {
         }
     }
 
-    /// A piece of something in use is no longer wanted.
+    /// Frees a piece of a span in use.
     fn give_up(&mut self) -> Option<Call> {
         let index = self.dice.below(self.used.len().max(1) as u64);
         let (whole, by) = *self.used.get(usize::try_from(index).unwrap())?;
@@ -164,7 +164,7 @@ impl Writer {
         })
     }
 
-    /// Everything in use around a span goes at once, whoever allocated it.
+    /// Frees all spans in use from one on that touch each other, of all transactions at once.
     fn give_up_neighbours(&mut self) -> Option<Call> {
         let index = self.dice.below(self.used.len().max(1) as u64);
         let (mut all, _) = *self.used.get(usize::try_from(index).unwrap())?;

@@ -26,7 +26,7 @@ fn shared() -> Arc<Shared> {
     Arc::new(SharedAllocator::new(ScheduledLock(Mutex::new(PageAllocator::new(FixedRange::new(range))))))
 }
 
-/// Notes on a board of its own who holds which page, and fails if two do.
+/// Notes on a board which pages are held, and fails if two threads hold one.
 fn hold(board: &Mutex<Vec<Span>>, span: Span) {
     let mut board = board.lock().unwrap();
     assert!(board.iter().all(|other| !other.overlaps(span)), "{span} is in two hands");

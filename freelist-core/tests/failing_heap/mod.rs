@@ -38,8 +38,8 @@ impl FailingHeap {
 }
 
 // SAFETY: every call goes to the system's allocator with the arguments as they came, or is refused with a null pointer,
-// which leaves an old block as it was. What stands beside it touches thread-local numbers that need neither memory nor
-// a destructor.
+// which leaves an old block as it was. The rest changes thread-local numbers, which need neither memory nor a
+// destructor.
 unsafe impl GlobalAlloc for FailingHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Self::refuses() {
