@@ -57,6 +57,12 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// How many pages the node takes.
+    #[inline]
+    pub(crate) fn pages(self) -> u64 {
+        u64::from(self.overflow).saturating_add(1)
+    }
+
     #[inline]
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         const SHORT: Malformed = Malformed("page is shorter than its header");

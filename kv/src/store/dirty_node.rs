@@ -1,22 +1,28 @@
 //! A node that a write transaction changes, kept in the form of its page.
 //!
 //! The bytes are at every moment what the page would be: header, element table, then keys and values packed in
-//! element order, nothing between and nothing after. So reading a changed node is the same code as reading a page of
-//! the file, an insertion is two moves within a few kilobytes, and a commit writes the bytes as they are.
+//! element order, with nothing between and nothing after. So a changed node is read by the same code as a page of the
+//! file, an insertion is two moves within a few kilobytes, and a commit writes the bytes unchanged.
 //!
-//! **Invariant:** packed form. It holds because [`DirtyNode::from_page`] establishes it, whatever a page from disk looked
-//! like, and every edit keeps it; so the positions computed here are within the bytes, and indexing is an assertion
-//! about this file's own logic.
+//! **Invariant:** packed form. [`DirtyNode::from_node`] establishes it, whatever a page from disk looked like, and every
+//! edit keeps it. So the positions computed here are within the bytes, and indexing is an assertion about this file's
+//! logic.
 #![allow(clippy::indexing_slicing, reason = "positions follow from the packed form, which this file keeps")]
 #![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
+#![allow(clippy::arithmetic_side_effects, reason = "positions are within a node, which stays below 4 GiB")]
+
+mod cut;
+mod seal;
 
 use std::cmp::Ordering;
 
 use super::Link;
 use super::pages::BEYOND;
 use crate::format::{
-    ELEMENT, ELEMENTS_MAX, Header, Kind, Malformed, Node, PAGE_HEADER, element_at, header_bytes, set_count, set_header,
+    ELEMENT, Header, Kind, Malformed, NODE_BYTES_MAX, Node, PAGE_HEADER, element_at, header_bytes, set_count,
 };
+
+pub(crate) use cut::share_of;
 
 /// Leaf or branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,9 +45,6 @@ pub(crate) struct DirtyNode {
     next_in_order: usize,
     in_order: usize,
 }
-
-/// As many insertions in key order make a run: such a node is filled, not halved.
-const RUN: usize = 8;
 
 /// No insertion since the node was read, or an edit that breaks the order.
 const NO_ORDER: usize = usize::MAX;
@@ -72,6 +75,7 @@ impl DirtyNode {
         if let Some(packed) = node.packed() {
             dirty.bytes.extend_from_slice(&packed[PAGE_HEADER..]);
             dirty.set_count(node.count());
+            assert!(dirty.size() <= page_len, "a packed node is no longer than its page");
             return Ok(dirty);
         }
         let mut data = element_at(node.count());
@@ -98,6 +102,7 @@ impl DirtyNode {
             dirty.bytes.extend_from_slice(value);
         }
         dirty.set_count(node.count());
+        assert_eq!(dirty.size(), data, "a copy has no gaps");
         Ok(dirty)
     }
 
@@ -121,6 +126,11 @@ impl DirtyNode {
     /// How many pages of `page_size` bytes this node takes.
     pub(crate) fn pages(&self, page_size: usize) -> u64 {
         self.bytes.len().div_ceil(page_size) as u64
+    }
+
+    /// Bytes that element `index` takes in its node.
+    pub(crate) fn element_size(&self, index: usize) -> usize {
+        ELEMENT + self.data_end(index) - self.data_start(index)
     }
 
     /// Gives the buffer back for another node.
@@ -153,30 +163,15 @@ impl DirtyNode {
         Err(low)
     }
 
-    /// Whether each key is greater than the one before. O(elements).
-    pub(crate) fn ascends(&self) -> bool {
-        let (len_at, mut end, mut before) = (if self.branch { 4 } else { 8 }, element_at(self.count), &[][..]);
-        for (index, element) in self.bytes[PAGE_HEADER..end].chunks_exact(ELEMENT).enumerate() {
-            let word = |at: usize| u32::from_le_bytes([element[at], element[at + 1], element[at + 2], element[at + 3]]);
-            let key = &self.bytes[end..end + word(len_at) as usize];
-            if index > 0 && !less(before, key) {
-                return false;
-            }
-            before = key;
-            end += key.len() + if self.branch { 0 } else { word(12) as usize };
-        }
-        true
-    }
-
     /// A leaf element's flags.
     pub(crate) fn flags(&self, index: usize) -> u32 {
-        debug_assert!(!self.branch && index < self.count);
+        debug_assert!(!self.branch && index < self.count, "only an element of a leaf has flags");
         self.word(element_at(index)) as u32
     }
 
     /// A branch's child, as it stands in the element.
     pub(crate) fn child(&self, index: usize) -> u64 {
-        debug_assert!(self.branch && index < self.count);
+        debug_assert!(self.branch && index < self.count, "only an element of a branch has a child");
         let at = element_at(index) + 8;
         let mut child = [0; 8];
         child.copy_from_slice(&self.bytes[at..at + 8]);
@@ -184,7 +179,7 @@ impl DirtyNode {
     }
 
     pub(crate) fn insert_leaf(&mut self, index: usize, flags: u32, key: &[u8], value: &[u8]) {
-        debug_assert!(!self.branch);
+        assert!(!self.branch, "a pair goes into a leaf");
         let at = element_at(index);
         let pos = self.open_gap(index, key.len() + value.len());
         let element = leaf_element(flags, pos - at, key.len(), value.len());
@@ -194,7 +189,7 @@ impl DirtyNode {
     }
 
     pub(crate) fn insert_branch(&mut self, index: usize, key: &[u8], child: u64) {
-        debug_assert!(self.branch);
+        assert!(self.branch, "a child goes into a branch");
         let at = element_at(index);
         let pos = self.open_gap(index, key.len());
         self.bytes[at..at + ELEMENT].copy_from_slice(&branch_element(pos - at, key.len(), child));
@@ -202,14 +197,14 @@ impl DirtyNode {
     }
 
     pub(crate) fn set_child(&mut self, index: usize, child: u64) {
-        debug_assert!(self.branch && index < self.count);
+        assert!(self.branch && index < self.count, "only an element of a branch has a child");
         let at = element_at(index) + 8;
         self.bytes[at..at + 8].copy_from_slice(&child.to_le_bytes());
     }
 
     /// Replaces a leaf element's flags and value.
     pub(crate) fn replace_value(&mut self, index: usize, flags: u32, value: &[u8]) {
-        debug_assert!(!self.branch);
+        assert!(!self.branch, "only an element of a leaf has a value");
         let (key_len, old_len) = (self.key_len(index), self.value_len(index));
         let start = self.data_start(index) + key_len;
         self.resize_data(index, start, old_len, value.len());
@@ -232,7 +227,7 @@ impl DirtyNode {
 
     /// Replaces a branch element's key.
     pub(crate) fn replace_key(&mut self, index: usize, key: &[u8]) {
-        debug_assert!(self.branch);
+        assert!(self.branch, "the key of a pair never changes");
         let (start, old_len, child) = (self.data_start(index), self.key_len(index), self.child(index));
         self.resize_data(index, start, old_len, key.len());
         self.bytes[start..start + key.len()].copy_from_slice(key);
@@ -241,6 +236,7 @@ impl DirtyNode {
     }
 
     pub(crate) fn remove(&mut self, index: usize) {
+        assert!(index < self.count, "what is removed is there");
         let (start, end, old_len) = (self.data_start(index), self.data_end(index), self.bytes.len());
         let (at, gone) = (element_at(index), end - start);
         self.shift_positions(0, index, distance(ELEMENT, 0));
@@ -274,78 +270,9 @@ impl DirtyNode {
 
     /// Appends all elements of `other`, whose keys are greater.
     pub(crate) fn append(&mut self, other: &Self) {
-        debug_assert_eq!(self.branch, other.branch);
+        assert_eq!(self.branch, other.branch, "nodes that are joined are of one kind");
         self.copy_elements(other, 0..other.count);
         self.next_in_order = NO_ORDER;
-    }
-
-    /// Where this overfull node should be cut by how it grew: the index of the first element of the part that leaves.
-    ///
-    /// Where elements came in key order the lower part stays full, or at the share of a page that `fill` allows, and the
-    /// order goes on in a fresh node (`last` says that this is the last node of its tree, so that one insertion at its
-    /// end is order enough). Otherwise it is half and half, whatever `fill` says: a node is cut while it grows, so to cut
-    /// it at a share each time would throw off a sliver each time. What that leaves is packed before the commit.
-    pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
-        let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
-        match fill {
-            Some(share) if at_end => self.share_point(page_size, share),
-            None if at_end => self.between(self.count - 1),
-            _ if self.next_in_order < self.count && self.in_order >= RUN => self.between(self.next_in_order),
-            _ => self.between(self.nearest(self.size() / 2)),
-        }
-    }
-
-    /// Where this overfull node should be cut for the lower part to take `share` of a page.
-    pub(crate) fn share_point(&self, page_size: usize, share: f64) -> usize {
-        self.between(self.fitting(share_of(page_size, share)).min(ELEMENTS_MAX))
-    }
-
-    /// Leaves enough elements on either side of a cut.
-    fn between(&self, cut: usize) -> usize {
-        let fewest = self.fewest();
-        cut.clamp(fewest, self.count - fewest)
-    }
-
-    /// Elements that a part of this node must have.
-    pub(crate) const fn fewest(&self) -> usize {
-        if self.branch { 2 } else { 1 }
-    }
-
-    /// Bytes that element `index` takes in its node.
-    pub(crate) fn element_size(&self, index: usize) -> usize {
-        ELEMENT + self.data_end(index) - self.data_start(index)
-    }
-
-    /// How many elements fit into `limit` bytes.
-    fn fitting(&self, limit: usize) -> usize {
-        (1..=self.count).take_while(|&count| self.size_of_first(count) <= limit).last().unwrap_or(0)
-    }
-
-    /// How many elements take closest to `middle` bytes.
-    fn nearest(&self, middle: usize) -> usize {
-        let below = self.fitting(middle);
-        let next = (below + 1).min(self.count);
-        let (under, over) = (middle - self.size_of_first(below), self.size_of_first(next).saturating_sub(middle));
-        if under <= over { below } else { next }
-    }
-
-    /// The size of a node of only the first `count` elements.
-    fn size_of_first(&self, count: usize) -> usize {
-        element_at(count) + self.data_limit(count) - self.data_limit(0)
-    }
-
-    /// Whether this node must be split: larger than a page, or more elements than a page may count.
-    pub(crate) fn is_overfull(&self, page_size: usize) -> bool {
-        self.count >= 2 * self.fewest() && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
-    }
-
-    /// Makes the bytes the page `id`, padded with zeros to whole pages.
-    pub(crate) fn seal(&mut self, id: u64, page_size: usize) {
-        let pages = self.pages(page_size);
-        let kind = if self.branch { Kind::Branch } else { Kind::Leaf };
-        let overflow = u32::try_from(pages - 1).expect("a node of 2^32 pages does not fit into memory");
-        set_header(&mut self.bytes, Header { id, kind, count: self.count as u16, overflow });
-        self.bytes.resize(self.bytes.len().next_multiple_of(page_size), 0);
     }
 
     /// Adds copies of `range` of `from` at the end.
@@ -371,6 +298,7 @@ impl DirtyNode {
             first + added,
             distance(source, old_len + moved).wrapping_sub(distance(there, here)),
         );
+        debug_assert!(self.is_packed(), "copied elements follow the others without a gap");
     }
 
     /// Makes room for an element at `index` with `len` bytes of data; returns where the data goes.
@@ -378,6 +306,8 @@ impl DirtyNode {
         self.in_order = if index == self.next_in_order { self.in_order + 1 } else { 0 };
         self.next_in_order = index + 1;
         let (at, data, old_len) = (element_at(index), self.data_limit(index), self.bytes.len());
+        assert!(index <= self.count && at <= data && data <= old_len, "an element goes between others or after all");
+        assert!(len <= NODE_BYTES_MAX - ELEMENT - old_len, "positions within a node are 32-bit");
         self.bytes.resize(old_len + ELEMENT + len, 0);
         self.bytes.copy_within(data..old_len, data + ELEMENT + len);
         self.bytes.copy_within(at..data, at + ELEMENT);
@@ -425,7 +355,7 @@ impl DirtyNode {
     }
 
     fn data_start(&self, index: usize) -> usize {
-        debug_assert!(index < self.count);
+        debug_assert!(index < self.count, "an element is below the count");
         let at = element_at(index);
         at + self.word(at + if self.branch { 0 } else { 4 })
     }
@@ -441,32 +371,12 @@ impl DirtyNode {
 
     fn set_count(&mut self, count: usize) {
         self.count = count;
-        // A node may hold more for a moment, until it is split; `seal` writes the count that counts.
+        // A node may have more for a moment, until it is split; `seal` asserts that it has not.
         set_count(&mut self.bytes, u16::try_from(count).unwrap_or(u16::MAX));
     }
 }
 
-/// Whether `left` is less than `right`. Keys of neighbours begin alike more often than not, and here that takes no call
-/// to compare memory.
-#[inline]
-fn less(mut left: &[u8], mut right: &[u8]) -> bool {
-    while let (Some((a, left_rest)), Some((b, right_rest))) = (left.split_first_chunk(), right.split_first_chunk()) {
-        if a != b {
-            return u64::from_le_bytes(*a).swap_bytes() < u64::from_le_bytes(*b).swap_bytes();
-        }
-        (left, right) = (left_rest, right_rest);
-    }
-    left < right
-}
-
-/// The bytes that `share` of a page is.
-#[allow(clippy::cast_sign_loss, reason = "a share of a page size")]
-#[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
-pub(crate) fn share_of(page_size: usize, share: f64) -> usize {
-    (page_size as f64 * share) as usize
-}
-
-/// How far it is from one place to another, backwards too: modulo 2^32.
+/// How far it is from one position to another, backwards too: modulo 2^32.
 fn distance(from: usize, to: usize) -> u32 {
     (to as u32).wrapping_sub(from as u32)
 }

@@ -5,19 +5,20 @@ use freelist_core::PageId;
 /// The bit that no page number of a file can have: a file would be 2^63 pages long.
 const IN_MEMORY: u64 = 1 << 63;
 
-/// A child's address as it stands in a branch element or a bucket header.
+/// The address of a child in a branch element or a bucket header.
 ///
 /// In the file it is always a page number. In the nodes that a write transaction has changed it may also be a
 /// [`Slot`]; the commit turns those into page numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Link(u64);
 
-/// The place of a changed node in its transaction's [`WriteSet`](super::WriteSet).
+/// The index of a changed node in its transaction's [`WriteSet`](super::WriteSet).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Slot(u32);
 
 impl Slot {
     /// The slot with this index.
+    #[allow(clippy::expect_used, reason = "2^32 nodes of the smallest page are 4 TiB of memory")]
     pub(crate) fn at(index: usize) -> Self {
         Self(u32::try_from(index).expect("2^32 nodes do not fit into memory"))
     }

@@ -2,6 +2,14 @@
 //!
 //! **Invariant:** nothing here knows what a key means or which tree a page belongs to.
 
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
 mod dirty_node;
 mod free_space;
 mod link;

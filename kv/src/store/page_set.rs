@@ -6,6 +6,8 @@ const BLOCK_PAGES: u64 = 1 << 13;
 /// Words of one block.
 const BLOCK_WORDS: usize = (BLOCK_PAGES / 64) as usize;
 
+const _: () = assert!(BLOCK_WORDS as u64 * 64 == BLOCK_PAGES, "a block has a bit for each of its pages");
+
 /// Pages of one file. Memory follows the parts of the file that have members: a walk over a small bucket of a large
 /// file costs little.
 #[derive(Debug)]

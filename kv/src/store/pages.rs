@@ -16,7 +16,7 @@ pub(crate) struct Pages<'t> {
     high_water: u64,
 }
 
-/// A node together with where it was found, so that whatever is wrong with it can be reported with its place.
+/// A node and the link that led to it, so that damage is reported with its page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageRef<'t> {
     pub(crate) link: Link,
@@ -37,7 +37,7 @@ impl<'t> Pages<'t> {
         self.high_water
     }
 
-    /// The node behind `link`.
+    /// The node that `link` leads to.
     #[inline]
     pub(crate) fn node(&self, link: Link) -> Result<PageRef<'t>> {
         if let Some(slot) = link.slot() {
@@ -59,12 +59,12 @@ impl<'t> Pages<'t> {
         self.high_water.saturating_add(self.changed.len() as u64)
     }
 
-    /// How many pages of the file the node behind `link` takes: none while it is in memory.
+    /// How many pages of the file the node takes that `link` leads to: none while it is in memory.
     pub(crate) fn extent(&self, link: Link) -> Result<u64> {
         if link.in_memory() {
             return Ok(0);
         }
-        Ok(u64::from(self.page(link.page_id())?.0.overflow) + 1)
+        Ok(self.page(link.page_id())?.0.pages())
     }
 
     /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the
@@ -85,18 +85,19 @@ impl<'t> Pages<'t> {
         if header.overflow == 0 {
             return Ok((header, first));
         }
-        let pages = u64::from(header.overflow) + 1;
+        let pages = header.pages();
         if id.get().checked_add(pages).is_none_or(|end| end > self.high_water) {
             return Err(wrong("overflow pages run beyond the high-water mark"));
         }
         let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
         let bytes = len.and_then(|len| self.view.bytes(at, len)).ok_or_else(|| wrong(OUTSIDE))?;
+        debug_assert!(bytes.len() > size, "a page with overflow has more bytes than one page");
         Ok((header, bytes))
     }
 }
 
 impl<'t> PageRef<'t> {
-    /// Puts this page's number to something that is wrong with it.
+    /// Adds this page's number to what is wrong with it.
     #[inline]
     pub(crate) fn located<T>(&self, result: std::result::Result<T, Malformed>) -> Result<T> {
         result.map_err(|Malformed(what)| corrupt(self.link, what))
@@ -122,7 +123,7 @@ impl<'t> PageRef<'t> {
     }
 }
 
-/// `raw`, found in the page behind `holder`, as a link. A page of the file cannot name a node in memory.
+/// `raw`, found in the page that `holder` leads to, as a link. A page of the file cannot name a node in memory.
 #[inline]
 fn trusted(holder: Link, raw: u64) -> Result<Link> {
     let link = Link::from_raw(raw);
@@ -132,8 +133,8 @@ fn trusted(holder: Link, raw: u64) -> Result<Link> {
     Ok(link)
 }
 
-/// `raw`, the root in a bucket's header in the page behind `holder`, as a link. No header names a node in memory before
-/// the commit writes it, so one that seems to came from the file, also where `holder` is in memory by now.
+/// `raw`, the root in a bucket's header in the page that `holder` leads to, as a link. No header names a node in memory
+/// before the commit, so one that seems to came from the file, even if `holder` is in memory by now.
 pub(crate) fn bucket_root(holder: Link, raw: u64) -> Result<Link> {
     let link = Link::from_raw(raw);
     if link.in_memory() { Err(corrupt(holder, BEYOND)) } else { Ok(link) }

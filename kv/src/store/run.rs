@@ -1,4 +1,4 @@
-//! Writing: images that are neighbours in the file leave in one gathered write.
+//! Writing: pages that are neighbours in the file are written in one gathered write.
 
 use std::io::IoSlice;
 
@@ -14,8 +14,9 @@ use crate::error::Result;
 /// 64 KiB; the load itself takes the same.
 const WRITE_MAX: u64 = 64 * 1024;
 
-/// Writes `pages`, pairs of page number and whole pages of bytes in ascending order, as few writes as there are gaps.
-/// Returns how many writes that took.
+/// Writes `pages`, pairs of page number and whole pages of bytes, in ascending order. Neighbours share a write. Returns
+/// how many writes that took.
+#[allow(clippy::arithmetic_side_effects, reason = "page numbers below a high-water mark whose byte offset is checked")]
 pub(crate) fn write_runs<'a>(
     store: &dyn PageStore,
     page_size: u32,
@@ -25,7 +26,8 @@ pub(crate) fn write_runs<'a>(
     let (mut start, mut end, mut writes) = (0u64, 0u64, 0u64);
     let mut run: Vec<IoSlice<'a>> = Vec::new();
     for (id, bytes) in pages {
-        debug_assert!(id >= end, "images come in page order and do not overlap");
+        assert!(id >= end.max(2), "pages come in order, do not overlap and are not the metas'");
+        assert!(!bytes.is_empty() && (bytes.len() as u64).is_multiple_of(size), "only whole pages are written");
         let full = (end - start) * size >= WRITE_MAX;
         if (id != end || full) && !run.is_empty() {
             store.write_at(start * size, &run)?;

@@ -1,4 +1,4 @@
-//! The pages that one write transaction changes: copies in memory, until the commit gives them places in the file.
+//! The pages that one write transaction changes: copies in memory, until the commit gives them page numbers.
 
 use freelist_core::{PageId, Span};
 use pagefile_std::View;
@@ -63,10 +63,12 @@ impl WriteSet {
         self.high_water
     }
 
+    #[allow(clippy::indexing_slicing, reason = "a slot is the index of a node, and the list never becomes shorter")]
     pub(crate) fn dirty(&self, slot: Slot) -> &DirtyNode {
         &self.nodes[slot.index()]
     }
 
+    #[allow(clippy::indexing_slicing, reason = "a slot is the index of a node, and the list never becomes shorter")]
     pub(crate) fn dirty_mut(&mut self, slot: Slot) -> &mut DirtyNode {
         &mut self.nodes[slot.index()]
     }
@@ -84,7 +86,7 @@ impl WriteSet {
         Ok(self.insert(node))
     }
 
-    /// The node behind `link`, changeable: copied here and its page freed, unless it is here already.
+    /// The node that `link` leads to, changeable: copied here and its page freed, unless it is here already.
     pub(crate) fn touch(&mut self, link: Link) -> Result<Slot> {
         self.touch_if(link, |_, _| Ok(()))
     }
@@ -97,6 +99,7 @@ impl WriteSet {
         check: impl FnOnce(&Self, &DirtyNode) -> Result<(), Malformed>,
     ) -> Result<Slot> {
         if let Some(slot) = link.slot() {
+            assert!(slot.index() < self.nodes.len(), "a link to memory leads to a node of this transaction");
             return Ok(slot);
         }
         let buffer = self.buffer();
@@ -106,18 +109,18 @@ impl WriteSet {
             .and_then(|node| copied(&node, bytes.len(), buffer))
             .and_then(|node| check(self, &node).map(|()| node))
             .map_err(|Malformed(what)| corrupt(link, what))?;
-        self.free_pages(link, header.overflow)?;
+        self.free_pages(link, header.pages())?;
         Ok(self.insert(node))
     }
 
-    /// The node behind `link` belongs to nothing any more.
+    /// The node that `link` leads to is no longer part of any tree.
     pub(crate) fn discard(&mut self, link: Link) -> Result<()> {
         if let Some(slot) = link.slot() {
             self.vacate(slot);
             return Ok(());
         }
         let (header, _) = self.pages().page(link.page_id())?;
-        self.free_pages(link, header.overflow)
+        self.free_pages(link, header.pages())
     }
 
     /// Takes a node out of memory; its slot is used again.
@@ -129,13 +132,14 @@ impl WriteSet {
 
     /// Moves what is in `from` to `to`, whose old content is dropped.
     pub(crate) fn replace(&mut self, to: Slot, from: Slot) {
+        assert_ne!(to, from, "a node replaces another");
         let node = self.take(from);
         let old = std::mem::replace(self.dirty_mut(to), node);
         self.buffers.push(old.into_buffer());
         self.vacant.push(from);
     }
 
-    /// Moves the content of `slot` to a slot of its own and leaves an empty branch behind: a root that gets a level.
+    /// Moves the content of `slot` to another slot and leaves an empty branch in its place: a root that gets a level.
     pub(crate) fn push_down(&mut self, slot: Slot) -> Slot {
         let branch = DirtyNode::empty(NodeKind::Branch, self.buffer());
         let node = std::mem::replace(self.dirty_mut(slot), branch);
@@ -146,17 +150,29 @@ impl WriteSet {
     pub(crate) fn split(&mut self, slot: Slot, index: usize) -> Slot {
         let buffer = self.buffer();
         let upper = self.dirty_mut(slot).split_off(index, buffer);
-        self.splits += 1;
+        let lower = self.dirty(slot);
+        assert!(lower.count().min(upper.count()) >= lower.fewest(), "a split leaves both halves enough elements");
+        self.splits = self.splits.saturating_add(1);
         self.insert(upper)
     }
 
     /// Appends the elements of `right` to `left` and vacates `right`.
     pub(crate) fn merge(&mut self, left: Slot, right: Slot) {
         let gone = self.take(right);
+        let kept = self.dirty(left);
+        assert!(
+            kept.count().checked_sub(1).is_none_or(|last| gone.count() == 0 || kept.key(last) < gone.key(0)),
+            "the keys of the node that is appended are greater"
+        );
         self.dirty_mut(left).append(&gone);
         self.buffers.push(gone.into_buffer());
         self.vacant.push(right);
-        self.merges += 1;
+        self.note_merge();
+    }
+
+    /// Counts a node that was merged or removed.
+    pub(crate) fn note_merge(&mut self) {
+        self.merges = self.merges.saturating_add(1);
     }
 
     /// All nodes have their pages. From here on a node may change in place, and none may be added.
@@ -170,20 +186,22 @@ impl WriteSet {
         &self.freed
     }
 
-    /// All buffers, for the next transaction; not more than a moderate transaction uses, so that one large one does
-    /// not keep its memory for ever.
+    /// The buffers, for the next transaction. There are no more than a moderate transaction uses, so that a large one
+    /// does not keep its memory for ever.
     pub(crate) fn take_buffers(&mut self) -> Vec<Vec<u8>> {
         const KEPT: usize = 4096;
         let mut buffers = std::mem::take(&mut self.buffers);
         buffers.extend(std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer));
-        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= 2 * self.page_size());
+        let large = self.page_size().saturating_mul(2);
+        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= large);
         buffers.truncate(KEPT);
         buffers
     }
 
     /// How many nodes are in memory.
     pub(crate) fn nodes(&self) -> usize {
-        self.nodes.len() - self.vacant.len()
+        assert!(self.vacant.len() <= self.nodes.len(), "a slot is vacant once");
+        self.nodes.len().saturating_sub(self.vacant.len())
     }
 
     /// How many slots there are, vacant ones included.
@@ -191,8 +209,13 @@ impl WriteSet {
         self.nodes.len()
     }
 
-    fn free_pages(&mut self, link: Link, overflow: u32) -> Result<()> {
-        let span = Span::new(link.page_id(), u64::from(overflow) + 1)?;
+    fn free_pages(&mut self, link: Link, pages: u64) -> Result<()> {
+        let span = Span::new(link.page_id(), pages)?;
+        assert!(!self.frozen, "no page is freed after nodes have got theirs");
+        assert!(
+            span.start().get() >= 2 && span.end().get() <= self.high_water,
+            "a freed page is one of the snapshot's"
+        );
         // A tree that leads to one page twice would free it twice, without end if it leads there in a circle.
         if self.freed.len() as u64 >= self.high_water {
             return Err(corrupt(link, "more pages are freed than the file has: pages are shared"));
@@ -202,22 +225,26 @@ impl WriteSet {
     }
 
     fn take(&mut self, slot: Slot) -> DirtyNode {
-        std::mem::take(self.dirty_mut(slot))
+        let node = std::mem::take(self.dirty_mut(slot));
+        assert!(node.size() > 0, "a slot that is vacant already has no node to take");
+        node
     }
 
     fn insert(&mut self, node: DirtyNode) -> Slot {
         assert!(!self.frozen, "no node is added after the others have got their pages");
         if let Some(slot) = self.vacant.pop() {
-            *self.dirty_mut(slot) = node;
+            let vacant = std::mem::replace(self.dirty_mut(slot), node);
+            assert_eq!(vacant.size(), 0, "a slot that is used again was vacant");
             return slot;
         }
+        let slot = Slot::at(self.nodes.len());
         self.nodes.push(node);
-        Slot::at(self.nodes.len() - 1)
+        slot
     }
 
     fn buffer(&mut self) -> Vec<u8> {
         // Room for one element more than a page, so that the insertion that splits a node does not move it.
-        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size() + self.page_size() / 4))
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size().saturating_mul(5) / 4))
     }
 }
 

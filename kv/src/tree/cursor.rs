@@ -1,4 +1,4 @@
-//! A place in a tree, movable both ways.
+//! A position in a tree, movable both ways.
 
 use super::{Root, TOO_DEEP};
 use crate::error::Result;
@@ -59,6 +59,10 @@ impl<'t> Cursor<'t> {
                 Node::Leaf(leaf) => {
                     let index = page.located(leaf.search(key))?.unwrap_or_else(|index| index);
                     self.push(page, index)?;
+                    debug_assert!(
+                        index == leaf.count() || leaf.key(index).is_ok_and(|found| found >= key),
+                        "a cursor is at the key that was sought, or at a greater one, or after all"
+                    );
                     break;
                 }
             }
@@ -69,8 +73,9 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The next item; the first, if the cursor has not been placed. At the end it stays where it is.
+    /// The next item; the first, if the cursor has no position yet. At the end it stays where it is.
     #[inline]
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16")]
     pub(crate) fn next(&mut self) -> Result<Option<LeafEntry<'t>>> {
         match self.stack.last_mut() {
             None => self.first(),
@@ -86,8 +91,9 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The item before; the last, if the cursor has not been placed. At the beginning it stays where it is.
+    /// The item before; the last, if the cursor has no position yet. At the beginning it stays where it is.
     #[inline]
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16")]
     pub(crate) fn prev(&mut self) -> Result<Option<LeafEntry<'t>>> {
         match self.stack.last_mut() {
             None => self.last(),
@@ -117,6 +123,7 @@ impl<'t> Cursor<'t> {
         self.stack.clear();
         let root = self.root.open(&self.pages)?;
         self.descend(root, way)?;
+        debug_assert!(self.leaf().is_some(), "the way down ends in a leaf");
         match self.edge(way) {
             None => self.cross(way),
             edge => edge.transpose(),
@@ -147,7 +154,7 @@ impl<'t> Cursor<'t> {
                 self.ordered(way, left, entry.key)?;
                 return Ok(Some(entry));
             }
-            passed += 1;
+            passed = passed.saturating_add(1);
             if passed > self.pages.nodes() {
                 return Err(corrupt(self.link(), "empty leaves lead in a circle"));
             }
@@ -160,7 +167,10 @@ impl<'t> Cursor<'t> {
     fn ordered(&self, way: Way, left: Option<&[u8]>, entered: &[u8]) -> Result<()> {
         let border = left.is_none_or(|left| if way == Way::Forward { left < entered } else { entered < left });
         let inside = match self.leaf() {
-            Some((page, leaf, _)) => page.located(leaf.key(0))? <= page.located(leaf.key(leaf.count() - 1))?,
+            Some((page, leaf, _)) => {
+                let last = leaf.count().saturating_sub(1);
+                page.located(leaf.key(0))? <= page.located(leaf.key(last))?
+            }
             None => true,
         };
         if border && inside { Ok(()) } else { Err(corrupt(self.link(), UNORDERED)) }
@@ -169,10 +179,10 @@ impl<'t> Cursor<'t> {
     /// To the neighbouring leaf; false, and unmoved, when there is none.
     fn turn(&mut self, way: Way) -> Result<bool> {
         for depth in (0..self.stack.len()).rev() {
-            let Frame { page, index } = self.stack[depth];
+            let Some(&Frame { page, index }) = self.stack.get(depth) else { break };
             let Node::Branch(branch) = &page.node else { continue };
             let next = match way {
-                Way::Forward => (index + 1 < branch.count()).then_some(index + 1),
+                Way::Forward => index.checked_add(1).filter(|&next| next < branch.count()),
                 Way::Back => index.checked_sub(1),
             };
             if let Some(next) = next {
@@ -180,6 +190,7 @@ impl<'t> Cursor<'t> {
                 self.stack.truncate(depth);
                 self.push(page, next)?;
                 self.descend(child, way)?;
+                debug_assert!(self.leaf().is_some(), "a cursor that has moved is in a leaf");
                 return Ok(true);
             }
         }
@@ -203,6 +214,10 @@ impl<'t> Cursor<'t> {
         if self.stack.len() >= DEPTH_MAX {
             return Err(corrupt(page.link, TOO_DEEP));
         }
+        debug_assert!(
+            self.stack.last().is_none_or(|above| matches!(above.page.node, Node::Branch(_))),
+            "nothing lies below a leaf"
+        );
         self.stack.push(Frame { page, index });
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::path::Path;
 use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
-use crate::format::{BUCKET_FLAG, ELEMENT, NODE_BYTES_MAX};
+use crate::format::{BUCKET_FLAG, BUCKET_HEADER, ELEMENT, NODE_BYTES_MAX};
 use crate::store::{Link, WriteSet};
 
 /// One tree of a write set, changeable.
@@ -27,6 +27,7 @@ impl Tree<'_> {
 
     /// Inserts or replaces the header of the bucket `name`.
     pub(crate) fn put_bucket(&mut self, name: &[u8], header: &[u8]) -> Result<()> {
+        assert!(header.len() >= BUCKET_HEADER, "the value of a bucket begins with its header");
         self.set(name, BUCKET_FLAG, header)
     }
 
@@ -34,8 +35,9 @@ impl Tree<'_> {
         let path = Path::open(self.write_set, self.root, key, true)?;
         let (slot, index) = path.leaf();
         let leaf = self.write_set.dirty_mut(slot);
-        if leaf.size().saturating_add(ELEMENT + key.len() + value.len()) > NODE_BYTES_MAX {
-            // Only a leaf of another engine's making, with several gigantic values in it, comes here.
+        let added = ELEMENT.saturating_add(key.len()).saturating_add(value.len());
+        if leaf.size().saturating_add(added) > NODE_BYTES_MAX {
+            // Only a leaf with several gigantic values, as another engine may write it, comes here.
             return Err(Error::ValueTooLarge { len: value.len() });
         }
         if !path.found {
@@ -45,6 +47,7 @@ impl Tree<'_> {
         } else {
             return Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: flags == 0 });
         }
+        debug_assert_eq!(self.write_set.dirty(slot).search(key), Ok(index), "a pair is where a search finds it");
         self.split_overfull(&path);
         Ok(())
     }
@@ -57,6 +60,7 @@ impl Tree<'_> {
         let path = Path::open(self.write_set, self.root, key, false)?;
         let (slot, index) = path.leaf();
         if path.found {
+            assert!(self.write_set.dirty(slot).key(index) == key, "what is removed has the key");
             self.write_set.dirty_mut(slot).remove(index);
             self.write_set.any_shrunk = true;
         }
@@ -76,9 +80,13 @@ impl Tree<'_> {
             if depth == 0 {
                 split_root(self.write_set, slot, cut);
             } else {
-                let (parent, index) = path.step(depth - 1);
+                let (parent, index) = path.step(depth.saturating_sub(1));
                 split_child(self.write_set, parent, index, cut);
             }
         }
+        debug_assert!(
+            (0..path.len()).all(|depth| !self.write_set.dirty(path.step(depth).0).is_overfull(page_size)),
+            "no node on the path is overfull after an insertion"
+        );
     }
 }

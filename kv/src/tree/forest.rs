@@ -75,6 +75,7 @@ impl<'t> Forest<'t> {
             assert!(self.slots.add(slot.index() as u64), "a node in memory hangs in one place");
             return Ok(());
         }
+        assert!(visit.pages > 0, "a node in the file takes at least one page");
         let first = link.page_id().get();
         let mut shared = None;
         for page in first..first.saturating_add(visit.pages) {
@@ -109,7 +110,9 @@ impl<'t> Iterator for Forest<'t> {
             if let Some(visit) = self.walk.next() {
                 return Some(visit.and_then(|visit| self.visit(visit)));
             }
-            self.walk = Walk::new(self.pages, Root::Link(self.roots.pop()?));
+            let root = self.roots.pop()?;
+            debug_assert!(!root.in_memory(), "a header in a leaf names no node in memory");
+            self.walk = Walk::new(self.pages, Root::Link(root));
         }
     }
 }

@@ -3,6 +3,14 @@
 //! **Invariant:** nothing here sees a file or a transaction; it reads through [`Pages`](crate::store::Pages) and
 //! changes a [`WriteSet`](crate::store::WriteSet). Every descent is bounded by [`DEPTH_MAX`](crate::format::DEPTH_MAX).
 
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
 mod cursor;
 mod edit;
 mod forest;

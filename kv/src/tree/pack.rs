@@ -3,6 +3,7 @@
 //! Nodes are halved while they grow out of key order, and end up two thirds full. bbolt keeps a node whole until the
 //! commit and then cuts all of it at once, at the share: to the same end, what one node was cut into is joined and cut
 //! again here, as a stream from left to right that never holds more than two pages.
+#![allow(clippy::arithmetic_side_effects, reason = "indices and sizes within nodes in memory, which stay below 4 GiB")]
 
 use super::path::child;
 use super::split::{Cut, split_child, split_root};
@@ -18,7 +19,7 @@ pub(crate) fn pack(write_set: &mut WriteSet, root: Slot, share: f64) {
     split_root(write_set, root, Cut::Share(share));
 }
 
-/// `last` says that nothing of the tree is behind `parent`.
+/// `last` says that `parent` is the last of its level.
 fn pack_below(write_set: &mut WriteSet, parent: Slot, share: f64, last: bool) {
     if !write_set.dirty(parent).is_branch() {
         return;
@@ -47,8 +48,9 @@ fn pack_family(write_set: &mut WriteSet, parent: Slot, index: usize, share: f64,
         return family.len().max(1);
     }
     let mut at = index;
-    for &right in &family[1..] {
+    for &right in family.iter().skip(1) {
         let Some(left) = child(write_set, parent, at).slot() else { break };
+        assert_eq!(child(write_set, parent, at + 1).slot(), Some(right), "a family is in a row while it is packed");
         if is_packed(write_set, left, right, share) {
             at += 1;
             continue;
@@ -58,10 +60,11 @@ fn pack_family(write_set: &mut WriteSet, parent: Slot, index: usize, share: f64,
         write_set.any_shrunk = true;
         at += split_child(write_set, parent, at, Cut::Share(share)) - 1;
     }
+    assert!(at >= index, "a family has at least one node");
     at + 1 - index
 }
 
-/// Child `index` of `parent`, if it is in memory, and those behind it that were cut off it.
+/// Child `index` of `parent`, if it is in memory, and those after it that were cut off it.
 fn family(write_set: &WriteSet, parent: Slot, index: usize) -> Vec<Slot> {
     let slots = (index..write_set.dirty(parent).count()).map_while(|index| child(write_set, parent, index).slot());
     let mut family: Vec<Slot> = Vec::new();
@@ -101,7 +104,7 @@ fn parts(write_set: &WriteSet, family: &[Slot], share: f64) -> usize {
     parts
 }
 
-/// Whether `left` is as full as the share lets it be with the first element of `right` behind it.
+/// Whether `left` is so full that the first element of `right` would exceed the share.
 fn is_packed(write_set: &WriteSet, left: Slot, right: Slot, share: f64) -> bool {
     let (left, right) = (write_set.dirty(left), write_set.dirty(right));
     let limit = share_of(write_set.page_size(), share);

@@ -21,6 +21,7 @@ impl Path {
     ///
     /// With `lower`, a key less than all of a branch's becomes that branch's first key: a child's keys are never less
     /// than its parent's key for it.
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a node that was read is below 2^16")]
     pub(crate) fn open(write_set: &mut WriteSet, root: &mut Link, key: &[u8], lower: bool) -> Result<Self> {
         let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
         let mut slot = write_set.touch(*root)?;
@@ -44,6 +45,10 @@ impl Path {
                     if lowers {
                         write_set.dirty_mut(slot).replace_key(0, key);
                     }
+                    debug_assert!(
+                        !lower || write_set.dirty(slot).key(index) <= key,
+                        "no key in a child is less than the parent's key for it"
+                    );
                     slot = touch_child(write_set, slot, index, high)?;
                 }
             }
@@ -52,7 +57,8 @@ impl Path {
 
     /// The leaf, and the index in it.
     pub(crate) fn leaf(&self) -> (Slot, usize) {
-        self.step(self.len - 1)
+        assert!(self.len > 0, "a path that is open leads to a leaf");
+        self.step(self.len.saturating_sub(1))
     }
 
     /// Steps from the root (0) to the leaf.
@@ -60,7 +66,9 @@ impl Path {
         self.len
     }
 
+    #[allow(clippy::indexing_slicing, reason = "asserted")]
     pub(crate) fn step(&self, depth: usize) -> (Slot, usize) {
+        assert!(depth < self.len, "a path has a step for each of its levels");
         self.steps[depth]
     }
 
@@ -69,7 +77,7 @@ impl Path {
             return Err(corrupt(Link::to_slot(slot), TOO_DEEP));
         };
         *step = (slot, index);
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         Ok(())
     }
 }
@@ -111,9 +119,11 @@ pub(super) fn touch_child(write_set: &mut WriteSet, parent: Slot, index: usize, 
         let below = high.key(write_set).is_none_or(|high| node.key(last) < high);
         if above && below { Ok(()) } else { Err(Malformed(OUT_OF_RANGE)) }
     })?;
+    assert_ne!(slot, parent, "no node is its own child");
     if !link.in_memory() {
         write_set.dirty_mut(parent).set_child(index, Link::to_slot(slot).raw());
     }
+    debug_assert_eq!(child(write_set, parent, index), Link::to_slot(slot), "the parent leads to the copy");
     Ok(slot)
 }
 

@@ -35,6 +35,7 @@ impl<'t> Range<'t> {
             self.within(entry, |range, key| below(key, &range.end) && range.given.1.is_none_or(|given| key < given))?;
         if let Ok(entry) = &entry {
             self.given.0 = Some(entry.key);
+            debug_assert!(!self.has_crossed(), "what the front gives out, the back has not passed");
         }
         Some(entry)
     }
@@ -49,8 +50,14 @@ impl<'t> Range<'t> {
             self.within(entry, |range, key| above(key, &range.start) && range.given.0.is_none_or(|given| key > given))?;
         if let Ok(entry) = &entry {
             self.given.1 = Some(entry.key);
+            debug_assert!(!self.has_crossed(), "what the back gives out, the front has not passed");
         }
         Some(entry)
+    }
+
+    /// Whether an item may have been given out twice.
+    fn has_crossed(&self) -> bool {
+        self.given.0.zip(self.given.1).is_some_and(|(front, back)| front >= back)
     }
 
     fn enter_front(&mut self) -> Result<Option<LeafEntry<'t>>> {

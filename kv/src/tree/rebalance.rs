@@ -1,5 +1,6 @@
-//! After deletions, before the commit gives nodes their pages: nodes that are nearly empty are joined, and parents are
-//! told the first keys of their children.
+//! After deletions, before the commit gives nodes their pages: nodes that are nearly empty are merged with neighbours,
+//! and parents get the first keys of their children.
+#![allow(clippy::arithmetic_side_effects, reason = "indices and sizes within nodes in memory, which stay below 4 GiB")]
 
 use super::path::{High, child, touch_child};
 use super::split::{Cut, split_child, split_root};
@@ -22,6 +23,10 @@ pub(crate) fn rebalance(write_set: &mut WriteSet, root: Slot, fill: Option<f64>)
     let cut = Cut::Growth { fill, last: false };
     settle_keys(write_set, root, cut);
     split_root(write_set, root, cut);
+    assert!(
+        !write_set.dirty(root).is_branch() || write_set.dirty(root).count() > 1,
+        "a root is a leaf or has two children"
+    );
     Ok(())
 }
 
@@ -37,9 +42,15 @@ fn settle_keys(write_set: &mut WriteSet, parent: Slot, cut: Cut) {
             continue;
         };
         settle_keys(write_set, slot, cut);
+        assert!(write_set.dirty(slot).count() > 0, "merging has removed the nodes that were empty");
         if write_set.dirty(slot).key(0) != write_set.dirty(parent).key(index) {
             let key = write_set.dirty(slot).key(0).to_vec();
             write_set.dirty_mut(parent).replace_key(index, &key);
+            debug_assert_eq!(
+                write_set.dirty(parent).search(&key),
+                Ok(index),
+                "the first key of a child lies between those of its neighbours"
+            );
         }
         index += split_child(write_set, parent, index, cut);
     }
@@ -60,7 +71,7 @@ fn merge_below(write_set: &mut WriteSet, parent: Slot, high: Option<&[u8]>) -> R
     merge_children(write_set, parent, high)
 }
 
-/// Merges among the children of one branch, which are in shape below themselves.
+/// Merges among the children of one branch. Below them, merging is done.
 fn merge_children(write_set: &mut WriteSet, parent: Slot, high: Option<&[u8]>) -> Result<()> {
     let mut index = 0;
     while index < write_set.dirty(parent).count() {
@@ -79,7 +90,7 @@ fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot,
     if write_set.dirty(slot).count() == 0 {
         write_set.dirty_mut(parent).remove(index);
         write_set.vacate(slot);
-        write_set.merges += 1;
+        write_set.note_merge();
         return Ok(index);
     }
     let Some(left) = neighbour(write_set, parent, index, slot)? else { return Ok(index + 1) };
@@ -87,17 +98,18 @@ fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot,
     let right = own(write_set, parent, left + 1, high)?;
     write_set.merge(merged, right);
     write_set.dirty_mut(parent).remove(left + 1);
-    // A branch that had a single child could not merge that; with its new siblings it can. What has become of the
-    // merged node then is looked at once more.
+    // A branch that had a single child could not merge that; with its new siblings it can. The merged node may still be
+    // nearly empty, and is looked at once more.
     if write_set.dirty(merged).is_branch() {
         let high = high_of_child(write_set, parent, left, high);
         merge_children(write_set, merged, high.as_deref())?;
     }
+    assert!(write_set.dirty(merged).count() > 0, "nodes that are merged have elements");
     write_set.dirty_mut(merged).shrunk = true;
     Ok(left)
 }
 
-/// The left one of the pair to merge: the child `index` and the neighbour before it, else the one behind it.
+/// The left one of the pair to merge: the child `index` and the neighbour before it, or else the one after it.
 ///
 /// A branch with a single child merges whatever the size, and what is too large is split again: bbolt relies on every
 /// branch having two children. Only damage puts a leaf beside a branch: those stay apart, for the check to find.
@@ -122,8 +134,9 @@ fn is_lone(write_set: &WriteSet, slot: Slot) -> bool {
     node.is_branch() && node.count() == 1
 }
 
-/// Whether the node behind `link` and the one at `slot` are of one kind, and make one page or must be made one.
+/// Whether the node that `link` leads to and the one at `slot` are of one kind, and fit into one page or must be merged.
 fn joins(write_set: &WriteSet, link: Link, slot: Slot) -> Result<bool> {
+    assert_ne!(link.slot(), Some(slot), "no node is its own neighbour");
     let node = write_set.dirty(slot);
     let (branch, size) = if let Some(other) = link.slot() {
         (write_set.dirty(other).is_branch(), write_set.dirty(other).size())
@@ -158,7 +171,7 @@ fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
         }
         let only = own(write_set, root, 0, None)?;
         write_set.replace(root, only);
-        write_set.merges += 1;
+        write_set.note_merge();
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ fn seek_leaf<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<(PageR
             Node::Leaf(leaf) => return Ok((page, *leaf)),
             Node::Branch(branch) => {
                 let index = page.located(branch.search(key))?;
+                debug_assert!(index < branch.count(), "a branch has a child for every key");
                 page = pages.node(page.child(branch, index)?)?;
             }
         }
@@ -45,7 +46,11 @@ fn seek_leaf<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<(PageR
 pub(crate) fn find<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(PageRef<'t>, LeafEntry<'t>)>> {
     let (page, leaf) = seek_leaf(pages, root, key)?;
     match page.located(leaf.search(key))? {
-        Ok(index) => page.entry(&leaf, index).map(|entry| Some((page, entry))),
+        Ok(index) => {
+            let entry = page.entry(&leaf, index)?;
+            debug_assert!(entry.key == key, "the item that a search finds has the key");
+            Ok(Some((page, entry)))
+        }
         Err(_) => Ok(None),
     }
 }

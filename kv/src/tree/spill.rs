@@ -15,6 +15,7 @@ pub(crate) fn spill_order(write_set: &WriteSet, root: Slot, order: &mut Vec<Slot
             None => order.push(slot),
         }
     }
+    debug_assert_eq!(order.last(), Some(&root), "all nodes of a tree come before its root");
 }
 
 /// Replaces the links to dirty nodes in the branches `nodes` by page numbers.

@@ -1,4 +1,5 @@
 //! Splitting nodes that have outgrown a page.
+#![allow(clippy::arithmetic_side_effects, reason = "indices and sizes within nodes in memory, which stay below 4 GiB")]
 
 use crate::store::{Link, Slot, WriteSet};
 
@@ -29,19 +30,26 @@ pub(super) fn split_child(write_set: &mut WriteSet, parent: Slot, index: usize, 
         };
         let upper = write_set.split(child, at);
         let key = write_set.dirty(upper).key(0).to_vec();
+        debug_assert_eq!(
+            write_set.dirty(parent).search(&key),
+            Err(next + 1),
+            "the key of the upper half lies between those of its neighbours"
+        );
         write_set.dirty_mut(parent).insert_branch(next + 1, &key, Link::to_slot(upper).raw());
         end += 1;
     }
+    assert!(end > index, "a split makes no node fewer");
     end - index
 }
 
-/// Splits a root. It keeps its slot, so whoever holds the tree by it need not know, and gets a level below it.
+/// Splits a root. It keeps its slot, by which its bucket holds the tree, and gets a level below it.
 pub(super) fn split_root(write_set: &mut WriteSet, root: Slot, mut cut: Cut) {
     while write_set.dirty(root).is_overfull(write_set.page_size()) {
         let below = write_set.push_down(root);
         let key = write_set.dirty(below).key(0).to_vec();
         write_set.dirty_mut(root).insert_branch(0, &key, Link::to_slot(below).raw());
         split_child(write_set, root, 0, cut);
+        assert!(write_set.dirty(root).count() >= 2, "a root that is split gets two children");
         if let Cut::Growth { last, .. } = &mut cut {
             *last = false;
         }

@@ -50,14 +50,17 @@ impl<'t> Walk<'t> {
 
     /// Leaves out what is below the node visited last.
     pub(crate) fn skip_children(&mut self) {
-        self.pending.truncate(self.pending.len() - self.children);
+        assert!(self.children <= self.pending.len(), "the children of the last node have not been visited");
+        self.pending.truncate(self.pending.len().saturating_sub(self.children));
         self.children = 0;
     }
 
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16, and a depth below 64")]
     fn visit(&mut self, Pending { link, depth, bounds }: Pending<'t>) -> Result<Visit<'t>> {
         if depth >= DEPTH_MAX {
             return Err(corrupt(link, TOO_DEEP));
         }
+        debug_assert_eq!(self.children, 0, "the children of one node are counted at a time");
         let page = self.pages.node(link)?;
         let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
         if let Node::Branch(branch) = &page.node {

@@ -42,7 +42,7 @@ const CONFINED: [Confined; 4] = [
         crates: &["kv/src"],
         places: &[
             ("kv/src/format/", "bytes to values"),
-            ("kv/src/store/dirty_node.rs", "a page that changes in place: its own positions, which it wrote itself"),
+            ("kv/src/store/dirty_node", "a page that changes in place: its own positions, which it wrote itself"),
         ],
     },
     Confined { code: "println", crates: &["kv/src", "freelist-core/src", "pagefile-std/src"], places: &[] },

@@ -19,7 +19,7 @@ impl FileEnd {
     pub(super) fn new(high_water: u64, page_size: u32, max_bytes: Option<u64>) -> Self {
         assert!(high_water >= 2, "the two meta pages lie below the high-water mark");
         assert!(page_size > 0, "a page has bytes");
-        let limit = max_bytes.unwrap_or(u64::MAX) / u64::from(page_size);
+        let limit = max_bytes.unwrap_or(u64::MAX).checked_div(page_size.into()).unwrap_or(0);
         Self { high_water: PageId::new(high_water), limit: PageId::new(limit) }
     }
 

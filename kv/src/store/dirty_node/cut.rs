@@ -1,0 +1,74 @@
+//! When a node is cut in two, and where.
+
+use super::{DirtyNode, element_at};
+use crate::format::ELEMENTS_MAX;
+
+/// As many insertions in key order make a run: such a node is filled, not halved.
+const RUN: usize = 8;
+
+impl DirtyNode {
+    /// Where this overfull node should be cut by how it grew: the index of the first element of the part that leaves.
+    ///
+    /// Where elements came in key order the lower part stays full, or at the share of a page that `fill` allows, and the
+    /// order goes on in a fresh node (`last` says that this is the last node of its tree, so that one insertion at its
+    /// end is order enough). Otherwise it is half and half, whatever `fill` says: a node is cut while it grows, so to cut
+    /// it at a share each time would throw off a sliver each time. What that leaves is packed before the commit.
+    pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
+        let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
+        match fill {
+            Some(share) if at_end => self.share_point(page_size, share),
+            None if at_end => self.between(self.count - 1),
+            _ if self.next_in_order < self.count && self.in_order >= RUN => self.between(self.next_in_order),
+            _ => self.between(self.nearest(self.size() / 2)),
+        }
+    }
+
+    /// Where this overfull node should be cut for the lower part to take `share` of a page.
+    pub(crate) fn share_point(&self, page_size: usize, share: f64) -> usize {
+        self.between(self.fitting(share_of(page_size, share)).min(ELEMENTS_MAX))
+    }
+
+    /// Leaves enough elements on either side of a cut.
+    fn between(&self, cut: usize) -> usize {
+        let fewest = self.fewest();
+        assert!(self.count >= 2 * fewest, "only a node with enough elements for two is cut");
+        cut.clamp(fewest, self.count - fewest)
+    }
+
+    /// Elements that a part of this node must have.
+    pub(crate) const fn fewest(&self) -> usize {
+        if self.branch { 2 } else { 1 }
+    }
+
+    /// How many elements fit into `limit` bytes.
+    fn fitting(&self, limit: usize) -> usize {
+        (1..=self.count).take_while(|&count| self.size_of_first(count) <= limit).last().unwrap_or(0)
+    }
+
+    /// How many elements take closest to `middle` bytes.
+    fn nearest(&self, middle: usize) -> usize {
+        let below = self.fitting(middle);
+        let next = (below + 1).min(self.count);
+        let (under, over) = (middle - self.size_of_first(below), self.size_of_first(next).saturating_sub(middle));
+        if under <= over { below } else { next }
+    }
+
+    /// The size of a node of only the first `count` elements.
+    fn size_of_first(&self, count: usize) -> usize {
+        element_at(count) + self.data_limit(count) - self.data_limit(0)
+    }
+
+    /// Whether this node must be split: larger than a page, or more elements than a page may count.
+    pub(crate) fn is_overfull(&self, page_size: usize) -> bool {
+        self.count >= 2 * self.fewest() && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
+    }
+}
+
+/// The bytes that `share` of a page is.
+#[allow(clippy::cast_possible_truncation, reason = "rounds down to whole bytes")]
+#[allow(clippy::cast_sign_loss, reason = "a share of a page size")]
+#[allow(clippy::cast_precision_loss, reason = "page sizes are below 2^24")]
+pub(crate) fn share_of(page_size: usize, share: f64) -> usize {
+    assert!((0.0..=1.0).contains(&share), "a page is filled to a share of it");
+    (page_size as f64 * share) as usize
+}
