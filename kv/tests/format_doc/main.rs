@@ -1,5 +1,8 @@
 //! `docs/FORMAT.md` held against the library, and both against Go's bbolt.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod reader;
 
 use std::collections::BTreeSet;
