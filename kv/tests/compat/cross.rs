@@ -130,8 +130,8 @@ fn play(case: &Case, fixture: Option<&str>, rotas: &[Rota], peer: &mut Peer) -> 
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut model = case.start.clone();
     let files: Vec<_> = (0..rotas.len()).map(|number| directory.path().join(format!("{number}.db"))).collect();
-    if let Some(name) = fixture {
-        files.iter().for_each(|path| _ = fs::copy(database(name), path).expect("the fixture is there"));
+    for path in &files {
+        fixture.map(|name| fs::copy(database(name), path).expect("the fixture is there"));
     }
     for (number, turn) in case.turns.iter().enumerate() {
         let outcomes = model.run(&turn.program);
