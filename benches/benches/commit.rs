@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use benches::store::{BUCKET, Store, put};
-use benches::workload::{Random, key, value};
+use benches::workload::{Random, key, numbers, value};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kv::Options;
 
@@ -21,7 +21,7 @@ fn commit(criterion: &mut Criterion) {
         for count in [1, 100] {
             group.throughput(Throughput::Elements(count as u64));
             group.bench_function(BenchmarkId::new(mode, count), |b| {
-                b.iter(|| put(&store.db, &random.numbers(count, PAIRS)));
+                b.iter(|| put(&store.db, &numbers(&mut random, count, PAIRS)));
             });
         }
     }
@@ -42,7 +42,7 @@ fn batch(criterion: &mut Criterion) {
                     scope.spawn(move || {
                         let mut random = Random::new(thread);
                         for _ in 0..rounds {
-                            let number = random.below(PAIRS);
+                            let number = random.below_u64(PAIRS);
                             db.batch(move |tx| tx.bucket_mut(BUCKET)?.put(key(number), value(number)))
                                 .expect("room for a pair");
                         }

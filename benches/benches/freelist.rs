@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use benches::bbolt_array::BboltArray;
 use benches::bbolt_hashmap::BboltHashmap;
-use benches::free_layouts::{Dice, every_length, isolated, mixed, neighbours};
+use benches::free_layouts::{every_length, isolated, mixed, neighbours};
 use benches::free_pages::{Bitmap, Buddy, FreePages};
 use cpu_time::ThreadTime;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use freelist_core::{FreeSpans, SortedArray, SpanMaps};
+use kv_testkit::Random;
 
 const COUNTS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 
@@ -69,9 +70,9 @@ fn time_release<P: FreePages>(set: &mut P, victims: &[u64], mut calls: u64) -> D
 fn wait(group: &mut Group<'_>, bytes: usize, count: u64) {
     let lines = bytes / size_of::<[u64; 8]>();
     let mut order: Vec<usize> = (0..lines).collect();
-    let mut dice = Dice::new(count);
+    let mut random = Random::new(count);
     for last in (1..lines).rev() {
-        order.swap(last, usize::try_from(dice.below(last as u64 + 1)).unwrap_or(0));
+        order.swap(last, usize::try_from(random.below_u64(last as u64 + 1)).unwrap_or(0));
     }
     let mut memory = vec![[0; 8]; lines];
     for (index, line) in order.iter().enumerate() {

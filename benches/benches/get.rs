@@ -18,14 +18,14 @@ fn get(criterion: &mut Criterion) {
         let bucket = tx.bucket(BUCKET).expect("the bucket");
         let mut random = Random::new(1);
         group.bench_function(BenchmarkId::new("present", pairs), |b| {
-            b.iter(|| black_box(bucket.get(key(random.below(pairs)))).expect("a sound file").expect("the pair"));
+            b.iter(|| black_box(bucket.get(key(random.below_u64(pairs)))).expect("a sound file").expect("the pair"));
         });
         group.bench_function(BenchmarkId::new("absent", pairs), |b| {
-            b.iter(|| assert_eq!(bucket.get(key(pairs + random.below(pairs))).expect("a sound file"), None));
+            b.iter(|| assert_eq!(bucket.get(key(pairs + random.below_u64(pairs))).expect("a sound file"), None));
         });
         group.bench_function(BenchmarkId::new("begin_get_end", pairs), |b| {
             b.iter(|| {
-                let number = random.below(pairs);
+                let number = random.below_u64(pairs);
                 let found = store.db.view(|tx| Ok::<_, Error>(tx.bucket(BUCKET)?.get(key(number))?.map(<[u8]>::len)));
                 found.expect("a sound file").expect("the pair")
             });

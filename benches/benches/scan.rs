@@ -26,10 +26,10 @@ fn scan(criterion: &mut Criterion) {
     for len in [1, 10, 1000] {
         group.throughput(Throughput::Elements(len as u64));
         group.bench_function(BenchmarkId::new("forwards", len), |b| {
-            b.iter(|| sum(bucket.range(key(random.below(PAIRS))..).take(len)));
+            b.iter(|| sum(bucket.range(key(random.below_u64(PAIRS))..).take(len)));
         });
         group.bench_function(BenchmarkId::new("back", len), |b| {
-            b.iter(|| sum(bucket.range(..key(random.below(PAIRS))).rev().take(len)));
+            b.iter(|| sum(bucket.range(..key(random.below_u64(PAIRS))).rev().take(len)));
         });
     }
     group.throughput(Throughput::Elements(PAIRS));

@@ -4,6 +4,7 @@
 //! here a seeded generator picks the place, in a set that costs O(1) to pick from.
 
 use hashbrown::{HashMap, HashSet};
+use kv_testkit::Random;
 
 /// A set that gives any member, as Go's maps do.
 #[derive(Clone, Debug, Default)]
@@ -43,14 +44,14 @@ pub struct BboltHashmap {
     forward: HashMap<u64, u64>,
     backward: HashMap<u64, u64>,
     cache: HashSet<u64>,
-    random: u64,
+    random: Random,
 }
 
 impl BboltHashmap {
     /// The free pages of these spans (first page, length).
     #[must_use]
     pub fn load(spans: &[(u64, u64)]) -> Self {
-        let mut list = Self { random: 0x2545_f491_4f6c_dd1d, ..Self::default() };
+        let mut list = Self::default();
         for (start, len) in spans {
             list.add_span(*start, *len);
             list.cache.extend(*start..start + len);
@@ -58,16 +59,9 @@ impl BboltHashmap {
         list
     }
 
-    fn dice(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random >> 8
-    }
-
     /// Any span of exactly `pages` pages, else the front of any longer one.
     pub fn allocate(&mut self, pages: u64) -> Option<u64> {
-        let random = self.dice();
+        let random = self.random.next_u64() >> 8;
         let exact = self.freemaps.get(&pages).and_then(|starts| starts.walk(random).next());
         let (start, len) = if let Some(start) = exact {
             (start, pages)

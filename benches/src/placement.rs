@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use crate::free_layouts::Dice;
+use kv_testkit::Random;
+
 use crate::free_pages::FreePages;
 
 /// A kind of store.
@@ -79,19 +80,19 @@ pub fn simulate<P: FreePages>(load: Load, transactions: u32, seeds: u32) -> Full
 
 fn run<P: FreePages>(load: Load, transactions: u32, seed: u64) -> Fullness {
     let mut store = Store { free: P::load(&[]), end: 2, live: 0, freed: Vec::new() };
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     let (keys, tree) = if load == Load::EtcdLike { (20_000, 1000) } else { (2000, 0) };
     let mut tenants = Tenants { tree: Vec::new(), values: Vec::new(), old: VecDeque::new(), compacting: 0 };
-    tenants.values.extend((0..keys).map(|_| store.allocate(pages_of(load, &mut dice))));
+    tenants.values.extend((0..keys).map(|_| store.allocate(pages_of(load, &mut random))));
     tenants.tree.extend((0..tree).map(|_| store.allocate(1)));
     let (mut file, mut live, mut peak) = (0.0, 0.0, 0);
     for tx in 0..transactions {
         store.begin();
         match load {
-            Load::EtcdLike => etcd_like(&mut store, &mut dice, &mut tenants, tx),
+            Load::EtcdLike => etcd_like(&mut store, &mut random, &mut tenants, tx),
             Load::Uniform => {
-                let pages = pages_of(load, &mut dice);
-                let old = replace(&mut store, &mut dice, &mut tenants.values, pages);
+                let pages = pages_of(load, &mut random);
+                let old = replace(&mut store, &mut random, &mut tenants.values, pages);
                 store.free(old);
             }
         }
@@ -106,11 +107,11 @@ fn run<P: FreePages>(load: Load, transactions: u32, seed: u64) -> Fullness {
     Fullness { ratio: file / live, floor: float(peak) * half / live }
 }
 
-fn pages_of(load: Load, dice: &mut Dice) -> u64 {
+fn pages_of(load: Load, random: &mut Random) -> u64 {
     match load {
-        Load::EtcdLike if dice.below(500) == 0 => 16 + dice.below(113),
+        Load::EtcdLike if random.below_u64(500) == 0 => 16 + random.below_u64(113),
         Load::EtcdLike => 1,
-        Load::Uniform => 1 + dice.below(16),
+        Load::Uniform => 1 + random.below_u64(16),
     }
 }
 
@@ -118,13 +119,13 @@ fn float(pages: u64) -> f64 {
     f64::from(u32::try_from(pages).unwrap_or(u32::MAX))
 }
 
-fn etcd_like<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, tenants: &mut Tenants, tx: u32) {
+fn etcd_like<P: FreePages>(store: &mut Store<P>, random: &mut Random, tenants: &mut Tenants, tx: u32) {
     for _ in 0..3 {
-        let old = replace(store, dice, &mut tenants.tree, 1);
+        let old = replace(store, random, &mut tenants.tree, 1);
         store.free(old);
     }
-    let pages = pages_of(Load::EtcdLike, dice);
-    tenants.old.push_back(replace(store, dice, &mut tenants.values, pages));
+    let pages = pages_of(Load::EtcdLike, random);
+    tenants.old.push_back(replace(store, random, &mut tenants.values, pages));
     if tx % 500 == 499 {
         tenants.compacting = tenants.old.len();
     }
@@ -136,8 +137,13 @@ fn etcd_like<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, tenants: &mut 
 }
 
 /// Writes a new version of a random object; returns the old one, which is still in the file.
-fn replace<P: FreePages>(store: &mut Store<P>, dice: &mut Dice, objects: &mut [(u64, u64)], pages: u64) -> (u64, u64) {
-    let at = usize::try_from(dice.below(objects.len() as u64)).unwrap_or(0);
+fn replace<P: FreePages>(
+    store: &mut Store<P>,
+    random: &mut Random,
+    objects: &mut [(u64, u64)],
+    pages: u64,
+) -> (u64, u64) {
+    let at = usize::try_from(random.below_u64(objects.len() as u64)).unwrap_or(0);
     let new = store.allocate(pages);
     mem::replace(&mut objects[at], new)
 }

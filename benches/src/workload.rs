@@ -7,42 +7,12 @@ pub const KEY_BYTES: usize = 24;
 /// Bytes of a value.
 pub const VALUE_BYTES: usize = 150;
 
-/// `SplitMix64`: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
+pub use kv_testkit::Random;
 
-impl Random {
-    /// The sequence that belongs to `seed`.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^ (word >> 31)
-    }
-
-    /// A number from 0 to `limit` - 1; 0 if there is none.
-    pub const fn below(&mut self, limit: u64) -> u64 {
-        ((self.next() as u128 * limit as u128) >> 64) as u64
-    }
-
-    /// `count` numbers from 0 to `limit` - 1.
-    #[must_use]
-    pub fn numbers(&mut self, count: usize, limit: u64) -> Vec<u64> {
-        (0..count).map(|_| self.below(limit)).collect()
-    }
-
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for piece in bytes.chunks_mut(8) {
-            piece.copy_from_slice(&self.next().to_le_bytes()[..piece.len()]);
-        }
-    }
+/// `count` numbers from 0 to `limit` - 1.
+#[must_use]
+pub fn numbers(random: &mut Random, count: usize, limit: u64) -> Vec<u64> {
+    (0..count).map(|_| random.below_u64(limit)).collect()
 }
 
 /// The key of pair `number`. Ascending numbers have keys in random order.
@@ -91,11 +61,5 @@ mod tests {
         assert_eq!(key(7), key(7));
         assert!((0..100).any(|number| key(number) > key(number + 1)), "ascending numbers, ascending keys");
         assert!((0..1000).all(|number| ascending_key(number) < ascending_key(number + 1)));
-    }
-
-    #[test]
-    fn every_number_below_the_limit_comes() {
-        let seen: BTreeSet<_> = Random::new(1).numbers(1000, 10).into_iter().collect();
-        assert_eq!(seen, (0..10).collect());
     }
 }

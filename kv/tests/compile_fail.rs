@@ -3,6 +3,9 @@
 //!
 //! Only the errors' codes and lines are compared, which stay the same from compiler to compiler; their words do not.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,9 @@
 //! systems. Every target reads all of them, and goes on writing in a copy. `.ci/cross` has each target write the files
 //! once more, into the directory that `KV_FOREIGN_WRITE` names, and compares them byte by byte.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,9 @@
 //! Beginning a read, getting and ending it allocate nothing. A test program of its own, because it counts what the
 //! whole process allocates.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

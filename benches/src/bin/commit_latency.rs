@@ -107,7 +107,7 @@ fn measure(path: &Path, mode: Mode, commits: usize) -> kv::Result<Figures> {
     let (db, opened) = open(path, mode)?;
     let mut random = Random::new(commits as u64);
     let mut put = || {
-        let number = random.below(PAIRS);
+        let number = random.below_u64(PAIRS);
         let begin = Instant::now();
         db.update(|tx| tx.bucket_mut(BUCKET)?.put(key(number), value(number))).map(|()| begin.elapsed())
     };

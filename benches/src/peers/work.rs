@@ -1,7 +1,7 @@
 //! The kinds of work, and how much of each a round has.
 
 use super::{Durability, Engine, Result};
-use crate::workload::{Random, digest, value};
+use crate::workload::{Random, digest, numbers, value};
 
 /// One line of the comparison.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ impl Work {
                 *fresh += (self.operations * size) as u64;
                 (first..*fresh).collect()
             }
-            Kind::Get | Kind::BeginGetEnd | Kind::Scan(_) => random.numbers(self.operations, pairs),
+            Kind::Get | Kind::BeginGetEnd | Kind::Scan(_) => numbers(random, self.operations, pairs),
         }
     }
 

@@ -70,12 +70,19 @@ impl Readers {
     /// Registers a reader of the newest published state, and returns that state.
     #[inline]
     pub(crate) fn enter(&self, published: &Published) -> (Ticket, Snapshot) {
+        self.enter_around(published, || ())
+    }
+
+    /// [`enter`](Self::enter); `between` runs between the two looks at the published state. A test commits there.
+    #[inline]
+    fn enter_around(&self, published: &Published, mut between: impl FnMut()) -> (Ticket, Snapshot) {
         let ticket = self.take();
         let entry = self.entry(ticket);
         loop {
             let (snapshot, sequence) = published.read();
             entry.sees.store(snapshot.tx.min(NEWEST), Ordering::Relaxed);
             fence(Ordering::SeqCst);
+            between();
             if published.unchanged(sequence) {
                 debug_assert_ne!(entry.sees.load(Ordering::Relaxed), VACANT, "a reader is in the register");
                 entry.begun.fetch_add(1, Ordering::Relaxed);
@@ -177,6 +184,21 @@ mod tests {
         readers.leave(second);
         assert_eq!(seen(&readers), []);
         assert_eq!(readers.counts(), (2, 0));
+    }
+
+    /// Whatever the writer commits while a reader begins, the reader has announced the state that it gets.
+    #[test]
+    fn a_reader_that_is_late_begins_again() {
+        let (readers, published) = (Readers::new(), Published::new(at(5)));
+        let (mut commits, mut announced) = (6..8, Vec::new());
+        let (ticket, snapshot) = readers.enter_around(&published, || {
+            announced.push(seen(&readers));
+            commits.next().into_iter().for_each(|tx| published.publish(at(tx)));
+        });
+        assert_eq!(announced, [[5], [6], [7]]);
+        assert_eq!((snapshot.tx, seen(&readers)), (7, vec![7]));
+        readers.leave(ticket);
+        assert_eq!(readers.counts(), (1, 0));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Written {
 
     fn leaks(&self, path: &[Vec<u8>], bucket: &Model) -> bool {
         self.0.contains(path) && bucket.nested().count() >= 2
-            || bucket.nested().any(|(name, nested)| self.leaks(&[path, &[name.clone()]].concat(), nested))
+            || bucket.nested().any(|(name, nested)| self.leaks(&[path, std::slice::from_ref(name)].concat(), nested))
     }
 
     /// Executes a command on the model.

@@ -76,7 +76,6 @@ pub fn execute_beside(tx: &mut WriteTx<'_>, model: &mut Model, commands: &[Comma
 }
 
 /// The library's options for the settings, without syncs.
-#[must_use]
 pub fn options(settings: Settings) -> Options {
     settings.options().no_sync(true)
 }

@@ -1,8 +1,12 @@
 //! Random programs. Commands are drawn beside the model, so that most of them meet keys and buckets that exist.
 
+use std::fmt;
+
 use crate::bbolt_leak::Written;
 use crate::model::{MAX_KEY_LEN, Model};
-use crate::program::{Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key};
+use crate::program::{
+    Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key, program_text,
+};
 use crate::random::Random;
 
 /// One engine's share of a case.
@@ -21,6 +25,13 @@ pub struct Case {
     pub start: Model,
     /// One after the other.
     pub turns: Vec<Turn>,
+}
+
+impl fmt::Display for Case {
+    /// The form that [`parse`](crate::parse) reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.turns.iter().try_for_each(|turn| write!(f, "turn {}\n{}", turn.settings, program_text(&turn.program)))
+    }
 }
 
 /// What the commands of a transaction look like.
@@ -283,8 +294,8 @@ impl Generator<'_> {
     /// Eight big-endian bytes, as counters are stored for their order: the one after the bucket's last.
     #[allow(clippy::big_endian_bytes)]
     fn ascending_key(&self, path: &[Vec<u8>]) -> Vec<u8> {
-        let keys = self.model.bucket(path).into_iter().flat_map(|bucket| bucket.entries.range(..vec![1]).rev());
-        let last = keys.filter_map(|(key, _)| key.first_chunk().filter(|_| key.len() == 8)).next();
+        let mut keys = self.model.bucket(path).into_iter().flat_map(|bucket| bucket.entries.range(..vec![1]).rev());
+        let last = keys.find_map(|(key, _)| key.first_chunk().filter(|_| key.len() == 8));
         (last.map_or(0, |last| u64::from_be_bytes(*last)) + 1).to_be_bytes().to_vec()
     }
 

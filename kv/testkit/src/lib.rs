@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | [`random`] | the generator of everything random |
 //! | [`budget`], [`figure`] | how much to do, and the line that says how much was done |
+//! | [`found`] | other programs that tests need, and may be missing |
 //! | [`TimeLimit`] | a test that does not end fails, with its name |
 //! | [`program`] | operations on nested buckets, as values and as text |
 //! | [`model`] | what a database should hold: sorted maps that run programs |
 //! | [`engine`] | the library runs the same programs |
 //! | [`generate`], [`shrink`], [`parse`] | programs at random, made smaller, read back from their text |
+//! | [`bbolt`], [`peer`], [`etcd`] | Go's bbolt runs them too; a real etcd serves from a file |
 //!
 //! A line at the root of a test program gives each of its tests the time limit:
 //!
@@ -22,8 +24,10 @@
 #[cfg(test)]
 extern crate self as kv_testkit;
 
+pub mod bbolt;
 pub mod budget;
 pub mod figure;
+pub mod found;
 pub mod random;
 mod time_limit;
 
@@ -32,6 +36,8 @@ pub mod bbolt_leak;
 #[cfg(feature = "kv")]
 pub mod engine;
 #[cfg(feature = "kv")]
+pub mod etcd;
+#[cfg(feature = "kv")]
 pub mod generate;
 #[cfg(feature = "kv")]
 pub mod model;
@@ -39,6 +45,8 @@ pub mod model;
 pub mod outcome;
 #[cfg(feature = "kv")]
 pub mod parse;
+#[cfg(feature = "kv")]
+pub mod peer;
 #[cfg(feature = "kv")]
 pub mod program;
 #[cfg(feature = "kv")]

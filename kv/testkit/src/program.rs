@@ -149,7 +149,6 @@ impl Settings {
     }
 
     /// The library's options.
-    #[must_use]
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
         let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };

@@ -10,7 +10,7 @@
 /// assert!(random.below(10) < 10);
 /// assert_eq!(Random::new(7).next_u64(), Random::new(7).next_u64());
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Random(u64);
 
 impl Random {

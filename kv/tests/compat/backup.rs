@@ -4,15 +4,14 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use kv::{Db, Error};
+use kv_testkit::engine::{self, dump_file};
+use kv_testkit::generate::case;
+use kv_testkit::model::Model;
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction};
 
 use crate::cross::same_text;
-use crate::dump::dump_file;
-use crate::engine;
-use crate::generate::case;
 use crate::meta::metas;
-use crate::model::Model;
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction};
 
 /// Programs a test; each twice, so that the last transaction id is odd and even.
 const SEEDS: std::ops::Range<u64> = 500..512;
@@ -35,7 +34,7 @@ fn bbolt_opens_the_backups_of_kv(peer: &mut Peer) {
     for seed in SEEDS {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let [path, backup] = ["file.db", "backup.db"].map(|name| directory.path().join(name));
-        let case = case(seed, None, true);
+        let case = case(seed, Model::default(), true);
         let mut model = Model::default();
         for turn in &case.turns {
             for program in [&turn.program, &pause()] {
@@ -54,7 +53,7 @@ fn kv_opens_the_backups_of_bbolt(peer: &mut Peer) {
     for seed in SEEDS {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let [path, backup] = ["file.db", "backup.db"].map(|name| directory.path().join(name));
-        let case = case(seed, None, true);
+        let case = case(seed, Model::default(), true);
         let mut model = Model::default();
         for turn in &case.turns {
             for program in [&turn.program, &pause()] {
@@ -76,7 +75,7 @@ fn a_backup_taken_while_others_write_is_of_one_moment(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for seed in SEEDS {
         let [path, backup] = ["file", "backup"].map(|name| directory.path().join(format!("{name}-{seed}.db")));
-        let case = case(seed, None, true);
+        let case = case(seed, Model::default(), true);
         let mut model = Model::default();
         let (first, rest) = case.turns.split_first().expect("a case has turns");
         let expected = model.run(&first.program);

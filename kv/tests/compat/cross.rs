@@ -1,7 +1,7 @@
 //! Random programs run by kv, by bbolt and on the naive model: the same
 //! outcomes, the same content, and files that the other engine works on.
 
-use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,14 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::dump::dump_file;
-use crate::engine;
-use crate::fixtures::FIXTURES;
-use crate::generate::{Case, Turn, case};
-use crate::parse;
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::program_text;
-use crate::shrink::{defeats_bbolt, shrink};
+use kv_testkit::bbolt_leak::defeats_bbolt;
+use kv_testkit::budget::number;
+use kv_testkit::engine::{self, dump_file};
+use kv_testkit::figure::print;
+use kv_testkit::generate::{Case, Turn, case};
+use kv_testkit::parse;
+use kv_testkit::peer::Peer;
+use kv_testkit::program::program_text;
+use kv_testkit::shrink::shrink;
+
+use crate::fixtures::{self, FIXTURES, database};
 
 const FOUND: [(&str, &str); 3] = [
     ("first-key", include_str!("found/first-key.txt")),
@@ -58,7 +61,7 @@ fn both_engines_write_on_in_real_files_by_turns(peer: &mut Peer) {
 }
 
 /// Deleting a bucket that was written in the same transaction leaks pages in
-/// bbolt (see `Model::defeats_bbolt`); bbolt checks here that it does not in kv.
+/// bbolt (see `kv_testkit::bbolt_leak`); bbolt checks here that it does not in kv.
 fn bbolt_finds_no_fault_where_it_would_itself_leak_pages(peer: &mut Peer) {
     run_cases(peer, &[None], KV_ALONE, number("KV_CROSS_PROGRAMS", PROGRAMS) / 4);
 }
@@ -67,7 +70,7 @@ fn bbolt_finds_no_fault_where_it_would_itself_leak_pages(peer: &mut Peer) {
 fn programs_that_found_a_defect_find_none(peer: &mut Peer) {
     for (name, text) in FOUND {
         let case = parse::case(text);
-        play(&case, &[BY_TURNS, KV_ALONE].concat(), peer).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        play(&case, None, &[BY_TURNS, KV_ALONE].concat(), peer).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 }
 
@@ -102,52 +105,33 @@ fn run_cases(first_peer: &mut Peer, fixtures: &[Option<&'static str>], rotas: &[
     });
     let failures = failures.into_inner().expect("the threads have ended");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    tell(&format!("programs run beside bbolt {}", first_peer.version), count, first, began);
-}
-
-/// Prints a figure, as the documents quote it.
-pub(crate) fn tell(what: &str, count: u64, seed: u64, began: Instant) {
-    let seconds = began.elapsed().as_secs_f64();
-    #[allow(clippy::cast_precision_loss, reason = "a rate")]
-    let rate = count as f64 / seconds;
-    println!("\n{what}: {count}, 0 wrong, {rate:.0}/s, seed {seed}, {seconds:.1} seconds, budget of its own");
-}
-
-pub(crate) fn number(variable: &str, default: u64) -> u64 {
-    match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
-        Err(_) => default,
-    }
+    print(&format!("programs run beside bbolt {}", first_peer.version), count, "", first, began);
 }
 
 /// Runs the case of a seed; a failure comes with the smallest program found that
 /// shows it.
 fn run_case(seed: u64, fixture: Option<&'static str>, rotas: &[Rota], peer: &mut Peer) -> Result<(), String> {
     let for_bbolt = rotas.iter().any(|rota| rota.contains(&Engine::Bbolt));
-    let whole = case(seed, fixture, for_bbolt);
+    let whole = case(seed, fixture.map(fixtures::model).unwrap_or_default(), for_bbolt);
     let mut fails = |case: &Case| {
         if for_bbolt && defeats_bbolt(case) {
             return None;
         }
-        play(case, rotas, peer).err()
+        play(case, fixture, rotas, peer).err()
     };
     let Some(failure) = fails(&whole) else { return Ok(()) };
     let (small, failure) = shrink(whole, failure, fails);
     let begun = fixture.map_or_else(String::new, |name| format!(" on {name}"));
-    let mut report = format!("seed {seed} (run again from it with KV_CROSS_SEED={seed}){begun}: {failure}\n");
-    for turn in &small.turns {
-        let _ = write!(report, "turn {}\n{}", turn.settings, program_text(&turn.program));
-    }
-    Err(report)
+    Err(format!("seed {seed} (run again from it with KV_CROSS_SEED={seed}){begun}: {failure}\n{small}"))
 }
 
 /// Plays a case on one file for each rota; the error says where it fails first.
-fn play(case: &Case, rotas: &[Rota], peer: &mut Peer) -> Result<(), String> {
+fn play(case: &Case, fixture: Option<&str>, rotas: &[Rota], peer: &mut Peer) -> Result<(), String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut model = case.model();
+    let mut model = case.start.clone();
     let files: Vec<_> = (0..rotas.len()).map(|number| directory.path().join(format!("{number}.db"))).collect();
     for path in &files {
-        case.lay_out(path);
+        fixture.map(|name| fs::copy(database(name), path).expect("the fixture is there"));
     }
     for (number, turn) in case.turns.iter().enumerate() {
         let outcomes = model.run(&turn.program);

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use kv::{BucketStats, Error, Options, compact};
+use kv_testkit::engine::dump_file;
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value, long_key};
 
-use crate::dump::dump_file;
 use crate::fixtures::{FIXTURES, database};
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction, Value, long_key};
 
 /// A prime: steps of any length meet each key once.
 const KEYS: u64 = 20_011;

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use kv_testkit::engine::{self, dump_file};
+use kv_testkit::model::Model;
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
+
 use crate::cross::same_text;
-use crate::dump::dump_file;
-use crate::engine;
-use crate::model::Model;
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 pub(crate) const FIXTURES: [&str; 5] = [
     "bbolt-inline-hashmap",

@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kv_testkit::engine::{self, dump_file};
+use kv_testkit::model::Model;
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
+
 use crate::cross::same_text;
-use crate::dump::dump_file;
-use crate::engine;
 use crate::meta::{NO_FREELIST, newest};
-use crate::model::Model;
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 fn settings(freelist_each_commit: bool) -> Settings {
     Settings { page_size: 4096, span_maps: true, freelist_each_commit }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kv::{Db, Error};
+use kv_testkit::peer::Peer;
 use tempfile::TempDir;
 
 use crate::fixtures::{FIXTURES, database};
-use crate::peer::{Peer, beside_each_bbolt};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -4,11 +4,11 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::dump::dump_file;
-use crate::engine;
+use kv_testkit::engine::{self, dump_file};
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
+
 use crate::meta::{freelist_len, newest};
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 /// The shortest list in the long form.
 const BORDER: u64 = 65_535;

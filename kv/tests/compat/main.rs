@@ -2,7 +2,7 @@
 //! files that kv wrote, and kv with theirs.
 //!
 //! Two bbolts are built from `tests/peers`, and most tests run beside each: 1.5, a module, and 1.3, Debian's. Where one
-//! of them or etcd is missing, its tests are skipped and say how to install it; `tests/peers/found.rs` has the rules.
+//! of them or etcd is missing, its tests are skipped and say how to install it; `kv_testkit::found` has the rules.
 //!
 //! | variable | default | what |
 //! | --- | --- | --- |
@@ -17,30 +17,17 @@
 //!
 //! A failure prints its seed, and the smallest program found that fails.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod backup;
-#[path = "../peers/bbolt.rs"]
-mod bbolt;
 mod cross;
 mod density;
-mod dump;
-mod engine;
 mod etcd;
 mod fixtures;
-#[path = "../peers/found.rs"]
-mod found;
 mod freelist;
-mod generate;
 mod lock;
 mod long_freelist;
 mod meta;
-mod model;
-mod model_text;
-mod parse;
-mod peer;
 mod power_cut;
-mod program;
-mod rng;
 mod self_test;
-mod sha256;
-mod shrink;
-mod text;

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kv::Db;
+use kv_testkit::Random;
+use kv_testkit::budget::number;
+use kv_testkit::engine;
+use kv_testkit::figure::print;
+use kv_testkit::generate::{Turn, case};
+use kv_testkit::model::Model;
+use kv_testkit::peer::Peer;
 use pagefile_std::MemStore;
 use pagefile_std::sim::{Epoch, SimDisk, Strategy};
-
-use crate::cross::{number, tell};
-use crate::engine;
-use crate::generate::{Turn, case};
-use crate::model::Model;
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::rng::Rng;
 
 /// Images that bbolt opens, without `KV_CROSS_IMAGES`.
 const IMAGES: u64 = 1000;
@@ -36,13 +36,13 @@ fn bbolt_opens_what_a_power_cut_leaves(peer: &mut Peer) {
         opened += power_cuts(seed, &path, peer).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         seed += 1;
     }
-    tell(&format!("power cuts opened by bbolt {}", peer.version), opened, first, began);
+    print(&format!("power cuts opened by bbolt {}", peer.version), opened, "", first, began);
 }
 
 /// Cuts the power all through the program of a seed, and shows bbolt what that leaves; the number of images.
 fn power_cuts(seed: u64, path: &Path, peer: &mut Peer) -> Result<u64, String> {
-    let case = case(seed, None, true);
-    let (turn, mut rng) = (&case.turns[0], Rng::new(seed));
+    let case = case(seed, Model::default(), true);
+    let (turn, mut random) = (&case.turns[0], Random::new(seed));
     let disk = Arc::new(SimDisk::with_bytes(&empty(turn)));
     let mut model = Model::default();
     let mut opened = 0;
@@ -53,7 +53,7 @@ fn power_cuts(seed: u64, path: &Path, peer: &mut Peer) -> Result<u64, String> {
         engine::run_open(&db, step).map_err(|error| error.to_string())?;
         let allowed = [before, model.dump()];
         for epoch in disk.take_epochs() {
-            for image in some(&epoch, &mut rng) {
+            for image in some(&epoch, &mut random) {
                 fs::write(path, image).expect("there is room");
                 peer.check(path).map_err(|problems| format!("bbolt's check: {problems}"))?;
                 let shown = peer.dump(path)?;
@@ -82,13 +82,13 @@ fn empty(turn: &Turn) -> Vec<u8> {
 }
 
 /// Some of what a power cut at the end of `epoch` may leave.
-fn some(epoch: &Epoch, rng: &mut Rng) -> Vec<Vec<u8>> {
+fn some(epoch: &Epoch, random: &mut Random) -> Vec<Vec<u8>> {
     let strategy =
-        Strategy { exhaustive_max: 4, random: 20, seed: rng.next(), ..Strategy::for_pages(PAGE_SIZE as usize) };
+        Strategy { exhaustive_max: 4, random: 20, seed: random.next_u64(), ..Strategy::for_pages(PAGE_SIZE as usize) };
     let mut cuts = Vec::new();
     let _ = epoch.each_power_cut(&strategy, |cut| {
         cuts.push(cut.clone());
         ControlFlow::<()>::Continue(())
     });
-    (0..OF_EACH_CUT.min(cuts.len())).map(|_| epoch.image(&cuts[rng.below(cuts.len())])).collect()
+    (0..OF_EACH_CUT.min(cuts.len())).map(|_| epoch.image(&cuts[random.below(cuts.len())])).collect()
 }

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kv_testkit::peer::Peer;
+use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
 use tempfile::TempDir;
-
-use crate::peer::{Peer, beside_each_bbolt};
-use crate::program::{Action, Command, Settings, Step, Transaction, Value};
 
 const SETTINGS: Settings = Settings { page_size: 4096, span_maps: false, freelist_each_commit: true };
 
@@ -45,7 +44,7 @@ beside_each_bbolt!(
     each_bbolt_is_the_one_that_it_is_called
 );
 
-/// The leak for which `Model::defeats_bbolt` keeps commands out of programs.
+/// The leak for which `kv_testkit::bbolt_leak` keeps commands out of programs.
 fn the_check_finds_the_pages_that_bbolt_leaks(peer: &mut Peer) {
     let (_directory, path) = place();
     let nested = ["b", "c", "d", "e"];

@@ -29,8 +29,6 @@ mod exhaustive;
 mod failed_call;
 mod failed_sync;
 mod first_order;
-#[path = "../peers/found.rs"]
-mod found;
 mod judge;
 mod reach;
 mod run;

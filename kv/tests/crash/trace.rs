@@ -7,7 +7,7 @@ use std::process::Command;
 use kv::Db;
 use kv_testkit::budget::Budget;
 
-use crate::found::{found, skip};
+use kv_testkit::found::{found, skip};
 
 /// Names the file for [`traced_program`].
 const FILE: &str = "KV_TRACED_FILE";

@@ -25,8 +25,6 @@ mod corpus;
 mod digest;
 
 mod flips;
-#[path = "../peers/found.rs"]
-mod found;
 mod full;
 mod kill;
 mod lies;

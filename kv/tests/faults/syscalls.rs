@@ -12,8 +12,8 @@ use kv_testkit::figure::print;
 
 use crate::budget::goals;
 use crate::child::{command, kernel_is_left_out, say, start, work};
-use crate::found::found;
 use crate::workload::{Expected, assert_whole, last};
+use kv_testkit::found::found;
 
 const TEST: &str = "syscalls::every_call_fails_once";
 

@@ -1,9 +1,8 @@
 //! `docs/FORMAT.md` held against the library, and both against Go's bbolt.
 
-#[path = "../peers/bbolt.rs"]
-mod bbolt;
-#[path = "../peers/found.rs"]
-mod found;
+#[macro_use]
+extern crate kv_testkit;
+
 mod reader;
 
 use std::collections::BTreeSet;
@@ -13,8 +12,8 @@ use std::sync::Arc;
 use kv::{Bucket, Error, FreelistSync, Options, PageId, PageKind};
 use pagefile_std::MemStore;
 
-use crate::bbolt::Bbolt;
 use crate::reader::{NO_FREELIST, Reader};
+use kv_testkit::bbolt::Bbolt;
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
 

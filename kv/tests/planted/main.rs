@@ -4,15 +4,12 @@
 //! A scratch copy of the workspace is patched, compiled and tested, one patch after the other; the copy and what is
 //! compiled of it stay below the target directory, so that the next time goes faster.
 
-#[path = "../peers/found.rs"]
-mod found;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::found::found;
+use kv_testkit::found::found;
 
 /// How long the suite may take to notice.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);

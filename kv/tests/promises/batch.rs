@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kv::{Db, Error, Options};
+use pagefile_std::sim::{Call, Fault, Plan, SimDisk};
 
 use crate::stores::{Fragile, dump_of_bytes, file, in_memory};
 
@@ -168,6 +169,36 @@ fn a_commit_that_fails_fails_for_all_of_its_callers() {
         assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), 0);
         dump_of_bytes(&store.inner.snapshot());
     }
+}
+
+/// Another try could do the same once more, so that nobody may make it but the caller.
+#[test]
+fn a_commit_of_which_it_is_unknown_is_not_tried_again() {
+    let bytes = file(&Options::new(), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
+    let disk = Arc::new(SimDisk::with_bytes(&bytes));
+    let db = Options::new().open_store(Box::new(Arc::clone(&disk))).unwrap();
+    // The first sync is that of the pages, the second that of the meta.
+    disk.plan(Plan { call: Some(Call::Sync), nth: 2, fault: Fault::Io, for_ever: false });
+    let runs: [AtomicUsize; CALLERS] = Default::default();
+    let runs = Arc::new(runs);
+    let results = together(&db, |n| {
+        let runs = Arc::clone(&runs);
+        db.batch(move |tx| {
+            runs[n].fetch_add(1, Ordering::Relaxed);
+            tx.bucket_mut("b")?.put(format!("{n}"), "v")
+        })
+    });
+    for (n, result) in results.into_iter().enumerate() {
+        let error = result.unwrap_err();
+        match runs[n].load(Ordering::Relaxed) {
+            // It came after the others: the handle writes no more.
+            0 => assert!(matches!(error, Error::Poisoned), "caller {n}: {error}"),
+            1 => assert!(matches!(error, Error::Unknown { .. }), "caller {n}: {error}"),
+            more => panic!("caller {n} ran {more} times"),
+        }
+    }
+    assert!(runs.iter().any(|runs| runs.load(Ordering::Relaxed) == 1));
+    assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), 0, "nobody sees what may not have happened");
 }
 
 #[test]

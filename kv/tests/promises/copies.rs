@@ -3,8 +3,8 @@
 use std::fs;
 
 use kv::{Db, Error, Options, compact};
+use kv_testkit::Random;
 
-use crate::random::Random;
 use crate::stores::{dump, dump_of, dump_of_bytes, in_memory, with_bytes};
 
 fn fill(db: &Db) {
@@ -15,7 +15,7 @@ fn fill(db: &Db) {
                 let mut bucket = tx.create_bucket_if_absent(format!("bucket {}", random.below(5)))?;
                 bucket
                     .put(format!("key {:03}", random.below(300)), vec![random.below(256) as u8; random.below(500)])?;
-                bucket.set_sequence(random.next())?;
+                bucket.set_sequence(random.next_u64())?;
                 let mut nested = bucket.create_bucket_if_absent("nested")?;
                 nested.put(format!("{}", random.below(30)), vec![7; random.below(3000)])?;
                 nested.next_sequence()?;

@@ -1,8 +1,8 @@
 //! How full pages are: by the share that was asked for, and in a compacted copy.
 
 use kv::{BucketMut, BucketStats, Db, Error, Options, compact};
+use kv_testkit::Random;
 
-use crate::random::Random;
 use crate::stores::{dump_of, in_memory};
 
 /// Keys; a prime, so that steps of any length meet each once.

@@ -1,8 +1,8 @@
 //! What the looks inside tell agrees: page map, check, structure and figures.
 
 use kv::{BucketStructure, Options, PageId, PageKind, ReadTx};
+use kv_testkit::Random;
 
-use crate::random::Random;
 use crate::stores::{dump, file, with_bytes};
 
 fn states() -> Vec<Vec<u8>> {

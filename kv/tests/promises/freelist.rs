@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use kv::{Db, FreelistKind, FreelistSync, Options, PageKind};
+use kv_testkit::Random;
 use pagefile_std::MemStore;
 
-use crate::random::Random;
 use crate::stores::{Field, NO_FREELIST, dump_of, file, in_memory, newest_meta, with_bytes, word};
 
 const KINDS: [FreelistKind; 2] = [FreelistKind::SpanMaps, FreelistKind::SortedArray];

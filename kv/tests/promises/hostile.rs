@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kv::{Bucket, Db, Error, FreelistKind, FreelistSync, Options, PageId, WriteTx};
+use kv_testkit::Random;
 use pagefile_std::MemStore;
 
-use crate::random::Random;
 use crate::stores::{file, with_bytes};
 
 pub(crate) const PAGE: usize = 1024;
@@ -239,7 +239,7 @@ fn bytes_of_no_meaning() {
         let mut bytes = zoo(&Options::new().page_size(PAGE as u32));
         // Behind good metas, or everywhere.
         let from = if case % 2 == 0 { 2 * PAGE } else { 0 };
-        bytes[from..].fill_with(|| random.next() as u8);
+        bytes[from..].fill_with(|| random.next_u64() as u8);
         (format!("noise {case}"), bytes)
     });
 }

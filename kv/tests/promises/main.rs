@@ -2,6 +2,9 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod batch;
 mod bbolt_defects;
 mod copies;
@@ -19,7 +22,6 @@ mod locking;
 mod one_writer;
 mod options;
 mod poison;
-mod random;
 mod readers;
 mod seal;
 mod stores;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use kv::{Db, Options};
+use kv_testkit::Random;
 
-use crate::random::Random;
 use crate::stores::dump;
 
 const KEYS: usize = 200;
@@ -25,7 +25,8 @@ fn filled(options: &Options) -> (tempfile::TempDir, PathBuf, Db) {
 fn overwrite(db: &Db, random: &mut Random) {
     db.update(|tx| {
         let mut bucket = tx.bucket_mut("b")?;
-        (0..3).try_for_each(|_| bucket.put(format!("key {:03}", random.below(KEYS)), vec![random.next() as u8; 100]))
+        (0..3)
+            .try_for_each(|_| bucket.put(format!("key {:03}", random.below(KEYS)), vec![random.next_u64() as u8; 100]))
     })
     .unwrap();
 }

@@ -56,6 +56,28 @@ fn read_only_writes_nothing() {
     }
 }
 
+/// A copy of one meta's transaction id in the other: the one that lies in the page of that id wins.
+#[test]
+fn of_two_metas_with_one_id_the_one_in_its_own_page_wins() {
+    let bytes = two_states();
+    let newest = newest_meta(&bytes, PAGE);
+    let older = PAGE - newest;
+    let states = [newest, older].map(|at| {
+        let mut bytes = bytes.clone();
+        bytes[PAGE - at + 72] ^= 1;
+        dump_of_bytes(&bytes)
+    });
+    assert_ne!(states[0], states[1]);
+    for (from, state) in [newest, older].into_iter().zip(states) {
+        let tx = word(&bytes, from + Field::Tx as usize);
+        assert_eq!(tx % 2 * PAGE as u64, from as u64, "a commit writes the page of its id");
+        let mut bytes = bytes.clone();
+        set_field(&mut bytes, PAGE - from, Field::Tx, tx);
+        assert_eq!(dump_of(&with_bytes(&bytes, &options().read_only(true)).unwrap()), state, "id {tx}");
+        assert_eq!(dump_of(&with_bytes(&bytes, &options()).unwrap()), state, "id {tx}, to write");
+    }
+}
+
 #[test]
 fn a_damaged_meta_falls_back_to_the_other() {
     let bytes = two_states();

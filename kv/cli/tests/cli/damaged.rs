@@ -1,5 +1,7 @@
 //! Damaged files: an error or a shorter answer, never a panic, never an endless run, never a wrong word about success.
 
+use kv_testkit::Random;
+
 use crate::tool::{Bench, FIXTURES, fixture};
 
 /// What is run on each damaged file.
@@ -18,18 +20,6 @@ const COMMANDS: [&[&str]; 13] = [
     &["surgery", "revert-meta-page", "--output", "reverted", "db"],
     &["surgery", "freelist", "abandon", "--output", "abandoned", "db"],
 ];
-
-/// A generator that needs no state but its seed (Marsaglia's xorshift, 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-}
 
 /// Runs everything on `bytes`; every answer must be one of the codes that the help tells of.
 fn survive(bytes: &[u8], what: &str) {
@@ -63,7 +53,7 @@ fn what_fuzzers_have_kept() {
 fn random_bytes_in_pages_and_metas() {
     for (name, seed) in FIXTURES.into_iter().zip(1u64..) {
         let sound = std::fs::read(fixture(&format!("{name}.db"))).unwrap();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for round in 0..8 {
             let mut bytes = sound.clone();
             for _ in 0..=round * 4 {

@@ -1,7 +1,11 @@
 //! The tool `kv`, run as a person or a script runs it: what it prints, what it writes, what it answers.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod damaged;
 mod digest;
+mod etcd;
 mod failures;
 #[cfg(unix)]
 mod interrupt;

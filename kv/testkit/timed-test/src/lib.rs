@@ -19,10 +19,9 @@ pub fn test(_arguments: TokenStream, function: TokenStream) -> TokenStream {
         && body.delimiter() == Delimiter::Brace
     {
         let mut limited = parse("let _limit = ::kv_testkit::TimeLimit::of_this_test();");
-        limited.extend(body.stream());
-        let mut limited = Group::new(Delimiter::Brace, limited);
-        limited.set_span(body.span());
-        *body = limited;
+        // Within braces, so that its own `use` lines come first.
+        limited.extend([TokenTree::Group(body.clone())]);
+        *body = Group::new(Delimiter::Brace, limited);
     }
     let mut test = parse("#[::core::prelude::v1::test]");
     test.extend(tokens);

@@ -1,4 +1,4 @@
-//! Go's bbolt in a child process: keeps `peer serve` of `tests/peers` running, and bounds every answer in time.
+//! Go's bbolt in a child process: keeps `peer serve` of `kv/tests/peers` running, and bounds every answer in time.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -14,14 +14,15 @@ use crate::program::{Settings, Step, program_text};
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes two tests of each function, one beside each bbolt: `bbolt_1_5::NAME` and `bbolt_1_3::NAME`.
+#[macro_export]
 macro_rules! beside_each_bbolt {
     ($($test:ident),+) => {
-        $crate::peer::beside_each_bbolt!(mod bbolt_1_5: Module: $($test)+);
-        $crate::peer::beside_each_bbolt!(mod bbolt_1_3: Debian: $($test)+);
+        $crate::beside_each_bbolt!(mod bbolt_1_5: Module: $($test)+);
+        $crate::beside_each_bbolt!(mod bbolt_1_3: Debian: $($test)+);
     };
     (mod $version:ident: $bbolt:ident: $($test:ident)+) => {
         mod $version {
-            $(#[test]
+            $(#[$crate::test]
             fn $test() {
                 if let Some(mut peer) = $crate::peer::Peer::start($crate::bbolt::Bbolt::$bbolt) {
                     super::$test(&mut peer);
@@ -30,17 +31,19 @@ macro_rules! beside_each_bbolt {
         }
     };
 }
-pub(crate) use beside_each_bbolt;
 
 /// A client of one `peer serve`. A process that died is started anew with the
 /// next request.
-pub(crate) struct Peer {
-    pub(crate) program: &'static Path,
-    /// Of bbolt: 1.5, say.
-    pub(crate) version: &'static str,
+#[derive(Debug)]
+pub struct Peer {
+    /// The program, with this bbolt in it.
+    pub program: &'static Path,
+    /// bbolt's: 1.5, say.
+    pub version: &'static str,
     process: Option<Process>,
 }
 
+#[derive(Debug)]
 struct Process {
     child: Child,
     requests: Option<ChildStdin>,
@@ -52,19 +55,23 @@ impl Peer {
     /// None if the calling test is skipped.
     ///
     /// # Panics
-    ///
     /// If it does not build, or something is missing and `KV_PEERS=require`.
-    pub(crate) fn start(bbolt: Bbolt) -> Option<Self> {
+    #[must_use]
+    pub fn start(bbolt: Bbolt) -> Option<Self> {
         Some(Self { program: bbolt.program()?, version: bbolt.version(), process: None })
     }
 
     /// One more of the same bbolt.
-    pub(crate) fn another(&self) -> Self {
+    #[must_use]
+    pub fn another(&self) -> Self {
         Self { program: self.program, version: self.version, process: None }
     }
 
     /// Runs a program; one outcome a line.
-    pub(crate) fn run(&mut self, path: &Path, settings: Settings, steps: &[Step]) -> Result<Vec<String>, String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn run(&mut self, path: &Path, settings: Settings, steps: &[Step]) -> Result<Vec<String>, String> {
         let page_size = settings.page_size.to_string();
         let freelist = if settings.span_maps { "hashmap" } else { "array" };
         let file = text(path);
@@ -78,37 +85,59 @@ impl Peer {
     }
 
     /// The logical content in text form.
-    pub(crate) fn dump(&mut self, path: &Path) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn dump(&mut self, path: &Path) -> Result<String, String> {
         self.request(&format!("dump\t{}\n", text(path)))
     }
 
     /// bbolt's own check, and that of the tree's shape (`peers/shape.go`).
-    pub(crate) fn check(&mut self, path: &Path) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn check(&mut self, path: &Path) -> Result<(), String> {
         self.request(&format!("check\t{}\n", text(path))).map(drop)
     }
 
     /// A hot backup by bbolt.
-    pub(crate) fn copy(&mut self, path: &Path, target: &Path) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn copy(&mut self, path: &Path, target: &Path) -> Result<(), String> {
         self.request(&format!("copy\t{}\t{}\n", text(path), text(target))).map(drop)
     }
 
     /// bbolt's figures of each top-level bucket: name in hex, then numbers in the order of its `BucketStats`.
-    pub(crate) fn stats(&mut self, path: &Path) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn stats(&mut self, path: &Path) -> Result<String, String> {
         self.request(&format!("stats\t{}\n", text(path)))
     }
 
     /// A compacted copy by bbolt.
-    pub(crate) fn compact(&mut self, path: &Path, target: &Path, tx_max_bytes: u64) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn compact(&mut self, path: &Path, target: &Path, tx_max_bytes: u64) -> Result<(), String> {
         self.request(&format!("compact\t{}\t{}\t{tx_max_bytes}\n", text(path), text(target))).map(drop)
     }
 
     /// Has bbolt load a bucket, as `peers/density.go` says.
-    pub(crate) fn load(&mut self, path: &Path, share: f64, [step, count, each]: [u64; 3]) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What bbolt answers, or how its process ended.
+    pub fn load(&mut self, path: &Path, share: f64, [step, count, each]: [u64; 3]) -> Result<(), String> {
         self.request(&format!("load\t{}\t{share}\t{step}\t{count}\t{each}\n", text(path))).map(drop)
     }
 
     /// Has another bbolt process keep the file open for writing.
-    pub(crate) fn hold(&self, path: &Path) -> Holder {
+    ///
+    /// # Panics
+    /// If it cannot.
+    #[must_use]
+    pub fn hold(&self, path: &Path) -> Holder {
         let mut command = Command::new(self.program);
         let command = command.arg("hold").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program was built");
@@ -133,7 +162,8 @@ impl Peer {
 }
 
 /// A bbolt process with a file open; dropping it closes the file.
-pub(crate) struct Holder(Child);
+#[derive(Debug)]
+pub struct Holder(Child);
 
 impl Drop for Holder {
     fn drop(&mut self) {

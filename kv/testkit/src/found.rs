@@ -16,9 +16,9 @@ use std::{env, io, thread};
 /// Whether a program is installed. If not, the calling test is skipped, and returns; `packages` would have it run.
 ///
 /// # Panics
-///
 /// If it is not, and `KV_PEERS=require`.
-pub(crate) fn found(program: &str, packages: &str) -> bool {
+#[must_use]
+pub fn found(program: &str, packages: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
         missing(&format!("`{program}` is missing, install it: apt-get install {packages}"));
@@ -29,15 +29,17 @@ pub(crate) fn found(program: &str, packages: &str) -> bool {
 /// Skips the calling test, which returns, for want of something.
 ///
 /// # Panics
-///
 /// If `KV_PEERS=require`.
-pub(crate) fn missing(want: &str) {
+pub fn missing(want: &str) {
     assert!(env::var_os("KV_PEERS").is_none_or(|value| value != "require"), "KV_PEERS=require, and {want}");
     skip(want);
 }
 
 /// Says that the calling test is skipped, and why, and counts it.
-pub(crate) fn skip(why: &str) {
+///
+/// # Panics
+/// If it cannot be counted.
+pub fn skip(why: &str) {
     // In one piece: other threads write there, too.
     let line = format!("SKIPPED {}: {why}\n", thread::current().name().unwrap_or("a test"));
     let _ = io::stderr().write_all(line.as_bytes());

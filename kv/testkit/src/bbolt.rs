@@ -1,16 +1,17 @@
-//! Go's bbolt, built from this directory: the newest, a module whose version `go.mod` pins, and the old one of Debian's
+//! Go's bbolt, built from `kv/tests/peers`: the newest, a module whose version `go.mod` pins, and the old one of Debian's
 //! package, which is what etcd 3.4 and 3.5 write with.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::found::{found, missing, skip};
 
 /// Which bbolt.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Bbolt {
+pub enum Bbolt {
     /// 1.5, from Go's module proxy or what was downloaded before.
     Module,
     /// 1.3, from Debian's package.
@@ -23,18 +24,20 @@ const GOPATH: &str = "/usr/share/gocode";
 const GO_OF_MODULE: u32 = 25;
 
 impl Bbolt {
-    /// The program of this directory with this bbolt, built once in each test program; Go's own cache makes that quick
+    /// The program of that directory with this bbolt, built once in each test program; Go's own cache makes that quick
     /// when nothing has changed. None if the calling test is skipped.
     ///
     /// # Panics
-    ///
     /// If it does not build, or something is missing and `KV_PEERS=require`.
-    pub(crate) fn program(self) -> Option<&'static Path> {
+    #[must_use]
+    pub fn program(self) -> Option<&'static Path> {
         static PROGRAMS: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
         self.is_there().then(|| PROGRAMS[self as usize].get_or_init(|| self.build()).as_path())
     }
 
-    pub(crate) fn version(self) -> &'static str {
+    /// Its version.
+    #[must_use]
+    pub fn version(self) -> &'static str {
         match self {
             Self::Module => "1.5",
             Self::Debian => "1.3",
@@ -85,16 +88,16 @@ impl Bbolt {
         program
     }
 
-    /// Runs Go on the sources of this directory.
+    /// Runs Go on the sources.
     fn go(self, arguments: &[&str]) -> Output {
         let mut go = Command::new("go");
-        go.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"));
+        go.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers"));
         go.envs([("GOFLAGS", "-buildvcs=false"), ("CGO_ENABLED", "0"), ("GOWORK", "off")]);
         match self {
             Self::Module => go.env("GO111MODULE", "on"),
             Self::Debian => go.env("GO111MODULE", "off").env("GOPATH", GOPATH),
         };
-        if std::env::var_os("HOME").is_none() {
+        if env::var_os("HOME").is_none() {
             go.env("GOCACHE", directory().join("go-cache")).env("GOMODCACHE", directory().join("go-modules"));
             // Or `cargo clean` could not remove the modules.
             go.env("GOFLAGS", "-buildvcs=false -modcacherw");
@@ -104,8 +107,9 @@ impl Bbolt {
 }
 
 /// Whether `KV_PEERS=skip` leaves the other engines out, and with them the calling test.
-pub(crate) fn left_out() -> bool {
-    let left_out = std::env::var_os("KV_PEERS").is_some_and(|value| value == "skip");
+#[must_use]
+pub fn left_out() -> bool {
+    let left_out = env::var_os("KV_PEERS").is_some_and(|value| value == "skip");
     if left_out {
         skip("KV_PEERS=skip leaves other engines out");
     }
@@ -120,8 +124,13 @@ fn go_version() -> u32 {
     minor.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).unwrap_or(0)
 }
 
+/// Where the programs are kept: beside the test programs.
 fn directory() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let test_program = env::current_exe().expect("a test program has a path");
+        test_program.with_file_name("peers")
+    });
+    &DIRECTORY
 }
 
 fn succeeded(output: &Output) -> Result<(), String> {
