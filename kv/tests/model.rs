@@ -2,8 +2,18 @@
 //!
 //! Every commit runs in strict mode, which checks the whole new state before it becomes visible; snapshots held across
 //! commits must stay as they were; the database is closed and opened again from its bytes, after a kill or not.
-//! `KV_MODEL_PROGRAMS` sets how many programs run; a failure prints its program, made small, and its seed, and
-//! `KV_MODEL_SEED` runs from there.
+//!
+//! | variable | default | what |
+//! | --- | --- | --- |
+//! | `KV_MODEL_PROGRAMS` | 60 | programs to run |
+//! | `KV_MODEL_SEED` | 1 | the first of their seeds |
+//!
+//! ```sh
+//! KV_MODEL_PROGRAMS=10000 cargo test --release -p kv --test model
+//! KV_MODEL_SEED=4711 KV_MODEL_PROGRAMS=1 cargo test -p kv --test model   # one failure again
+//! ```
+//!
+//! A failure prints its seed, and the smallest program found that fails.
 
 #[macro_use]
 extern crate kv_testkit;

@@ -16,9 +16,14 @@
 //! `cargo planted-bugs` shows that the suite catches what it is there to catch: it takes minutes of compiling, so no
 //! budget has it inside.
 //!
-//! `KV_BUDGET` names the budget, `KV_SEED` sets the seed of what is random, and `KV_STATES` another number of crash
-//! states. Every test ends with a line that says how much it did; a failure says which program failed, and the same
-//! seed fails again.
+//! | variable | default | what |
+//! | --- | --- | --- |
+//! | `KV_BUDGET` | short | how much: `short`, `push`, `nightly` or `release` |
+//! | `KV_SEED` | 1 | the seed of everything random |
+//! | `KV_STATES` | the budget's | crash states to open |
+//!
+//! Every test ends with a line that says how much it did. A failure names the program that failed; the same seed fails
+//! again. One test watches system calls with `strace`: where it is missing, the test is skipped and says so.
 
 #[macro_use]
 extern crate kv_testkit;

@@ -8,8 +8,18 @@
 //! - [`stress`]: readers, writers and growth at once; what the sanitizers are run on.
 //!
 //! Cases that could kill or hang the test program run in a child: this program once more, see [`child`].
-//! `KV_BUDGET` and `KV_SEED` say how much and with which seed, as in `kv/tests/crash`; each test ends with a line that
-//! says how much it did. `PAGEFILE_KERNEL=skip` leaves out what watches or limits system calls.
+//! Each test ends with a line that says how much it did. System calls fail with the help of `strace`: where it is
+//! missing, that test is skipped and says so.
+//!
+//! | variable | default | what |
+//! | --- | --- | --- |
+//! | `KV_BUDGET` | short | how much: `short`, `push` (minutes), `nightly` (hours) or `release` (a day) |
+//! | `KV_SEED` | 1 | the seed of everything random |
+//! | `PAGEFILE_KERNEL` | not set | `skip` leaves out what watches or limits system calls |
+//!
+//! ```sh
+//! KV_BUDGET=push cargo test -p kv --release --test faults
+//! ```
 #![cfg(unix)]
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what watches and limits system calls needs Linux"))]
 #![allow(clippy::cast_possible_truncation, reason = "the files here are small")]

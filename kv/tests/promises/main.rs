@@ -1,4 +1,6 @@
 //! What a user relies on, promise by promise: the module's name says which, the test's name says what was promised.
+//!
+//! `KV_FLIPS_EVERY=31` tries one of 31 flipped bits and damaged files instead of each ([`hostile`]); emulators need it.
 
 #![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
 
