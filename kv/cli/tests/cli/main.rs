@@ -5,6 +5,7 @@ mod digest;
 mod failures;
 #[cfg(unix)]
 mod interrupt;
+mod library;
 mod looking;
 mod surgery;
 mod text;
