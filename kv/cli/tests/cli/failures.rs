@@ -209,7 +209,7 @@ fn a_change_that_does_not_fit_is_not_made() {
     let bench = Bench::new();
     bench.kv(&["create", "--page-size", "1024", "db", "b"]).ok();
     let before = bench.kv(&["export", "db"]).ok();
-    std::fs::write(bench.path("value"), [7; 100_000]).unwrap();
+    std::fs::write(bench.path("value"), vec![7; 100_000]).unwrap();
     let output = limited(&bench, &["put", "--value-from", "value", "db", "b", "k"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{}: {error}", output.status);
