@@ -6,6 +6,9 @@ use crate::source::{Finding, Source, words};
 /// The rooms of `kv`, lowest first: a room may know those before it.
 pub(crate) const ROOMS: [&str; 6] = ["format", "store", "tree", "tx", "db", "mvcc"];
 
+/// The rooms of `kv-cli`, lowest first.
+const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "arguments", "commands", "command_line"];
+
 /// `freelist-core <- pagefile-std <- kv`, and in it `format <- store <- tree <- tx <- db <- mvcc`.
 pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     let above: &[&str] = match source.path.split('/').next() {
@@ -17,6 +20,9 @@ pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     for name in above {
         let named = source.words(name).into_iter().filter(|at| source.code[at + name.len()..].starts_with("::"));
         findings.extend(named.map(|at| source.finding(at, format!("looks up at {name}: the arrow points down"))));
+    }
+    if let Some(module) = source.path.strip_prefix("kv/cli/src/") {
+        return cli_flow(source, module);
     }
     let Some(module) = source.path.strip_prefix("kv/src/") else {
         return findings;
@@ -34,6 +40,19 @@ pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// In `kv-cli`, `notation <- failure <- terminal <- files <- arguments <- commands <- command_line`.
+fn cli_flow(source: &Source, module: &str) -> Vec<Finding> {
+    let module: Vec<&str> = module.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
+    if ["lib", "main"].contains(&module[0]) {
+        return Vec::new();
+    }
+    let rank = |name: &str| CLI_ROOMS.iter().position(|room| *room == name);
+    let own = rank(module[0]).unwrap_or_else(|| panic!("{} is no room of kv-cli", module[0]));
+    let above = crate_names(source.product(), &module).into_iter().filter(|(_, name)| rank(name) > Some(own));
+    let rule = |name| format!("`{}` looks at `{name}`: the flow is {} <- lib", module[0], CLI_ROOMS.join(" <- "));
+    above.map(|(at, name)| source.finding(at, rule(name))).collect()
 }
 
 /// How many rooms a file's room may know; none for the crate's root, which gathers all.
@@ -106,6 +125,10 @@ fn an_upward_look_is_found() {
     assert_eq!(lines(one_way_flow, "kv/src/db/mod.rs", "use crate::mvcc::Store;\n"), [1]);
     assert_eq!(lines(one_way_flow, "kv/src/mvcc/store.rs", "use crate::db::Db;\n"), []);
     assert_eq!(lines(one_way_flow, "kv/src/lib.rs", "pub use crate::db::Db;\n"), []);
+    let cli = |text| lines(one_way_flow, "kv/cli/src/failure/mod.rs", text);
+    assert_eq!(cli("use crate::notation::Format;\nuse remedy::explain;\nuse crate::terminal::Terminal;\n"), [3]);
+    assert_eq!(lines(one_way_flow, "kv/cli/src/commands/get.rs", "use crate::command_line::Cli;\n"), [1]);
+    assert_eq!(lines(one_way_flow, "kv/cli/src/lib.rs", "pub use crate::command_line::run;\n"), []);
     assert_eq!(lines(one_way_flow, "freelist-core/src/page.rs", "use pagefile_std::View;\n"), [1]);
     assert_eq!(lines(one_way_flow, "pagefile-std/src/mem.rs", "use freelist_core::PageId;\n"), []);
 }

@@ -53,13 +53,7 @@ pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
 
 /// An error with its causes: `a: b: c`.
 fn chain(error: &dyn StdError) -> String {
-    let mut line = error.to_string();
-    let mut link = error;
-    while let Some(cause) = link.source() {
-        line += &format!(": {cause}");
-        link = cause;
-    }
-    line
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
 }
 
 /// What the system said, and what to do about it.

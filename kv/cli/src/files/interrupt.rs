@@ -40,14 +40,14 @@ fn begun() -> MutexGuard<'static, Option<PathBuf>> {
 
 /// Runs in a thread made for the handler, while the command goes on.
 fn end() {
+    // Held to the end: the command can no longer report that its file is missing.
     let begun = begun();
-    // Taken before the file goes: the command must not report that its file is missing, nor print anything after the
-    // last line below.
-    let mut stderr = stderr().lock();
     if let Some(path) = &*begun {
         // It may not have been made yet.
         let _ = fs::remove_file(path);
     }
+    // Held to the end too: the command can no longer print a line after this one.
+    let mut stderr = stderr().lock();
     // After `^C` and what is left of a progress bar.
     let new_line = if stderr.is_terminal() { "\n" } else { "" };
     let _ = stderr.write_fmt(format_args!("{new_line}kv: interrupted\n"));

@@ -175,7 +175,16 @@ fn arguments_are_called_as_they_are_written() {
     }
 }
 
-/// A limit on the size of files stands for a full disk.
+/// Runs the tool with a limit of 8 KiB on the size of files, which acts like a full disk. Beyond it, the signal
+/// `SIGXFSZ` ends a process that does not handle it.
+#[cfg(unix)]
+fn limited(bench: &Bench, command: &[&str]) -> std::process::Output {
+    let tool = bench.command(command);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -f 16; exec \"$@\"", "sh"]).arg(tool.get_program()).args(tool.get_args());
+    shell.current_dir(bench.path(".")).output().unwrap()
+}
+
 #[cfg(unix)]
 #[test]
 fn a_copy_that_does_not_fit_is_named_and_not_its_source() {
@@ -185,16 +194,40 @@ fn a_copy_that_does_not_fit_is_named_and_not_its_source() {
         &["backup", "-o", "copy", "db"],
         &["surgery", "freelist", "abandon", "--output", "copy", "db"],
     ] {
-        let limited = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
-        let tool = bench.command(command);
-        let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", limited, "sh"]).arg(tool.get_program()).args(tool.get_args()).current_dir(bench.path("."));
-        let output = shell.output().unwrap();
+        let output = limited(&bench, command);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{command:?}: {error}");
         assert!(error.starts_with("kv: copy was not made: File too large"), "{command:?}: {error}");
         assert!(error.contains("; raise the limit on file size") && error.lines().count() == 1, "{command:?}: {error}");
         assert_eq!(std::fs::read_dir(bench.path(".")).unwrap().count(), 1, "{command:?}: nothing is left behind");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_change_that_does_not_fit_is_not_made() {
+    let bench = Bench::new();
+    bench.kv(&["create", "--page-size", "1024", "db", "b"]).ok();
+    let before = bench.kv(&["export", "db"]).ok();
+    std::fs::write(bench.path("value"), vec![7; 100_000]).unwrap();
+    let output = limited(&bench, &["put", "--value-from", "value", "db", "b", "k"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}: {error}", output.status);
+    assert!(error.starts_with("kv: db: not committed, the database is unchanged: cannot "), "{error}");
+    assert!(error.contains("; raise the limit on file size") && error.lines().count() == 1, "{error}");
+    assert_eq!(bench.kv(&["export", "db"]).ok(), before);
+    assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+}
+
+/// Opening a FIFO waits for somebody to write into it, which no lock timeout ends.
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_refused_at_once() {
+    let bench = Bench::new();
+    assert!(std::process::Command::new("mkfifo").arg(bench.path("fifo")).status().unwrap().success());
+    for command in READING.iter().chain(&WRITING) {
+        let error = bench.kv(&on(command, "fifo")).failed(3);
+        assert!(error.contains("fifo: cannot open it: not a regular file; copy its content"), "{command:?}: {error}");
     }
 }
 

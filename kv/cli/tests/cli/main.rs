@@ -9,6 +9,7 @@ mod etcd;
 mod failures;
 #[cfg(unix)]
 mod interrupt;
+mod library;
 mod looking;
 mod surgery;
 mod text;
