@@ -394,4 +394,10 @@ fn words(words: [u32; 4]) -> [u8; ELEMENT] {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by panicking"
+)]
 mod tests;

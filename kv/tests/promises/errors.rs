@@ -204,7 +204,7 @@ fn of_copies() {
     let db = with_bytes(&small(), &Options::new()).unwrap();
     for room in [0, 4096, 10_000] {
         let error = says(db.begin_read().write_to(&mut Full(room)), "cannot write the copy: ", "");
-        assert!(std::error::Error::source(&error).is_some_and(|cause| cause.is::<io::Error>()));
+        assert!(std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<io::Error>));
         assert!(matches!(error, Error::Stream { source, .. } if source.kind() == io::ErrorKind::StorageFull));
     }
 }

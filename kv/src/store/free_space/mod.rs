@@ -294,4 +294,10 @@ fn shared_page(error: FreelistError) -> Error {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by panicking"
+)]
 mod tests;
