@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use pagefile_std::PageStore;
+
 use super::batch::Queue;
+use super::open::{open_path, open_store};
 use super::options::Options;
 use super::stats::Stats;
 use crate::error::{Error, Result};
@@ -32,7 +35,7 @@ pub struct Db {
 }
 
 impl Db {
-    pub(super) fn new(core: Core, options: &Options) -> Self {
+    fn new(core: Core, options: &Options) -> Self {
         Self { core: Arc::new(core), queue: Queue::default(), options: options.clone(), closed: false }
     }
 
@@ -229,6 +232,44 @@ impl Db {
 
     fn writable(&self) -> bool {
         !self.core.settings.read_only && !self.core.store.poisoned()
+    }
+}
+
+impl Options {
+    /// Opens the database at `path`, or creates it.
+    ///
+    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file lists them, otherwise O(pages).
+    /// Opening for reading costs O(1).
+    ///
+    /// # Errors
+    /// - [`Error::InvalidOption`] for a page size out of range.
+    /// - [`Error::Locked`] if the lock is not free within the [`lock_timeout`](Self::lock_timeout).
+    /// - [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`], [`Error::ChecksumMismatch`] if the
+    ///   meta pages show that the file is not a database that this library reads.
+    /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged.
+    /// - [`Error::Store`] if the system refuses.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
+        self.validate()?;
+        Ok(Db::new(open_path(path.as_ref(), self)?, self))
+    }
+
+    /// Opens the database in `store`, or creates it if the store is empty.
+    ///
+    /// The options that concern files (lock, permissions, growth syncs, map) have no effect here. A power cut during creation may
+    /// leave a store that does not open; a file does not have this problem.
+    ///
+    /// ```
+    /// let store = pagefile_std::MemStore::new();
+    /// let db = kv::Options::new().open_store(Box::new(store))?;
+    /// db.update(|tx| tx.create_bucket("in memory").map(|_| ()))?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without [`Error::Locked`].
+    pub fn open_store(&self, store: Box<dyn PageStore>) -> Result<Db> {
+        self.validate()?;
+        Ok(Db::new(open_store(store, self, None)?, self))
     }
 }
 

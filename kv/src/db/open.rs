@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use freelist_core::PageId;
 use pagefile_std::{PageFile, PageStore};
 
-use super::db::Db;
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
 use crate::format::{Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, SECTOR, set_header};
@@ -19,7 +18,7 @@ use crate::store::{FreeSpace, Pages};
 use crate::tree::unused;
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
-pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
+pub(super) fn open_path(path: &Path, options: &Options) -> Result<Core> {
     let mut file_options = options.file.clone();
     file_options.no_grow_sync |= options.no_sync;
     let file = if options.create {
@@ -31,7 +30,7 @@ pub(super) fn open_path(path: &Path, options: &Options) -> Result<Db> {
     open_store(Box::new(file), options, Some(path))
 }
 
-pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Option<PathBuf>) -> Result<Db> {
+pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Option<PathBuf>) -> Result<Core> {
     let read_only = options.file.read_only;
     if store.is_empty() && options.create && !read_only {
         let bytes = first_pages(options.page_size);
@@ -55,8 +54,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         strict: options.strict,
         no_sync: options.no_sync,
     };
-    let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
-    Ok(Db::new(core, options))
+    Ok(Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer))
 }
 
 /// The four pages of a new database: two metas, an empty freelist, an empty leaf.

@@ -1,13 +1,10 @@
 //! How to open a database.
 
-use std::path::Path;
 use std::time::Duration;
 
 use freelist_core::{SortedArray, SpanMaps};
-use pagefile_std::{FileOptions, PageStore};
+use pagefile_std::FileOptions;
 
-use super::Db;
-use super::open::{open_path, open_store};
 use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
 use crate::store::AnySpans;
@@ -211,43 +208,7 @@ impl Options {
         self
     }
 
-    /// Opens the database at `path`, or creates it.
-    ///
-    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file lists them, otherwise O(pages).
-    /// Opening for reading costs O(1).
-    ///
-    /// # Errors
-    /// - [`Error::InvalidOption`] for a page size out of range.
-    /// - [`Error::Locked`] if the lock is not free within the [`lock_timeout`](Self::lock_timeout).
-    /// - [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`], [`Error::ChecksumMismatch`] if the
-    ///   meta pages show that the file is not a database that this library reads.
-    /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged.
-    /// - [`Error::Store`] if the system refuses.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
-        self.validate()?;
-        open_path(path.as_ref(), self)
-    }
-
-    /// Opens the database in `store`, or creates it if the store is empty.
-    ///
-    /// The options that concern files (lock, permissions, growth syncs, map) have no effect here. A power cut during creation may
-    /// leave a store that does not open; a file does not have this problem.
-    ///
-    /// ```
-    /// let store = pagefile_std::MemStore::new();
-    /// let db = kv::Options::new().open_store(Box::new(store))?;
-    /// db.update(|tx| tx.create_bucket("in memory").map(|_| ()))?;
-    /// # Ok::<_, kv::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), without [`Error::Locked`].
-    pub fn open_store(&self, store: Box<dyn PageStore>) -> Result<Db> {
-        self.validate()?;
-        open_store(store, self, None)
-    }
-
-    fn validate(&self) -> Result<()> {
+    pub(super) fn validate(&self) -> Result<()> {
         if !self.page_size.is_power_of_two() || !PAGE_SIZES_CREATED.contains(&self.page_size) {
             return Err(Error::InvalidOption {
                 option: "page_size",
