@@ -5,6 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kv::Db;
+#[cfg(target_os = "linux")]
+use kv_testkit::found::found;
 
 use crate::tool::Bench;
 
@@ -26,18 +28,18 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Interrupts the command when it has begun a file; nothing but `before` may be there then.
-fn interrupt(bench: &Bench, args: &[&str], signal: &str) {
+/// Interrupts the command when it has begun a file; it must remove the file and print nothing more.
+fn interrupt(bench: &Bench, mut command: Command, signal: &str) {
     let before = files(bench);
-    let mut child: Child = bench.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     until("it begins", || files(bench) != before);
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     until("it ends", || child.try_wait().unwrap().is_some());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{args:?} {signal}");
+    assert_eq!(output.status.code(), Some(130), "{command:?} {signal}");
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.ends_with("kv: interrupted\n"), "{args:?}: {error}");
-    assert_eq!(files(bench), before, "{args:?} {signal}");
+    assert!(error.ends_with("kv: interrupted\n"), "{command:?}: {error}");
+    assert_eq!(files(bench), before, "{command:?} {signal}");
 }
 
 #[test]
@@ -52,11 +54,27 @@ fn what_was_begun_is_removed() {
     db.close().unwrap();
     for signal in ["-INT", "-TERM"] {
         // A transaction for each key, so that there is time.
-        interrupt(&bench, &["compact", "--tx-max-size", "1", "-o", "copy", "db"], signal);
-        // This command prints a line right after it has begun its file: it must not come after the last word.
-        for _ in 0..10 {
-            interrupt(&bench, &["bench", "--no-sync", "--path", "measured"], signal);
-        }
+        interrupt(&bench, bench.command(&["compact", "--tx-max-size", "1", "-o", "copy", "db"]), signal);
+        interrupt(&bench, bench.command(&["bench", "--no-sync", "--path", "measured"]), signal);
     }
     assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+}
+
+/// The handler prints its line and ends the process; the command's own thread runs until the process is gone. A slow
+/// exit gives that thread half a second to print something: `bench` has a line to print by then.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_printed_after_the_last_word() {
+    let emulated = std::env::var_os("PAGEFILE_KERNEL").is_some_and(|value| value == "skip");
+    if emulated || !found("strace", "strace") {
+        return;
+    }
+    let bench = Bench::new();
+    let tool = bench.command(&["bench", "--no-sync", "--path", "measured"]);
+    // `-D` makes the command, not strace, the child that gets the signal.
+    let slow_exit = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=exit_group", "-e"];
+    let mut command = Command::new("strace");
+    command.args(slow_exit).arg("inject=exit_group:delay_enter=500000").arg(tool.get_program()).args(tool.get_args());
+    command.current_dir(bench.path("."));
+    interrupt(&bench, command, "-INT");
 }
