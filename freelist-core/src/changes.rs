@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use crate::error::FreelistError;
 use crate::page::TxId;
 use crate::pending::Pending;
-use crate::span::Span;
 
 /// What one transaction changed, apart from its allocations.
 #[derive(Debug)]
@@ -13,7 +12,6 @@ pub(crate) struct Changes {
     tx: TxId,
     pub(crate) committed: bool,
     pub(crate) freed: Vec<Pending>,
-    pub(crate) extended: Vec<Span>,
 }
 
 /// The changes of each transaction since pending pages were last released. These are few transactions.
@@ -29,7 +27,7 @@ impl ChangeLog {
             at
         } else {
             self.entries.try_reserve(1)?;
-            self.entries.push(Changes { tx, committed: false, freed: Vec::new(), extended: Vec::new() });
+            self.entries.push(Changes { tx, committed: false, freed: Vec::new() });
             self.entries.len() - 1
         };
         debug_assert_eq!(self.find(tx), Some(at), "each transaction has one entry");
@@ -57,10 +55,8 @@ impl ChangeLog {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let lists = self.entries.iter().map(|changes| {
-            changes.freed.capacity() * size_of::<Pending>() + changes.extended.capacity() * size_of::<Span>()
-        });
-        self.entries.capacity() * size_of::<Changes>() + lists.sum::<usize>()
+        let freed = self.entries.iter().map(|changes| changes.freed.capacity() * size_of::<Pending>());
+        self.entries.capacity() * size_of::<Changes>() + freed.sum::<usize>()
     }
 
     fn find(&self, tx: TxId) -> Option<usize> {

@@ -109,28 +109,6 @@ impl<S: FreeSpans> Freelist<S> {
         }
     }
 
-    /// Notes that `tx` uses pages that were never in the free list, from beyond the end of the file.
-    ///
-    /// The list treats them as if `tx` had allocated them, but a rollback forgets them: the caller's
-    /// file ends before them again.
-    ///
-    /// # Errors
-    /// [`FreelistError::DoubleFree`] if a page is free or pending, [`FreelistError::NotFree`] if a
-    /// transaction is known to use it, or [`FreelistError::OutOfMemory`]. Nothing has changed then.
-    pub fn note_extension(&mut self, tx: TxId, span: Span) -> Result<(), FreelistError> {
-        self.check_in_use(span)?;
-        if let Some((used, _)) = self.allocations.next(span.start())
-            && let Some(both) = used.intersection(span)
-        {
-            return Err(FreelistError::NotFree { page: both.start() });
-        }
-        let changes = self.changes.of(tx)?;
-        changes.extended.try_reserve(1)?;
-        self.allocations.record(tx, span)?;
-        changes.extended.push(span);
-        Ok(())
-    }
-
     /// Frees pages that `tx` allocated itself, before its commit. No reader has ever seen them, so they
     /// are free at once.
     ///
@@ -204,11 +182,10 @@ impl<S: FreeSpans> Freelist<S> {
     }
 
     /// Undoes everything that `tx` did: the pages that it freed are in use again, those that it allocated
-    /// are free again, its extensions are forgotten. Does nothing after its commit. O(changes of `tx`).
+    /// are free again. Does nothing after its commit. O(changes of `tx`).
     ///
     /// # Errors
     /// [`FreelistError::OutOfMemory`]. Call it again then: it continues where it stopped.
-    /// [`FreelistError::NotFree`] if pages of an extension were meanwhile allocated without a transaction.
     pub fn rollback(&mut self, tx: TxId) -> Result<(), FreelistError> {
         let Some(changes) = self.changes.uncommitted(tx) else {
             return Ok(());
@@ -227,11 +204,6 @@ impl<S: FreeSpans> Freelist<S> {
             }
             self.allocations.forget_latest(tx);
         }
-        // By now all of an extension is free. It must not stay so: the file ends before it.
-        while let Some(span) = changes.extended.last().copied() {
-            self.free.take(span)?;
-            changes.extended.pop();
-        }
         self.changes.forget(tx);
         debug_assert_eq!(self.allocations.latest(tx), None, "nothing that was rolled back is still recorded");
         Ok(())
@@ -241,7 +213,6 @@ impl<S: FreeSpans> Freelist<S> {
     pub fn commit(&mut self, tx: TxId) {
         if let Some(changes) = self.changes.uncommitted(tx) {
             changes.committed = true;
-            changes.extended = Vec::new();
         }
     }
 

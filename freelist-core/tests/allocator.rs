@@ -285,21 +285,20 @@ fn any_call(pages: &mut PageAllocator<FixedRange>, dice: &mut Dice) {
     let piece = span(dice.below(300), 1 + dice.below(9));
     let (tx, count) = (TxId::new(dice.below(6)), 1 + dice.below(12));
     let list = pages.list_mut();
-    let _refused = match dice.below(13) {
+    let _refused = match dice.below(12) {
         0 => list.allocate(tx, count).map(drop),
         1 => list.allocate_up_to(tx, count).map(drop),
-        2 => list.note_extension(tx, piece),
-        3 => list.give_back(tx, piece),
-        4 | 5 => list.free(tx, piece),
-        6 => list.release_unseen(&[TxId::new(dice.below(6)), tx]).map(drop),
-        7 => list.rollback(tx),
-        8 => {
+        2 => list.give_back(tx, piece),
+        3 | 4 => list.free(tx, piece),
+        5 => list.release_unseen(&[TxId::new(dice.below(6)), tx]).map(drop),
+        6 => list.rollback(tx),
+        7 => {
             list.commit(tx);
             Ok(())
         }
-        9 => pages.release(piece),
-        10 => pages.allocate(count).map(drop).map_err(|_| FreelistError::EmptyRequest),
-        11 => pages.allocate_for(tx, count).map(drop).map_err(|_| FreelistError::EmptyRequest),
+        8 => pages.release(piece),
+        9 => pages.allocate(count).map(drop).map_err(|_| FreelistError::EmptyRequest),
+        10 => pages.allocate_for(tx, count).map(drop).map_err(|_| FreelistError::EmptyRequest),
         _ => pages.shrink().map(drop).map_err(|_| FreelistError::EmptyRequest),
     };
 }

@@ -30,7 +30,6 @@ enum Call {
     Allocate(u64),
     AllocateWhere(Request),
     AllocateUpTo(u64),
-    NoteExtension(Span),
     Free(Span),
     GiveBack(Span),
     Rollback,
@@ -59,7 +58,6 @@ impl Call {
             Self::Allocate(pages) => list.allocate(tx, *pages).map(found),
             Self::AllocateWhere(request) => list.allocate_where(tx, *request).map(found),
             Self::AllocateUpTo(pages) => list.allocate_up_to(tx, *pages).map(found),
-            Self::NoteExtension(span) => list.note_extension(tx, *span).map(done),
             Self::Free(span) => list.free(tx, *span).map(done),
             Self::GiveBack(span) => list.give_back(tx, *span).map(done),
             Self::Rollback => list.rollback(tx).map(done),
@@ -128,10 +126,6 @@ impl Writer {
             1 => Call::Reserve(10 + self.dice.below(50), span(0, 4000)),
             2 => Call::AllocateUpTo(pages * 20),
             3 | 4 => Call::AllocateWhere(request),
-            5 | 6 => {
-                self.beyond += 40;
-                Call::NoteExtension(span(self.beyond, pages))
-            }
             20..26 => self.give_up_neighbours().unwrap_or(Call::Allocate(pages)),
             7 => Call::AllocateNow(pages * 9),
             8 => Call::AllocateNowWhere(request),
@@ -143,7 +137,7 @@ impl Writer {
                 self.beyond += 700;
                 Call::ReleaseNow(span(self.beyond, pages))
             }
-            15..20 => Call::Allocate(pages),
+            5 | 6 | 15..20 => Call::Allocate(pages),
             _ => self.give_up().unwrap_or(Call::Allocate(pages)),
         }
     }
@@ -180,7 +174,6 @@ impl Writer {
         let (found, _) = answer.unwrap();
         match call {
             Call::AllocateNow(_) | Call::AllocateNowWhere(_) => self.used.extend(found.map(|span| (span, 0))),
-            Call::NoteExtension(span) => self.used.push((*span, self.tx)),
             // What was in use may be free again.
             Call::Load(_) | Call::Rollback => self.used.clear(),
             _ => self.used.extend(found.map(|span| (span, self.tx))),
@@ -239,7 +232,7 @@ fn check(hits: impl IntoIterator<Item = String> + Debug, expected: &[&str]) {
 }
 
 /// All but `Shrink`, which takes whole spans and needs no memory.
-const NEED_MEMORY: [&str; 14] = [
+const NEED_MEMORY: [&str; 13] = [
     "Allocate",
     "AllocateFor",
     "AllocateNow",
@@ -249,7 +242,6 @@ const NEED_MEMORY: [&str; 14] = [
     "Free",
     "GiveBack",
     "Load",
-    "NoteExtension",
     "ReleaseNow",
     "ReleaseUnseen",
     "Reserve",
