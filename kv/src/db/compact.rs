@@ -2,7 +2,7 @@
 
 use super::bucket_roots::BucketRoots;
 use super::db::Db;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tx::{Bucket, BucketIndex, BucketMut, Cursor, WriteTx};
 
 /// Counts of the work of a compaction. [`compact()`](crate::compact()) returns it.
@@ -47,7 +47,7 @@ pub struct CompactReport {
 /// ```
 ///
 /// # Errors
-/// - [`Error::Corrupt`](crate::Error::Corrupt) if a page of `source` is damaged.
+/// - [`Error::Corrupt`](crate::Error::Corrupt) if a page of `source` is damaged, or has an empty key.
 /// - [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) if `target` has a bucket where `source` has a key, or
 ///   a key where it has a bucket.
 /// - As [`Db::update`] on `target`. The transactions before the error stay committed.
@@ -107,6 +107,10 @@ fn fill(
             opened.pop();
             continue;
         };
+        if key.is_empty() {
+            // Another engine may have written it; no bucket of ours takes it.
+            return Err(Error::Corrupt { page: part.items.page(), what: "key is empty" });
+        }
         let mut target = tx.opened_mut(at);
         copied += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
         if let Some(value) = value {

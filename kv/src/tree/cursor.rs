@@ -222,7 +222,8 @@ impl<'t> Cursor<'t> {
         Ok(())
     }
 
-    fn link(&self) -> Link {
+    /// The page that the cursor is in, for messages.
+    pub(crate) fn link(&self) -> Link {
         self.stack.last().map_or(Link::from_raw(0), |frame| frame.page.link)
     }
 }

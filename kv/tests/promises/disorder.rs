@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kv::{Db, Error, Options, PageId, PageKind};
 
-use crate::stores::{file, with_bytes};
+use crate::stores::{file, in_memory, with_bytes};
 
 const PAGE: usize = 1024;
 
@@ -159,4 +159,27 @@ fn a_walk_ends_at_a_leaf_that_goes_back() {
     for error in [bucket.iter().find_map(Result::err), bucket.iter().rev().find_map(Result::err)] {
         assert!(matches!(error, Some(Error::Corrupt { page, .. }) if page == id), "page {id}: {error:?}");
     }
+}
+
+#[test]
+fn an_empty_key_is_read_and_named_with_its_page() {
+    let mut bytes = orderly();
+    let id = pages(&bytes, PageKind::Leaf)[0];
+    // The first pair's key becomes part of its value.
+    let element = id.get() as usize * PAGE + 16;
+    let (key, value) = (number(&bytes, element + 8, 4), number(&bytes, element + 12, 4));
+    bytes[element + 8..element + 12].fill(0);
+    bytes[element + 12..element + 16].copy_from_slice(&((key + value) as u32).to_le_bytes());
+
+    let db = with_bytes(&bytes, &Options::new()).unwrap();
+    let tx = db.begin_read();
+    let bucket = tx.bucket("b").unwrap();
+    let (first, expected) = (bucket.iter().next().unwrap().unwrap(), [&b"key-0000"[..], &[b'v'; 40]].concat());
+    assert_eq!(first, (&b""[..], Some(expected.as_slice())));
+    assert_eq!(bucket.get("").unwrap(), first.1);
+    let problems = tx.check().unwrap();
+    assert!(problems.iter().any(|problem| problem.page == id && problem.what == "key is empty"), "{problems:?}");
+    let (target, _) = in_memory(&Options::new());
+    let refused = kv::compact(&db, &target, 0);
+    assert!(matches!(refused, Err(Error::Corrupt { page, what: "key is empty" }) if page == id), "{refused:?}");
 }
