@@ -47,8 +47,8 @@ pub struct CompactReport {
 /// ```
 ///
 /// # Errors
-/// - [`Error::Corrupt`](crate::Error::Corrupt) if a page of `source` is damaged, or has an empty key.
-/// - [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) if `target` has a bucket where `source` has a key, or
+/// - [`Error::Corrupt`] if a page of `source` is damaged, or has an empty key.
+/// - [`Error::IncompatibleValue`] if `target` has a bucket where `source` has a key, or
 ///   a key where it has a bucket.
 /// - As [`Db::update`] on `target`. The transactions before the error stay committed.
 pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactReport> {

@@ -169,7 +169,7 @@ impl DirtyNode {
         self.word(element_at(index)) as u32
     }
 
-    /// A branch's child, as it stands in the element.
+    /// A branch's child, as the element has it.
     pub(crate) fn child(&self, index: usize) -> u64 {
         debug_assert!(self.branch && index < self.count, "only an element of a branch has a child");
         let at = element_at(index) + 8;
@@ -247,58 +247,6 @@ impl DirtyNode {
         self.set_count(self.count - 1);
         self.shrunk = true;
         self.next_in_order = NO_ORDER;
-    }
-
-    /// Moves the elements from `index` on into a new node in `buffer`.
-    pub(crate) fn split_off(&mut self, index: usize, buffer: Vec<u8>) -> Self {
-        let kind = if self.branch { NodeKind::Branch } else { NodeKind::Leaf };
-        let mut upper = Self::empty(kind, buffer);
-        upper.copy_elements(self, index..self.count);
-        let (data, table, old_table) = (self.data_limit(index), element_at(index), element_at(self.count));
-        self.shift_positions(0, index, distance(old_table, table));
-        self.bytes.copy_within(old_table..data, table);
-        self.bytes.truncate(data - (old_table - table));
-        self.set_count(index);
-        if self.next_in_order != NO_ORDER && self.next_in_order > index {
-            upper.next_in_order = self.next_in_order - index;
-            upper.in_order = self.in_order;
-            self.next_in_order = NO_ORDER;
-        }
-        upper.cut = true;
-        upper
-    }
-
-    /// Appends all elements of `other`, whose keys are greater.
-    pub(crate) fn append(&mut self, other: &Self) {
-        assert_eq!(self.branch, other.branch, "nodes that are joined are of one kind");
-        self.copy_elements(other, 0..other.count);
-        self.next_in_order = NO_ORDER;
-    }
-
-    /// Adds copies of `range` of `from` at the end.
-    fn copy_elements(&mut self, from: &Self, range: std::ops::Range<usize>) {
-        let added = range.len();
-        if added == 0 {
-            return;
-        }
-        let (table, old_len) = (element_at(self.count), self.bytes.len());
-        let (source, source_end) = (from.data_start(range.start), from.data_end(range.end - 1));
-        let moved = added * ELEMENT;
-        self.bytes.resize(old_len + moved + (source_end - source), 0);
-        self.bytes.copy_within(table..old_len, table + moved);
-        self.shift_positions(0, self.count, distance(0, moved));
-        self.bytes[table..table + moved].copy_from_slice(&from.bytes[element_at(range.start)..element_at(range.end)]);
-        self.bytes[old_len + moved..].copy_from_slice(&from.bytes[source..source_end]);
-        let first = self.count;
-        self.set_count(first + added);
-        // Positions count from the element: the tables' starts and the data's starts move by different amounts.
-        let (there, here) = (element_at(range.start), element_at(first));
-        self.shift_positions(
-            first,
-            first + added,
-            distance(source, old_len + moved).wrapping_sub(distance(there, here)),
-        );
-        debug_assert!(self.is_packed(), "copied elements follow the others without a gap");
     }
 
     /// Makes room for an element at `index` with `len` bytes of data; returns where the data goes.

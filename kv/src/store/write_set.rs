@@ -79,7 +79,7 @@ impl WriteSet {
         self.insert(node)
     }
 
-    /// A copy of `node`, which need not be a page of its own (an inline bucket is not).
+    /// A copy of `node`, which need not be a whole page (an inline bucket is not).
     pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
         let buffer = self.buffer();
         let node = copied(node, len, buffer)?;

@@ -72,7 +72,7 @@ impl<'t> Forest<'t> {
     fn claim(&mut self, visit: &Visit<'t>) -> Result<()> {
         let link = visit.page.link;
         if let Some(slot) = link.slot() {
-            assert!(self.slots.add(slot.index() as u64), "a node in memory hangs in one place");
+            assert!(self.slots.add(slot.index() as u64), "one link leads to a node in memory");
             return Ok(());
         }
         assert!(visit.pages > 0, "a node in the file takes at least one page");

@@ -11,7 +11,7 @@ use crate::format::PAGE_HEADER;
 use crate::store::{Slot, WriteSet, share_of};
 
 /// Packs the nodes below `root` that this transaction cut out of one another to `share` of a page. The tree may need
-/// [tidying](super::rebalance) then, as after deletions. O(bytes of the changed nodes).
+/// [rebalancing](mod@super::rebalance) then, as after deletions. O(bytes of the changed nodes).
 ///
 /// Recursion goes down changed nodes, whose depth the descents that changed them have bounded.
 pub(crate) fn pack(write_set: &mut WriteSet, root: Slot, share: f64) {

@@ -31,9 +31,9 @@ impl Path {
             let page = write_set.pages().node(Link::to_slot(slot))?;
             match &page.node {
                 Node::Leaf(leaf) => {
-                    let place = page.located(leaf.search(key))?;
-                    path.found = place.is_ok();
-                    return path.push(slot, place.unwrap_or_else(|index| index)).map(|()| path);
+                    let search = page.located(leaf.search(key))?;
+                    path.found = search.is_ok();
+                    return path.push(slot, search.unwrap_or_else(|index| index)).map(|()| path);
                 }
                 Node::Branch(branch) => {
                     let index = page.located(branch.search(key))?;

@@ -155,7 +155,7 @@ impl OpenBuckets {
         Ok(self.0[ROOT].changed)
     }
 
-    /// The changed buckets whose roots are in memory, deepest first: what the commit places.
+    /// The changed buckets whose roots are in memory, deepest first: those whose nodes get pages.
     pub(crate) fn changed_roots(&self) -> Vec<(BucketIndex, Slot)> {
         assert!(self.0[ROOT].changed || self.0[ROOT].root.slot().is_none(), "a change reaches the root bucket");
         let changed = |at: BucketIndex| self.0[at].root.slot().filter(|_| self.0[at].changed).map(|slot| (at, slot));
@@ -196,7 +196,7 @@ impl OpenBuckets {
             );
             assert!(self.0[at].children.is_empty(), "an inline bucket has no buckets inside it");
             write_set.vacate(slot);
-            // Nothing is left to place; a page number 0 is never followed.
+            // No node is left that needs a page. No link with page number 0 is followed.
             self.0[at].root = Link::from_raw(0);
             return value;
         }

@@ -1,7 +1,9 @@
-//! When a node is cut in two, and where.
+//! When a node is cut in two, where and how; and how two become one.
 
-use super::{DirtyNode, element_at};
-use crate::format::ELEMENTS_MAX;
+use std::ops::Range;
+
+use super::{DirtyNode, NO_ORDER, NodeKind, distance};
+use crate::format::{ELEMENT, ELEMENTS_MAX, element_at};
 
 /// As many insertions in key order make a run: such a node is filled, not halved.
 const RUN: usize = 8;
@@ -61,6 +63,58 @@ impl DirtyNode {
     /// Whether this node must be split: larger than a page, or more elements than a page may count.
     pub(crate) fn is_overfull(&self, page_size: usize) -> bool {
         self.count >= 2 * self.fewest() && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
+    }
+
+    /// Moves the elements from `index` on into a new node in `buffer`.
+    pub(crate) fn split_off(&mut self, index: usize, buffer: Vec<u8>) -> Self {
+        let kind = if self.branch { NodeKind::Branch } else { NodeKind::Leaf };
+        let mut upper = Self::empty(kind, buffer);
+        upper.copy_elements(self, index..self.count);
+        let (data, table, old_table) = (self.data_limit(index), element_at(index), element_at(self.count));
+        self.shift_positions(0, index, distance(old_table, table));
+        self.bytes.copy_within(old_table..data, table);
+        self.bytes.truncate(data - (old_table - table));
+        self.set_count(index);
+        if self.next_in_order != NO_ORDER && self.next_in_order > index {
+            upper.next_in_order = self.next_in_order - index;
+            upper.in_order = self.in_order;
+            self.next_in_order = NO_ORDER;
+        }
+        upper.cut = true;
+        upper
+    }
+
+    /// Appends all elements of `other`, whose keys are greater.
+    pub(crate) fn append(&mut self, other: &Self) {
+        assert_eq!(self.branch, other.branch, "nodes that are joined are of one kind");
+        self.copy_elements(other, 0..other.count);
+        self.next_in_order = NO_ORDER;
+    }
+
+    /// Adds copies of `range` of `from` at the end.
+    fn copy_elements(&mut self, from: &Self, range: Range<usize>) {
+        let added = range.len();
+        if added == 0 {
+            return;
+        }
+        let (table, old_len) = (element_at(self.count), self.bytes.len());
+        let (source, source_end) = (from.data_start(range.start), from.data_end(range.end - 1));
+        let moved = added * ELEMENT;
+        self.bytes.resize(old_len + moved + (source_end - source), 0);
+        self.bytes.copy_within(table..old_len, table + moved);
+        self.shift_positions(0, self.count, distance(0, moved));
+        self.bytes[table..table + moved].copy_from_slice(&from.bytes[element_at(range.start)..element_at(range.end)]);
+        self.bytes[old_len + moved..].copy_from_slice(&from.bytes[source..source_end]);
+        let first = self.count;
+        self.set_count(first + added);
+        // Positions count from the element: the tables' starts and the data's starts move by different amounts.
+        let (there, here) = (element_at(range.start), element_at(first));
+        self.shift_positions(
+            first,
+            first + added,
+            distance(source, old_len + moved).wrapping_sub(distance(there, here)),
+        );
+        debug_assert!(self.is_packed(), "copied elements follow the others without a gap");
     }
 }
 

@@ -182,7 +182,7 @@ fn a_node_that_grew_in_order_and_then_from_within_is_halved() {
 }
 
 #[test]
-fn a_sealed_image_is_whole_pages() {
+fn a_sealed_node_is_whole_pages() {
     let mut dirty = DirtyNode::empty(NodeKind::Leaf, Vec::new());
     dirty.insert_leaf(0, 0, b"key", &[9; 2000]);
     dirty.seal(77, 1024);
