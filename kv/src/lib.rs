@@ -35,6 +35,11 @@
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
 #![forbid(unsafe_code)]
 
+// Each test has a time limit. The model of threads knows no clock.
+#[cfg(all(test, not(loom)))]
+#[macro_use]
+extern crate kv_testkit;
+
 mod db;
 mod error;
 mod format;
