@@ -154,8 +154,8 @@ impl Options {
     }
 
     /// Commits and grows the file without syncing: a power cut may then leave a file that does not open. For rebuildable
-    /// data. [`Db::set_no_sync`](crate::Db::set_no_sync) changes this while the database is open; [`Db::sync`](crate::Db::sync) makes all commits so far durable.
-    /// Default: false.
+    /// data. [`Db::set_no_sync`](crate::Db::set_no_sync) changes this while the database is open;
+    /// [`Db::sync`](crate::Db::sync) makes all commits so far durable. Default: false.
     pub const fn no_sync(mut self, no_sync: bool) -> Self {
         self.no_sync = no_sync;
         self

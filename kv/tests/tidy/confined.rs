@@ -71,8 +71,15 @@ fn offsets(text: &str, part: &str) -> Vec<usize> {
 
 /// The compiler refuses `unsafe` where the root of a crate says so.
 pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
-    const ROOTS: [&str; 5] =
-        ["freelist-core/src/lib.rs", "kv/src/lib.rs", "kv/cli/src/lib.rs", "kv/cli/src/main.rs", "benches/src/lib.rs"];
+    const ROOTS: [&str; 7] = [
+        "freelist-core/src/lib.rs",
+        "kv/src/lib.rs",
+        "kv/cli/src/lib.rs",
+        "kv/cli/src/main.rs",
+        "kv/testkit/src/lib.rs",
+        "kv/testkit/timed-test/src/lib.rs",
+        "benches/src/lib.rs",
+    ];
     let level = match source.path.as_str() {
         "pagefile-std/src/lib.rs" => "#![deny(unsafe_code)]",
         path if ROOTS.contains(&path) => "#![forbid(unsafe_code)]",
