@@ -65,8 +65,8 @@ fn show(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let db = Db::options().read_only(true).lock_timeout(Duration::from_secs(2)).open(path)?;
     let tx = db.begin_read();
     println!("{}: transaction {}, {} bytes in use", path.display(), tx.id(), tx.size());
-    for bucket in tx.inspect()?.children {
-        print(&bucket, 1);
+    for bucket in &tx.inspect()?.children {
+        print(bucket, 1);
     }
     Ok(())
 }

@@ -1,12 +1,17 @@
 //! The tree of buckets.
 
+use std::mem;
+
 use super::bucket_roots::BucketRoots;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::Node;
 use crate::tree::Walk;
 use crate::tx::{Bucket, ReadTx, WriteTx};
 
 /// A bucket's name, its number of keys, and the buckets inside it. [`ReadTx::inspect`] returns it.
+///
+/// Buckets nest as deep as the file says. For a file that is not trusted, walk the structure with a list of your own:
+/// recursion, also that of [`Clone`], [`PartialEq`] and [`Debug`], may need more stack than a thread has.
 ///
 /// ```
 /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
@@ -28,39 +33,69 @@ pub struct BucketStructure {
     pub children: Vec<BucketStructure>,
 }
 
-/// Buckets inside buckets, at most so many levels: an answer is a tree that is walked by recursion.
-const LEVELS_MAX: usize = 1000;
+impl Drop for BucketStructure {
+    /// Takes the structure apart in a loop: buckets may nest deeper than the stack allows a recursion.
+    fn drop(&mut self) {
+        let mut inside = mem::take(&mut self.children);
+        while let Some(mut bucket) = inside.pop() {
+            inside.append(&mut bucket.children);
+        }
+    }
+}
 
 impl Bucket<'_> {
     /// Returns the structure of this bucket, which gets the given name. O(pages of the bucket and of those inside it).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if a page of the bucket is damaged, or buckets nest more than 1,000 levels deep.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a page of the bucket is damaged, or a bucket is inside itself.
     pub fn inspect(&self, name: impl AsRef<[u8]>) -> Result<BucketStructure> {
-        inspect(self, name.as_ref(), &mut BucketRoots::new(self), LEVELS_MAX)
+        let mut roots = BucketRoots::new(self);
+        // The buckets entered so far, each with the place in this list of the bucket around it.
+        let mut entered: Vec<(usize, BucketStructure)> = Vec::new();
+        let mut waiting = vec![(0, name.as_ref(), *self)];
+        while let Some((around, name, bucket)) = waiting.pop() {
+            roots.enter(&bucket)?;
+            let at = entered.len();
+            assert!(around < at || at == 0, "a walk enters a bucket after the one around it");
+            let keys = read(&bucket, |name, nested| waiting.push((at, name, nested)))?;
+            entered.push((around, BucketStructure { name: name.to_vec(), keys, children: Vec::new() }));
+        }
+        Ok(nest(entered))
     }
 }
 
-fn inspect(bucket: &Bucket<'_>, name: &[u8], roots: &mut BucketRoots, levels: usize) -> Result<BucketStructure> {
-    roots.enter(bucket)?;
-    let Some(levels) = levels.checked_sub(1) else {
-        return Err(Error::Corrupt { page: bucket.root_page(), what: "buckets nest more than 1000 levels deep" });
-    };
+/// Passes the buckets inside `bucket` to `each`, in name order, and returns the number of keys beside them.
+fn read<'t>(bucket: &Bucket<'t>, mut each: impl FnMut(&'t [u8], Bucket<'t>)) -> Result<u64> {
     let (pages, root) = bucket.tree();
-    let mut structure = BucketStructure { name: name.to_vec(), ..BucketStructure::default() };
+    let mut keys = 0u64;
     for visit in Walk::new(pages, root) {
         let page = visit?.page;
         let Node::Leaf(leaf) = &page.node else { continue };
         for index in 0..leaf.count() {
             if leaf.is_bucket(index) {
                 let name = page.entry(leaf, index)?.key;
-                structure.children.push(inspect(&bucket.bucket(name)?, name, roots, levels)?);
+                each(name, bucket.bucket(name)?);
             } else {
-                structure.keys += 1;
+                keys = keys.saturating_add(1);
             }
         }
     }
-    Ok(structure)
+    Ok(keys)
+}
+
+/// Puts each bucket into the one around it, and returns the outermost. The list has a bucket after the one around it, and
+/// of two buckets in one the later name first.
+fn nest(mut entered: Vec<(usize, BucketStructure)>) -> BucketStructure {
+    let mut outermost = BucketStructure::default();
+    while let Some((around, bucket)) = entered.pop() {
+        if let Some((_, outer)) = entered.get_mut(around) {
+            outer.children.push(bucket);
+        } else {
+            assert!(entered.is_empty(), "every bucket but the outermost is inside another");
+            outermost = bucket;
+        }
+    }
+    outermost
 }
 
 impl ReadTx<'_> {

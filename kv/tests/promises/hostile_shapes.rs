@@ -160,6 +160,57 @@ fn metas_that_lie_under_a_right_checksum() {
     });
 }
 
+/// Buckets inside buckets, a page each: `levels` pages from page 3 on, each with the bucket `b` that starts in the next.
+fn nested(levels: u64) -> Vec<u8> {
+    let mut bytes = file(&Options::new().page_size(PAGE as u32), |_| ());
+    bytes.resize((3 + levels as usize) * PAGE, 0);
+    for id in 3..3 + levels {
+        let page = id as usize * PAGE;
+        let last = id + 1 == 3 + levels;
+        // A leaf; its element: a bucket whose name follows the element, and then the header of 16 bytes.
+        bytes[page..page + 8].copy_from_slice(&id.to_le_bytes());
+        bytes[page + 8..page + 12].copy_from_slice(&[2, 0, u8::from(!last), 0]);
+        if !last {
+            for (at, word) in [(16, 1u32), (20, 16), (24, 1), (28, 16)] {
+                bytes[page + at..page + at + 4].copy_from_slice(&word.to_le_bytes());
+            }
+            bytes[page + 32] = b'b';
+            bytes[page + 33..page + 41].copy_from_slice(&(id + 1).to_le_bytes());
+        }
+    }
+    for meta in [0, PAGE] {
+        set_field(&mut bytes, meta, Field::Root, 3);
+        set_field(&mut bytes, meta, Field::HighWater, 3 + levels);
+        set_field(&mut bytes, meta, Field::Freelist, u64::MAX);
+    }
+    bytes
+}
+
+#[test]
+fn buckets_nest_as_deep_as_the_file_has_pages() {
+    for levels in [1_501, 60_000] {
+        let bytes = nested(levels);
+        let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
+        let tx = db.begin_read();
+        assert_eq!(tx.root().stats().unwrap().buckets, levels);
+        let structure = tx.inspect().unwrap();
+        let mut way = vec![&structure];
+        while let Some(inside) = way[way.len() - 1].children.first() {
+            way.push(inside);
+        }
+        assert_eq!(way.len() as u64, levels);
+        assert_eq!(way[0].name, b"root");
+        assert!(way[1..].iter().all(|bucket| bucket.name == b"b" && bucket.keys == 0 && bucket.children.len() < 2));
+    }
+    // The innermost bucket is the one around all others but the root.
+    let mut bytes = nested(1_501);
+    let deepest = (3 + 1_499) * PAGE + 33;
+    bytes[deepest..deepest + 8].copy_from_slice(&4u64.to_le_bytes());
+    let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
+    let found = db.begin_read().inspect();
+    assert!(matches!(found, Err(Error::Corrupt { page, .. }) if page.get() == 4), "{found:?}");
+}
+
 /// A bucket inside itself.
 fn circle() -> Vec<u8> {
     let mut bytes = file(&Options::new().page_size(PAGE as u32), |db| {
