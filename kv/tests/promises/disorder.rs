@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use kv::{Db, Error, Options, PageId, PageKind};
+use kv::surgery::RawFile;
+use kv::{Db, Error, MemStore, Options, PageId, PageKind};
 
 use crate::stores::{file, in_memory, with_bytes};
 
@@ -114,6 +115,25 @@ fn a_page_with_keys_that_belong_elsewhere_is_not_changed() {
             high[keys[keys.len() - 1].start] = b'z';
             refused(&high, &found, id);
         }
+    }
+}
+
+#[test]
+fn a_repair_keeps_the_order_that_it_finds() {
+    let mut bytes = orderly();
+    for kind in [PageKind::Leaf, PageKind::Branch] {
+        let id = pages(&bytes, kind)[0];
+        swap(&mut bytes, id, 3, 4);
+        let expected: Vec<Vec<u8>> = keys(&bytes, id)[1..].iter().map(|key| bytes[key.clone()].to_vec()).collect();
+        let raw = RawFile::new(MemStore::with_bytes(&bytes), None).unwrap();
+        let cleared = raw.clear_elements(id, 0, Some(1)).unwrap();
+        assert_eq!(cleared.elements, 1);
+        let directory = tempfile::tempdir().unwrap();
+        let copy = directory.path().join("copy.db");
+        raw.write_copy(&copy, &[cleared.edit], |_| ()).unwrap();
+        let bytes = std::fs::read(copy).unwrap();
+        let kept: Vec<&[u8]> = keys(&bytes, id).into_iter().map(|key| &bytes[key]).collect();
+        assert_eq!(kept, expected);
     }
 }
 

@@ -9,7 +9,7 @@ use super::file::RawFile;
 use super::meta::RawMeta;
 use super::page::{RawItem, RawPage};
 use crate::error::{Error, Result};
-use crate::format::{BUCKET_FLAG, Header, Kind, NO_FREELIST, set_header};
+use crate::format::{BUCKET_FLAG, Header, Kind, Meta, MetaError, NO_FREELIST, NODE_BYTES_MAX, Node, set_header};
 use crate::store::{DirtyNode, NodeKind};
 
 /// A repair: bytes that replace others at one offset of a file. [`RawFile::write_copy`] applies it to a copy.
@@ -70,7 +70,11 @@ impl RawFile {
             return Err(Error::InvalidOption { option: "meta page", value: page, expected: "0 or 1" });
         };
         let bytes = meta.with(page, &(*fields).into());
-        Ok(Edit { offset: page * u64::from(self.page_size), bytes })
+        assert_eq!(Meta::fields(&bytes).map(RawMeta::from), Some(*fields), "a meta is read as it was edited");
+        assert_ne!(Meta::parse(&bytes), Err(MetaError::Checksum), "an edited meta has the checksum of its fields");
+        let page_size = u64::from(self.page_size);
+        assert!(bytes.len() as u64 <= page_size, "a meta lies within its page");
+        Ok(Edit { offset: page.saturating_mul(page_size), bytes })
     }
 
     /// Returns the repair that undoes the last transaction: it replaces the newer meta page by the older. O(1).
@@ -79,8 +83,10 @@ impl RawFile {
     /// [`Error::Corrupt`] if a meta page is not valid: then there is no older state.
     pub fn revert_meta(&self) -> Result<Edit> {
         let newest = self.newest_slot().unwrap_or(0);
-        let older = self.meta(1 - newest).map_err(|_| invalid(1 - newest))?;
-        self.meta(newest).map_err(|_| invalid(newest))?;
+        let other = usize::from(newest == 0);
+        let older = self.meta(other).map_err(|_| invalid(other))?;
+        let newer = self.meta(newest).map_err(|_| invalid(newest))?;
+        assert!(older.tx <= newer.tx, "the state before has no larger transaction id");
         self.edit_meta(newest, &older)
     }
 
@@ -94,6 +100,10 @@ impl RawFile {
         let edits: Vec<Edit> = valid
             .map(|(slot, meta)| self.edit_meta(slot, &RawMeta { freelist_page: NO_FREELIST, ..meta }))
             .collect::<Result<_>>()?;
+        assert!(
+            edits.iter().all(|edit| Meta::parse(&edit.bytes).is_ok()),
+            "a valid meta stays valid without a freelist"
+        );
         if edits.is_empty() { Err(invalid(0)) } else { Ok(edits) }
     }
 
@@ -105,8 +115,10 @@ impl RawFile {
     /// - [`Error::Store`] if the store cannot be read.
     pub fn copy_page(&self, from: PageId, to: PageId) -> Result<Edit> {
         let RawPage { header, mut bytes, .. } = self.page(from)?;
-        set_header(&mut bytes, Header { id: to.get(), ..header });
-        Ok(Edit { offset: self.offset(to, u64::from(header.overflow) + 1)?, bytes })
+        let header = Header { id: to.get(), ..header };
+        set_header(&mut bytes, header);
+        assert_eq!(Header::parse(&bytes), Ok(header), "the copy says its own number");
+        self.edit_pages(to, bytes)
     }
 
     /// Returns the repair that drops the elements `from..to` of page `id`, a branch or leaf. `None` as `to` means all from
@@ -143,17 +155,24 @@ impl RawFile {
             return Err(Error::InvalidOption { option, value: value as u64, expected });
         }
         let leaves_orphans = kind == Kind::Branch || (from..end).any(|index| has_pages(&page, index));
-        let bytes = without(&page, from, end, self.page_size)?;
-        let edit = Edit { offset: self.offset(id, page.overflow() + 1)?, bytes };
-        Ok(Cleared { edit, elements: end - from, leaves_orphans })
+        let edit = self.edit_pages(id, without(&page, from, end)?)?;
+        assert_eq!(edit.bytes.len(), page.bytes.len(), "a repair of a page changes no other page");
+        Ok(Cleared { edit, elements: end.saturating_sub(from), leaves_orphans })
     }
 
     /// The repair that makes page `id` an empty leaf.
     fn emptied(&self, id: PageId) -> Result<Cleared> {
         let header = Header { id: id.get(), kind: Kind::Leaf, count: 0, overflow: 0 };
         let blank = RawPage { at: id, header, bytes: self.bytes(id)? };
-        let edit = Edit { offset: self.offset(id, 1)?, bytes: without(&blank, 0, 0, self.page_size)? };
+        let edit = self.edit_pages(id, without(&blank, 0, 0)?)?;
         Ok(Cleared { edit, elements: 0, leaves_orphans: true })
+    }
+
+    /// The repair that makes `bytes` the page `id` with its overflow pages.
+    fn edit_pages(&self, id: PageId, bytes: Vec<u8>) -> Result<Edit> {
+        let (len, page_size) = (bytes.len() as u64, u64::from(self.page_size));
+        assert!(len > 0 && len.is_multiple_of(page_size), "a repair of pages replaces whole pages");
+        Ok(Edit { offset: self.offset(id, len.div_euclid(page_size))?, bytes })
     }
 
     /// Writes a copy of the file with these repairs to a new file at `path`. The new file is durable when this returns, and
@@ -165,18 +184,21 @@ impl RawFile {
         const PIECE: u64 = 1 << 20;
         let mut read = Ok(());
         let written = pagefile_std::create_whole(path.as_ref(), &mut |file| {
-            let (mut at, mut piece) = (0, Vec::new());
-            while at < self.store.len() {
-                let len = PIECE.min(self.store.len() - at);
-                piece.resize(usize::try_from(len).unwrap_or(0), 0);
+            let (mut at, mut piece) = (0u64, Vec::new());
+            let len = self.store.len();
+            while at < len {
+                let left = PIECE.min(len.saturating_sub(at));
+                piece.resize(usize::try_from(left).unwrap_or(0), 0);
+                assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
                 read = self.store.read_at(at, &mut piece);
                 if read.is_err() {
                     return Err(io::Error::other("the file could not be read"));
                 }
                 file.write_all(&piece)?;
-                at += len;
+                at = at.saturating_add(piece.len() as u64);
                 progress(at);
             }
+            assert_eq!(at, len, "a copy ends where the file does");
             for edit in edits {
                 file.seek(SeekFrom::Start(edit.offset))?;
                 file.write_all(&edit.bytes)?;
@@ -198,28 +220,36 @@ fn has_pages(page: &RawPage, index: usize) -> bool {
 }
 
 /// The bytes of the page without the elements `from..to`, packed.
-fn without(page: &RawPage, from: usize, to: usize, page_size: u32) -> Result<Vec<u8>> {
+///
+/// The elements that stay keep their order, which may be wrong: the page may be damaged. So this node is never sealed.
+fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
     let Header { kind, count, overflow, .. } = page.header;
     let id = page.at.get();
-    let kept = usize::from(count) - (to - from);
-    let kind = if kept == 0 { Kind::Leaf } else { kind };
+    assert!(from <= to && to <= usize::from(count), "the elements to drop are on the page");
+    let kept = (0..from).chain(to..usize::from(count));
+    let kind = if kept.clone().next().is_none() { Kind::Leaf } else { kind };
     let mut image = DirtyNode::empty(if kind == Kind::Branch { NodeKind::Branch } else { NodeKind::Leaf }, Vec::new());
-    for (at, index) in (0..from).chain(to..usize::from(count)).enumerate() {
-        match page.item(index)? {
-            Some(RawItem::Child { key, page }) => image.insert_branch(at, key, page.get()),
-            Some(RawItem::Value { key, value }) => image.insert_leaf(at, 0, key, value),
-            Some(RawItem::Bucket { key, value, .. }) => image.insert_leaf(at, BUCKET_FLAG, key, value),
-            Some(RawItem::Free { .. }) | None => {}
-        }
-        if image.size() > page.bytes.len() {
+    for (at, index) in kept.enumerate() {
+        let Some(item) = page.item(index)? else { unreachable!("a page has as many elements as its header says") };
+        let len = item.packed_len();
+        if image.size().saturating_add(len) > page.bytes.len().min(NODE_BYTES_MAX) {
             return Err(Error::Corrupt { page: page.at, what: "elements overlap" });
         }
+        let before = image.size();
+        match item {
+            RawItem::Child { key, page } => image.insert_branch(at, key, page.get()),
+            RawItem::Value { key, value } => image.insert_leaf(at, 0, key, value),
+            RawItem::Bucket { key, value, .. } => image.insert_leaf(at, BUCKET_FLAG, key, value),
+            RawItem::Free { .. } => unreachable!("neither a branch nor a leaf has free pages"),
+        }
+        assert_eq!(image.size().checked_sub(before), Some(len), "an element takes the room that was measured");
     }
-    image.seal(id, page_size as usize);
+    let count = u16::try_from(image.count()).unwrap_or(u16::MAX);
+    let header = Header { id, kind, count, overflow };
     let mut bytes = image.into_buffer();
     bytes.resize(page.bytes.len(), 0);
-    let count = u16::try_from(kept).unwrap_or(u16::MAX);
-    set_header(&mut bytes, Header { id, kind, count, overflow });
+    set_header(&mut bytes, header);
+    assert!(Node::parse(&bytes, header).is_ok_and(|node| node.count() == usize::from(count)), "what stays is a node");
     Ok(bytes)
 }
 

@@ -4,7 +4,7 @@ use freelist_core::PageId;
 
 use crate::db::PageKind;
 use crate::error::{Error, Result};
-use crate::format::{BucketHeader, FreelistPage, Header, Kind, Malformed, Node};
+use crate::format::{BucketHeader, ELEMENT, FreelistPage, Header, Kind, Malformed, Node};
 
 /// A page of a file with its overflow pages: header and items. [`RawFile::page`](super::RawFile::page) returns it.
 ///
@@ -86,6 +86,18 @@ impl<'p> RawItem<'p> {
     }
 }
 
+impl RawItem<'_> {
+    /// Bytes that the item takes in a branch or leaf: its element, and its key and value.
+    pub(super) fn packed_len(&self) -> usize {
+        let data = match self {
+            Self::Child { key, .. } => key.len(),
+            Self::Value { key, value } | Self::Bucket { key, value, .. } => key.len().saturating_add(value.len()),
+            Self::Free { .. } => 0,
+        };
+        ELEMENT.saturating_add(data)
+    }
+}
+
 impl RawPage {
     /// Returns the page number in the header. In a sound file it is the number that was asked for. O(1).
     #[must_use]
@@ -121,11 +133,13 @@ impl RawPage {
     /// # Errors
     /// [`Error::Corrupt`] if the header claims more items than fit.
     pub fn count(&self) -> Result<usize> {
-        Ok(match self.header.kind {
+        let count = match self.header.kind {
             Kind::Meta => 0,
             Kind::Freelist => self.freelist()?.ids().len(),
             Kind::Branch | Kind::Leaf => self.node()?.count(),
-        })
+        };
+        assert!(count <= self.bytes.len(), "items that fit have a byte at least");
+        Ok(count)
     }
 
     /// Returns item `index`, or `None` at or beyond [`count`](Self::count). O(1).
