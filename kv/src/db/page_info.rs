@@ -3,13 +3,10 @@
 use freelist_core::PageId;
 
 use crate::error::{Error, Result};
-use crate::format::{NO_FREELIST, Node};
+use crate::format::{NO_FREELIST, Node, TX_SOUND_MAX};
 use crate::store::{Link, PageSet, StoredList};
 use crate::tree::{Forest, SHARED, Visit};
 use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
-
-/// With a larger transaction id, a file has too few ids left to be sound. No honest writer gets there.
-const LAST_TX_WITH_A_FUTURE: u64 = u64::MAX - (1 << 32);
 
 /// The use of a page.
 ///
@@ -69,6 +66,19 @@ pub struct PageInfo {
     pub overflow: u64,
 }
 
+impl PageInfo {
+    /// The last page.
+    const fn last(&self) -> u64 {
+        self.id.get().saturating_add(self.overflow)
+    }
+}
+
+/// Whether the entries cover the pages below `end` without a gap and without an overlap. O(entries).
+fn tiles(map: &[PageInfo], end: u64) -> bool {
+    let next = |next, info: &PageInfo| (info.id.get() == next).then(|| info.last().saturating_add(1));
+    map.iter().try_fold(0, next) == Some(end)
+}
+
 impl ReadTx<'_> {
     /// Returns every page of this state in page order. A page and its overflow pages are one entry; each free page is one
     /// entry. O(pages).
@@ -80,7 +90,7 @@ impl ReadTx<'_> {
         map.sort_unstable_by_key(|info| info.id);
         let mut used = PageSet::new(self.snapshot().high_water);
         for info in &map {
-            for page in info.id.get()..=info.id.get() + info.overflow {
+            for page in info.id.get()..=info.last() {
                 if !used.add(page) {
                     return Err(Error::Corrupt { page: PageId::new(page), what: SHARED });
                 }
@@ -89,6 +99,8 @@ impl ReadTx<'_> {
         let free = (0..self.snapshot().high_water).filter(|&page| !used.has(page));
         map.extend(free.map(|id| PageInfo { id: PageId::new(id), kind: PageKind::Free, count: 0, overflow: 0 }));
         map.sort_unstable_by_key(|info| info.id);
+        assert!(map.iter().take(2).all(|info| info.kind == PageKind::Meta), "the first two pages are the metas");
+        debug_assert!(tiles(&map, self.snapshot().high_water), "each page is in the map once, in page order");
         Ok(map)
     }
 
@@ -101,7 +113,9 @@ impl ReadTx<'_> {
         let map = self.page_map()?;
         let at = map.partition_point(|info| info.id <= id);
         let info = at.checked_sub(1).and_then(|at| map.get(at)).copied();
-        Ok(info.filter(|info| id.get() <= info.id.get() + info.overflow))
+        let info = info.filter(|info| id.get() <= info.last());
+        assert_eq!(info.is_some(), id.get() < self.snapshot().high_water, "the map ends at the high-water mark");
+        Ok(info)
     }
 
     /// Checks this state and returns all problems; an empty list means that the state is consistent. O(pages).
@@ -118,7 +132,7 @@ impl ReadTx<'_> {
             page => Free::Stored(PageId::new(page)),
         };
         let mut problems = check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free);
-        if snapshot.tx > LAST_TX_WITH_A_FUTURE {
+        if snapshot.tx > TX_SOUND_MAX {
             problems.push(Problem { page: PageId::new(snapshot.tx % 2), what: "transaction ids are nearly used up" });
         }
         Ok(problems)
@@ -139,15 +153,29 @@ impl ReadTx<'_> {
         if let Some(list) = StoredList::find(pages, snapshot.freelist)?.filter(StoredList::is_list) {
             // A list that breaks the format still takes its pages.
             let count = list.ids().map_or(0, |ids| ids.len() as u64);
-            let (id, overflow) = (list.span.start(), list.span.len() - 1);
-            map.push(PageInfo { id, kind: PageKind::Freelist, count, overflow });
+            map.push(PageInfo {
+                id: list.span.start(),
+                kind: PageKind::Freelist,
+                count,
+                overflow: after(list.span.len()),
+            });
         }
         for visit in Forest::new(pages, Link::page(PageId::new(snapshot.root))) {
             let Visit { page, pages, .. } = visit?;
             let kind = if matches!(page.node, Node::Branch(_)) { PageKind::Branch } else { PageKind::Leaf };
-            let (count, overflow) = (page.node.count() as u64, pages.saturating_sub(1));
-            map.push(PageInfo { id: page.link.page_id(), kind, count, overflow });
+            map.push(PageInfo {
+                id: page.link.page_id(),
+                kind,
+                count: page.node.count() as u64,
+                overflow: after(pages),
+            });
         }
         Ok(map)
     }
+}
+
+/// Overflow pages among `pages`, which begin with another.
+fn after(pages: u64) -> u64 {
+    assert!(pages > 0, "what a committed state uses has pages of the file");
+    pages.saturating_sub(1)
 }

@@ -45,3 +45,6 @@ pub(crate) const DEPTH_MAX: usize = 64;
 
 /// Most elements in a page: bbolt treats a count of 65,535 as overflow.
 pub(crate) const ELEMENTS_MAX: usize = 0xFFFE;
+
+/// The largest transaction id of a sound file: 4 billion commits are left. No honest writer gets there.
+pub(crate) const TX_SOUND_MAX: u64 = u64::MAX - (1 << 32);

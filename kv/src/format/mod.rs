@@ -29,7 +29,7 @@ pub(crate) use element::{ELEMENT, element_at};
 pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
-pub(crate) use limits::{DEPTH_MAX, ELEMENTS_MAX, NODE_BYTES_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED};
+pub(crate) use limits::{DEPTH_MAX, ELEMENTS_MAX, NODE_BYTES_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED, TX_SOUND_MAX};
 pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
