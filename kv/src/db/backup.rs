@@ -32,6 +32,8 @@ impl ReadTx<'_> {
         const PIECE: u64 = 1 << 20;
         let (core, snapshot) = (self.core(), self.snapshot());
         let size = u64::from(core.page_size);
+        let end = self.size();
+        let mut copied = 0u64;
         let written = |source| Error::Stream { what: "write the copy", source };
         for (slot, tx) in [(0, snapshot.tx), (1, snapshot.tx.saturating_sub(1))] {
             let meta = Meta {
@@ -47,19 +49,23 @@ impl ReadTx<'_> {
             };
             let mut page = vec![0; core.page_size as usize];
             meta.write(slot, &mut page);
+            assert_eq!(Meta::parse(&page), Ok(meta), "a meta is read as it was written");
             target.write_all(&page).map_err(written)?;
+            copied = copied.saturating_add(size);
         }
-        let (mut at, end) = (2 * size, self.size());
+        assert!(copied < end, "the root of a state lies after the meta pages");
         let mut piece = Vec::new();
-        while at < end {
-            let len = PIECE.min(end - at);
+        while copied < end {
+            let len = PIECE.min(end.saturating_sub(copied));
             piece.resize(usize::try_from(len).unwrap_or(0), 0);
+            assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
             // By position and not through the map: free pages may be written at this moment.
-            core.store.read_at(at, &mut piece)?;
+            core.store.read_at(copied, &mut piece)?;
             target.write_all(&piece).map_err(written)?;
-            at += len;
+            copied = copied.saturating_add(piece.len() as u64);
         }
-        Ok(end)
+        assert_eq!(copied, end, "a copy ends at the high-water mark");
+        Ok(copied)
     }
 
     /// Writes this state to a new file and returns its length in bytes. After a crash the file is whole or absent. On Unix
@@ -80,7 +86,10 @@ impl ReadTx<'_> {
             }
         });
         match (copied, made) {
-            (Ok(len), Ok(())) => Ok(len),
+            (Ok(len), Ok(())) => {
+                assert_eq!(len, self.size(), "a copy that was made is whole");
+                Ok(len)
+            }
             (Err(Error::Stream { source, .. }), _) => Err(Error::Stream { what: "write the copy", source }),
             (Err(error), _) => Err(error),
             (_, Err(error)) => Err(error.into()),

@@ -129,27 +129,29 @@ impl Queue {
         let done = Arc::new(Done::default());
         let lead = {
             let mut waiting = lock(&self.0);
+            assert!(waiting.led || waiting.jobs.is_empty(), "jobs that wait have a leader");
             waiting.jobs.push_back(Job { run, done: Arc::clone(&done) });
             !std::mem::replace(&mut waiting.led, true)
         };
         if lead {
-            self.lead(core);
+            self.lead(core, &done);
         }
         loop {
             match done.wait() {
                 Turn::Over(outcome) => return outcome,
-                Turn::Lead => self.lead(core),
+                Turn::Lead => self.lead(core, &done),
                 Turn::Waiting => {}
             }
         }
     }
 
-    /// Leads one round. The leader's own job is the first in the queue.
-    fn lead(&self, core: &Core) {
+    /// Leads one round. The leader's own job, `own`, is the first in the queue.
+    fn lead(&self, core: &Core, own: &Arc<Done>) {
         let round = || -> Vec<Job> {
             let mut waiting = lock(&self.0);
             assert!(waiting.led, "only a leader takes jobs from the queue");
-            assert!(!waiting.jobs.is_empty(), "the leader's own job is in the queue");
+            let first = waiting.jobs.front();
+            assert!(first.is_some_and(|job| Arc::ptr_eq(&job.done, own)), "the leader's own job is the first");
             let group = waiting.jobs.len().min(GROUP_MAX);
             waiting.jobs.drain(..group).collect()
         };
@@ -157,7 +159,10 @@ impl Queue {
             Ok(tx) => run_together(core, tx, round()),
             Err(_) => round().into_iter().for_each(|job| job.done.decide(Turn::Over(Outcome::Alone))),
         }
+        assert!(own.is_over(), "a round decides the job of its leader");
+        assert!(!core.writer_lock.is_held_here(), "a round gives the writer back to the next");
         let mut waiting = lock(&self.0);
+        assert!(waiting.led, "a leader leads until it hands over");
         match waiting.jobs.front() {
             Some(next) => next.done.decide(Turn::Lead),
             None => waiting.led = false,
@@ -167,6 +172,7 @@ impl Queue {
 
 /// Runs the jobs in one transaction. A job that fails or panics is taken out, and the others begin again without it.
 fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
+    assert!(!jobs.is_empty(), "a round has the job of its leader at least");
     let mut tx = Some(first);
     while !jobs.is_empty() {
         let begun = tx.take().map_or_else(|| WriteTx::begin(Handle::Borrowed(core)), Ok);
@@ -225,6 +231,11 @@ impl Done {
         *state = turn;
         drop(state);
         self.woken.notify_one();
+    }
+
+    /// Whether the outcome is decided, and the caller has not taken it yet.
+    fn is_over(&self) -> bool {
+        matches!(*lock(&self.state), Turn::Over(_))
     }
 
     /// Waits for a turn, and takes it.

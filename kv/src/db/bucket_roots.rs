@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::PageSet;
+use crate::tree::Root;
 use crate::tx::Bucket;
 
 /// The root pages of the buckets that a walk has entered, each once.
@@ -21,6 +22,13 @@ impl BucketRoots {
     /// [`Error::Corrupt`] if the walk has already entered it.
     pub(super) fn enter(&mut self, bucket: &Bucket<'_>) -> Result<()> {
         let page = bucket.root_page();
+        let root = bucket.tree().1;
+        assert!(
+            page.get() > 0
+                || matches!(root, Root::Inline { .. })
+                || matches!(root, Root::Link(link) if link.in_memory()),
+            "a bucket that is neither inline nor in memory has a root page"
+        );
         // The root page of an inline bucket, or of one in memory, is 0: neither can be in two places.
         if page.get() == 0 || self.0.add(page.get()) {
             return Ok(());

@@ -59,7 +59,7 @@ pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactRep
     let mut roots = BucketRoots::new(&state.root());
     while !way.is_empty() {
         target.update(|tx| fill(tx, &mut way, &mut roots, limit, &mut report))?;
-        report.transactions += 1;
+        report.transactions = report.transactions.saturating_add(1);
     }
     Ok(report)
 }
@@ -88,6 +88,7 @@ fn fill(
     limit: u64,
     report: &mut CompactReport,
 ) -> Result<()> {
+    assert!(limit > 0 && !way.is_empty(), "a transaction has something to copy, and room for it");
     // The buckets on the way, as this transaction numbers them.
     let mut opened: Vec<BucketIndex> = Vec::with_capacity(way.len());
     for part in &*way {
@@ -97,7 +98,7 @@ fn fill(
         };
         opened.push(densely(target));
     }
-    let mut copied = 0;
+    let mut copied = 0u64;
     while let (Some(part), Some(&at)) = (way.last_mut(), opened.last()) {
         if copied >= limit {
             return Ok(());
@@ -112,21 +113,24 @@ fn fill(
             return Err(Error::Corrupt { page: part.items.page(), what: "key is empty" });
         }
         let mut target = tx.opened_mut(at);
-        copied += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
+        let bytes = key.len().saturating_add(value.map_or(0, <[u8]>::len)) as u64;
+        copied = copied.saturating_add(bytes);
         if let Some(value) = value {
             target.put(key, value)?;
-            report.keys += 1;
-            report.bytes += (key.len() + value.len()) as u64;
+            report.keys = report.keys.saturating_add(1);
+            report.bytes = report.bytes.saturating_add(bytes);
             continue;
         }
         let bucket = part.bucket.bucket(key)?;
         roots.enter(&bucket)?;
         let mut nested = target.import_bucket(key)?;
         nested.set_sequence(bucket.sequence())?;
-        report.buckets += 1;
+        report.buckets = report.buckets.saturating_add(1);
         opened.push(densely(nested));
         way.push(Part::new(key, bucket));
+        assert_eq!(opened.len(), way.len(), "each bucket on the way is open in the target");
     }
+    assert!(way.is_empty() && opened.is_empty(), "both ways end at once");
     Ok(())
 }
 

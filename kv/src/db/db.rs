@@ -36,6 +36,7 @@ pub struct Db {
 
 impl Db {
     fn new(core: Core, options: &Options) -> Self {
+        assert_eq!(core.settings.read_only, options.file.read_only, "a handle has the options of its file");
         Self { core: Arc::new(core), queue: Queue::default(), options: options.clone(), closed: false }
     }
 
@@ -167,6 +168,7 @@ impl Db {
         let mut writer = self.core.writer_lock.take(Ends::Here)?;
         let stored = tx::store_freelist(&self.core, &mut writer);
         self.core.writer_lock.give_back(writer);
+        assert!(!self.core.writer_lock.is_held_here(), "who closes the database gives the writer back");
         stored
     }
 

@@ -165,12 +165,13 @@ impl fmt::Display for Name<'_> {
 /// A hash that items are added to.
 struct Hashing {
     sha256: Sha256,
+    items: u64,
     bytes: u64,
 }
 
 impl Hashing {
     fn new(path: &[Vec<u8>], bucket: &Bucket<'_>) -> Self {
-        let mut hashing = Self { sha256: Sha256::new(), bytes: 0 };
+        let mut hashing = Self { sha256: Sha256::new(), items: 0, bytes: 0 };
         hashing.sha256.update((path.len() as u64).to_le_bytes());
         for name in path {
             hashing.add_bytes(name);
@@ -180,6 +181,7 @@ impl Hashing {
     }
 
     fn add(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.items = self.items.saturating_add(1);
         self.sha256.update([u8::from(value.is_some())]);
         self.add_bytes(key);
         if let Some(value) = value {
@@ -190,7 +192,7 @@ impl Hashing {
     fn add_bytes(&mut self, bytes: &[u8]) {
         self.sha256.update((bytes.len() as u64).to_le_bytes());
         self.sha256.update(bytes);
-        self.bytes += bytes.len() as u64;
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
     }
 
     fn finish(self) -> [u8; 32] {
@@ -211,7 +213,7 @@ impl ReadTx<'_> {
         while let Some((path, bucket)) = walk.waiting.pop() {
             walk.enter(&path, &bucket)?;
             let (mut hashing, mut last): (_, &[u8]) = (Hashing::new(&path, &bucket), &[]);
-            let mut whole = false;
+            let (mut whole, mut chunks) = (false, 0u64);
             for item in bucket {
                 let (key, value) = item?;
                 hashing.add(key, value);
@@ -219,9 +221,11 @@ impl ReadTx<'_> {
                 whole = hashing.bytes >= CHUNK_BYTES;
                 if whole {
                     let full = std::mem::replace(&mut hashing, Hashing::new(&path, &bucket));
+                    chunks = chunks.saturating_add(1);
                     each(Chunk { bucket: path.clone(), last: last.to_vec(), sha256: full.finish() })?;
                 }
             }
+            assert_eq!(whole, hashing.items == 0 && chunks > 0, "a chunk without items is that of an empty bucket");
             if !whole {
                 each(Chunk { bucket: path, last: last.to_vec(), sha256: hashing.finish() })?;
             }
@@ -282,7 +286,9 @@ impl<'t> Walk<'t> {
             self.waiting.push((path.iter().cloned().chain([name.to_vec()]).collect(), nested));
             Ok(())
         });
-        self.waiting[first..].reverse();
+        if let Some(inside) = self.waiting.get_mut(first..) {
+            inside.reverse();
+        }
         listed.map_err(|error| match error {
             Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => Error::Corrupt {
                 page: bucket.root_page(),
@@ -295,9 +301,12 @@ impl<'t> Walk<'t> {
 
 /// Compares a bucket with its chunks; the last reaches to the bucket's end.
 fn compare(path: &[Vec<u8>], bucket: &Bucket<'_>, chunks: &[&Chunk], differences: &mut Vec<Difference>) -> Result<()> {
+    debug_assert!(chunks.iter().all(|chunk| chunk.bucket == path), "a bucket is compared with its own chunks");
     let mut items = bucket.iter().peekable();
-    for (at, chunk) in chunks.iter().enumerate() {
-        let ends = at + 1 == chunks.len();
+    let mut after: Option<&Chunk> = None;
+    let mut rest = chunks.iter();
+    while let Some(&chunk) = rest.next() {
+        let ends = rest.len() == 0;
         let mut hashing = Hashing::new(path, bucket);
         let inside = |item: &Result<(&[u8], _)>| item.as_ref().is_ok_and(|(key, _)| ends || *key <= &chunk.last[..]);
         while let Some((key, value)) = items.next_if(inside).transpose()? {
@@ -309,10 +318,12 @@ fn compare(path: &[Vec<u8>], bucket: &Bucket<'_>, chunks: &[&Chunk], differences
         if hashing.finish() != chunk.sha256 {
             differences.push(Difference::Changed {
                 bucket: path.to_vec(),
-                after: at.checked_sub(1).map(|before| chunks[before].last.clone()),
+                after: after.map(|before| before.last.clone()),
                 to: (!ends).then(|| chunk.last.clone()),
             });
         }
+        after = Some(chunk);
     }
+    assert!(after.is_some() && items.next().is_none(), "the last chunk reaches to the end of the bucket");
     Ok(())
 }

@@ -1,5 +1,14 @@
 //! The database: open and recover, the handle, check, compact, back up, look inside.
 
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![allow(clippy::missing_panics_doc, reason = "a broken assertion is a defect here, and no caller can cause it")]
+
 mod backup;
 mod batch;
 mod bucket_roots;

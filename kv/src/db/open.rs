@@ -6,6 +6,7 @@
 //! disk has.
 
 use std::io::IoSlice;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use freelist_core::PageId;
@@ -13,7 +14,10 @@ use pagefile_std::{PageFile, PageStore};
 
 use super::options::{FreelistSync, Options};
 use crate::error::{Error, Result};
-use crate::format::{Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, SECTOR, set_header};
+use crate::format::{
+    Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED,
+    SECTOR, set_header,
+};
 use crate::store::{FreeSpace, Pages};
 use crate::tree::unused;
 use crate::tx::{Core, Settings, Snapshot, Writer};
@@ -40,6 +44,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     }
     let found = winner(&*store)?;
     believable(&found, store.len())?;
+    assert!(2 <= found.meta.root && found.meta.root < found.meta.high_water, "a state has a root page");
     if !read_only {
         seal(&*store, &found)?;
         if options.initial_size > store.len() {
@@ -59,18 +64,30 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
 
 /// The four pages of a new database: two metas, an empty freelist, an empty leaf.
 fn first_pages(page_size: u32) -> Vec<u8> {
-    let size = page_size as usize;
-    let mut bytes = vec![0; size * 4];
-    let (metas, pages) = bytes.split_at_mut(size * 2);
-    for (tx, page) in (0..).zip(metas.chunks_exact_mut(size)) {
-        let extension = Extension::NONE;
-        let meta = Meta { page_size, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx, extension };
-        meta.write(tx, page);
+    assert!(PAGE_SIZES_CREATED.contains(&page_size), "the page size of a new file was validated");
+    let extension = Extension::NONE;
+    let meta = Meta { page_size, flags: 0, root: 3, root_sequence: 0, freelist: 2, high_water: 4, tx: 0, extension };
+    let mut bytes = Vec::new();
+    for (id, kind) in (0..).zip([Kind::Meta, Kind::Meta, Kind::Freelist, Kind::Leaf]) {
+        let header = Header { id, kind, count: 0, overflow: 0 };
+        let mut page = vec![0; page_size as usize];
+        match kind {
+            Kind::Meta => write_meta(&Meta { tx: id, ..meta }, id, &mut page),
+            Kind::Freelist => FreelistWriter::new(&mut page, id, 0, 0).finish(),
+            Kind::Branch | Kind::Leaf => set_header(&mut page, header),
+        }
+        assert_eq!(Header::parse(&page), Ok(header), "a new page says its own number and kind");
+        bytes.append(&mut page);
     }
-    let (freelist, leaf) = pages.split_at_mut(size);
-    FreelistWriter::new(freelist, 2, 0, 0).finish();
-    set_header(leaf, Header { id: 3, kind: Kind::Leaf, count: 0, overflow: 0 });
+    assert_eq!(bytes.len() as u64, meta.high_water.saturating_mul(page_size.into()), "a new file has all its pages");
     bytes
+}
+
+/// Writes `meta` into `page`, to be page `slot`.
+fn write_meta(meta: &Meta, slot: u64, page: &mut [u8]) {
+    assert!(slot < 2, "there are two metas");
+    meta.write(slot, page);
+    assert_eq!(Meta::parse(page).as_ref(), Ok(meta), "a meta is read as it was written");
 }
 
 /// A valid meta, the page it was found in, and the other meta if it is valid too.
@@ -87,22 +104,31 @@ struct Found {
 fn winner(store: &dyn PageStore) -> Result<Found> {
     let first = read_meta(store, 0)?;
     if let Ok(meta) = first {
+        assert!(PAGE_SIZES_OPENED.contains(&meta.page_size), "a valid meta has a page size that can be");
         let second = read_meta(store, meta.page_size.into())?.ok().filter(|second| second.page_size == meta.page_size);
-        return Ok(match second {
+        let found = match second {
             Some(second) if newer(&second, &meta) => Found { meta: second, slot: 1, other: Some(meta) },
             other => Found { meta, slot: 0, other },
-        });
+        };
+        assert!(found.other.is_none_or(|other| other.tx <= found.meta.tx), "no valid meta is newer than the winner");
+        return Ok(found);
     }
     let mut second = MetaError::NotAMeta;
-    for shift in 9..=24u32 {
-        let size = 1 << shift;
-        match read_meta(store, size)? {
-            Ok(meta) if u64::from(meta.page_size) == size => return Ok(Found { meta, slot: 1, other: None }),
+    for size in page_sizes() {
+        match read_meta(store, size.into())? {
+            Ok(meta) if meta.page_size == size => return Ok(Found { meta, slot: 1, other: None }),
             Err(error) if error != MetaError::NotAMeta => second = error,
             _ => {}
         }
     }
     Err(refusal([first.err(), Some(second)]))
+}
+
+/// All page sizes in bytes that a file may have.
+pub(super) fn page_sizes() -> impl Iterator<Item = u32> {
+    const { assert!(PAGE_SIZES_OPENED.start().is_power_of_two(), "doubling it gives powers of two") };
+    let larger = |size: &u32| size.checked_mul(2).filter(|size| PAGE_SIZES_OPENED.contains(size));
+    iter::successors(Some(*PAGE_SIZES_OPENED.start()), larger)
 }
 
 /// Whether `second`, the meta of page 1, is to be preferred. Of two with one transaction id, the one in its own slot.
@@ -113,7 +139,9 @@ pub(super) fn newer(second: &Meta, first: &Meta) -> bool {
 /// The meta at byte `at`, read past the map, which may show what another process is writing.
 fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> {
     let mut sector = [0; SECTOR];
-    match sector.get_mut(..Meta::readable(at, store.len())) {
+    let readable = Meta::readable(at, store.len());
+    assert!(readable <= SECTOR, "a meta lies in one sector");
+    match sector.get_mut(..readable) {
         Some(bytes) if !bytes.is_empty() => {
             store.read_at(at, bytes)?;
             Ok(Meta::parse(bytes))
@@ -165,14 +193,16 @@ fn believable(found: &Found, len: u64) -> Result<()> {
 /// If it was not in the slot of its transaction, it is written there as well: the next commit writes the other slot, and
 /// must not find the only valid meta there.
 fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
-    let page_size = found.meta.page_size;
-    let mut page = vec![0; page_size as usize];
-    let slots = [Some(found.slot), Some(found.meta.slot()).filter(|&slot| slot != found.slot)];
-    for slot in slots.into_iter().flatten() {
-        found.meta.write(slot, &mut page);
-        store.write_at(slot * u64::from(page_size), &[IoSlice::new(&page)])?;
+    let (meta, own) = (&found.meta, found.meta.slot());
+    let mut page = vec![0; meta.page_size as usize];
+    let slots = if found.slot == own { &[own][..] } else { &[found.slot, own] };
+    assert_eq!(slots.first(), Some(&found.slot), "the winner is durable before the other meta is written over");
+    for slot in slots {
+        write_meta(meta, *slot, &mut page);
+        store.write_at(slot.saturating_mul(meta.page_size.into()), &[IoSlice::new(&page)])?;
         store.sync()?;
     }
+    assert_eq!(slots.last(), Some(&own), "the next commit does not write over the winner");
     Ok(())
 }
 
@@ -182,5 +212,6 @@ fn writer(store: &dyn PageStore, meta: &Meta, options: &Options) -> Result<Write
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
     let scan = || unused(pages, PageId::new(meta.root));
     let free_space = FreeSpace::load(options.freelist.create(), pages, meta, options.max_size, scan)?;
+    assert_eq!(free_space.planned_high_water(), meta.high_water, "opening allocates nothing");
     Ok(Writer::new(meta, free_space))
 }

@@ -209,6 +209,10 @@ impl Options {
     }
 
     pub(super) fn validate(&self) -> Result<()> {
+        const {
+            assert!(*PAGE_SIZES_CREATED.start() == 1024, "the error names the smallest page size");
+            assert!(*PAGE_SIZES_CREATED.end() == 65536, "the error names the largest page size");
+        };
         if !self.page_size.is_power_of_two() || !PAGE_SIZES_CREATED.contains(&self.page_size) {
             return Err(Error::InvalidOption {
                 option: "page_size",

@@ -39,11 +39,11 @@ impl Stats {
     pub(super) fn of(core: &Core) -> Self {
         let (free_pages, pending_pages) = core.counters.free_and_pending();
         let (read_tx_begun, read_tx_open) = core.readers.counts();
-        let listed = free_pages + pending_pages;
+        let listed = free_pages.saturating_add(pending_pages);
         Self {
             free_pages,
             pending_pages,
-            free_bytes: listed * u64::from(core.page_size),
+            free_bytes: listed.saturating_mul(core.page_size.into()),
             freelist_bytes: crate::format::freelist_len(listed),
             read_tx_begun,
             read_tx_open,
@@ -123,19 +123,19 @@ pub struct BucketStats {
 impl BucketStats {
     /// Adds the figures of another bucket. The depth becomes the larger of the two. O(1).
     pub fn add(&mut self, other: &Self) {
-        self.branch_pages += other.branch_pages;
-        self.branch_overflow_pages += other.branch_overflow_pages;
-        self.leaf_pages += other.leaf_pages;
-        self.leaf_overflow_pages += other.leaf_overflow_pages;
-        self.items += other.items;
+        self.branch_pages = self.branch_pages.saturating_add(other.branch_pages);
+        self.branch_overflow_pages = self.branch_overflow_pages.saturating_add(other.branch_overflow_pages);
+        self.leaf_pages = self.leaf_pages.saturating_add(other.leaf_pages);
+        self.leaf_overflow_pages = self.leaf_overflow_pages.saturating_add(other.leaf_overflow_pages);
+        self.items = self.items.saturating_add(other.items);
         self.depth = self.depth.max(other.depth);
-        self.branch_bytes += other.branch_bytes;
-        self.branch_bytes_used += other.branch_bytes_used;
-        self.leaf_bytes += other.leaf_bytes;
-        self.leaf_bytes_used += other.leaf_bytes_used;
-        self.buckets += other.buckets;
-        self.inline_buckets += other.inline_buckets;
-        self.inline_bytes_used += other.inline_bytes_used;
+        self.branch_bytes = self.branch_bytes.saturating_add(other.branch_bytes);
+        self.branch_bytes_used = self.branch_bytes_used.saturating_add(other.branch_bytes_used);
+        self.leaf_bytes = self.leaf_bytes.saturating_add(other.leaf_bytes);
+        self.leaf_bytes_used = self.leaf_bytes_used.saturating_add(other.leaf_bytes_used);
+        self.buckets = self.buckets.saturating_add(other.buckets);
+        self.inline_buckets = self.inline_buckets.saturating_add(other.inline_buckets);
+        self.inline_bytes_used = self.inline_bytes_used.saturating_add(other.inline_bytes_used);
     }
 }
 
@@ -153,10 +153,13 @@ impl Bucket<'_> {
             roots.enter(&bucket)?;
             let mut nested = Vec::new();
             let mut own = own_stats(&bucket, &mut nested)?;
-            own.depth += above;
+            own.depth = own.depth.saturating_add(above);
+            assert!(own.depth > above, "a bucket lies below the one around it");
             buckets.extend(nested.into_iter().map(|bucket| (bucket, own.depth)));
             stats.add(&own);
         }
+        assert!(stats.inline_buckets <= stats.buckets, "inline buckets are buckets");
+        assert!(stats.buckets <= stats.items.saturating_add(1), "every bucket but the outermost is an item of another");
         Ok(stats)
     }
 }
@@ -170,17 +173,18 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
     for visit in Walk::new(pages, root) {
         let visit = visit?;
         let used = visit.page.located(visit.page.node.packed_size())? as u64;
-        stats.depth = stats.depth.max(visit.depth as u64 + 1);
+        stats.depth = stats.depth.max((visit.depth as u64).saturating_add(1));
         // A node in memory has no pages yet: it is counted as what it will take.
         let count = if visit.pages == 0 { used.div_ceil(page_size) } else { visit.pages };
+        assert!(count > 0, "a node takes a page at least");
         match &visit.page.node {
             Node::Branch(_) => {
-                stats.branch_pages += 1;
-                stats.branch_overflow_pages += count - 1;
-                stats.branch_bytes_used += used;
+                stats.branch_pages = stats.branch_pages.saturating_add(1);
+                stats.branch_overflow_pages = stats.branch_overflow_pages.saturating_add(count.saturating_sub(1));
+                stats.branch_bytes_used = stats.branch_bytes_used.saturating_add(used);
             }
             Node::Leaf(leaf) => {
-                stats.items += leaf.count() as u64;
+                stats.items = stats.items.saturating_add(leaf.count() as u64);
                 for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
                     nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
                 }
@@ -189,13 +193,16 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
                     stats.inline_bytes_used = used;
                     continue;
                 }
-                stats.leaf_pages += 1;
-                stats.leaf_overflow_pages += count - 1;
-                stats.leaf_bytes_used += used;
+                stats.leaf_pages = stats.leaf_pages.saturating_add(1);
+                stats.leaf_overflow_pages = stats.leaf_overflow_pages.saturating_add(count.saturating_sub(1));
+                stats.leaf_bytes_used = stats.leaf_bytes_used.saturating_add(used);
             }
         }
     }
-    stats.branch_bytes = (stats.branch_pages + stats.branch_overflow_pages) * page_size;
-    stats.leaf_bytes = (stats.leaf_pages + stats.leaf_overflow_pages) * page_size;
+    assert!(!inline || stats.branch_pages.saturating_add(stats.leaf_pages) == 0, "an inline bucket has no pages");
+    assert!(nested.len() as u64 <= stats.items, "nested buckets are items");
+    let allocated = |pages: u64, overflow: u64| pages.saturating_add(overflow).saturating_mul(page_size);
+    stats.branch_bytes = allocated(stats.branch_pages, stats.branch_overflow_pages);
+    stats.leaf_bytes = allocated(stats.leaf_pages, stats.leaf_overflow_pages);
     Ok(stats)
 }

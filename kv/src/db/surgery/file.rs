@@ -5,7 +5,7 @@ use pagefile_std::PageStore;
 
 use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
-use crate::db::open::newer;
+use crate::db::open::{newer, page_sizes};
 use crate::error::{Error, Result};
 use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZES_OPENED};
 
@@ -49,6 +49,7 @@ impl RawFile {
             }
             None => find_page_size(&*store, &first)?,
         };
+        assert!(can_be(page_size), "every page size that is found can be");
         let second = MetaBytes::read(&*store, page_size.into())?;
         Ok(Self { store, page_size, metas: [first, second] })
     }
@@ -68,7 +69,7 @@ impl RawFile {
     /// Returns the number of whole pages in the file. O(1).
     #[must_use]
     pub fn pages(&self) -> u64 {
-        self.store.len() / u64::from(self.page_size)
+        self.store.len().div_euclid(self.page_size.into())
     }
 
     /// Returns the fields of meta page `slot`, 0 or 1, if it is valid. O(1).
@@ -126,22 +127,28 @@ impl RawFile {
         } else {
             Header::parse(&bytes).map_err(|Malformed(what)| Error::Corrupt { page: id, what })?
         };
+        let pages = u64::from(header.overflow).saturating_add(1);
         if header.overflow > 0 {
-            bytes = self.run(id, u64::from(header.overflow) + 1)?;
+            bytes = self.run(id, pages)?;
         }
+        assert_eq!(
+            bytes.len() as u64,
+            pages.saturating_mul(self.page_size.into()),
+            "a page has all its overflow pages"
+        );
         Ok(RawPage { at: id, header, bytes })
     }
 
     /// Where page `id` starts in the file.
     pub(super) fn offset(&self, id: PageId, pages: u64) -> Result<u64> {
         let end = id.get().checked_add(pages).filter(|&end| end <= self.pages());
-        let within = end.ok_or(Error::Corrupt { page: id, what: "page lies beyond the end of the file" })?;
-        Ok((within - pages) * u64::from(self.page_size))
+        end.ok_or(Error::Corrupt { page: id, what: "page lies beyond the end of the file" })?;
+        Ok(id.get().saturating_mul(self.page_size.into()))
     }
 
     fn run(&self, id: PageId, pages: u64) -> Result<Vec<u8>> {
         let offset = self.offset(id, pages)?;
-        let len = usize::try_from(pages * u64::from(self.page_size))
+        let len = usize::try_from(pages.saturating_mul(self.page_size.into()))
             .map_err(|_| Error::Corrupt { page: id, what: "page is larger than memory can hold" })?;
         let mut bytes = vec![0; len];
         self.store.read_at(offset, &mut bytes)?;
@@ -150,6 +157,10 @@ impl RawFile {
 }
 
 fn can_be(page_size: u32) -> bool {
+    const {
+        assert!(*PAGE_SIZES_OPENED.start() == 512, "the error of `new` names the smallest page size");
+        assert!(*PAGE_SIZES_OPENED.end() == 16_777_216, "the error of `new` names the largest page size");
+    }
     page_size.is_power_of_two() && PAGE_SIZES_OPENED.contains(&page_size)
 }
 
@@ -161,7 +172,7 @@ fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
     }
     let mut suspect = damaged_size(first);
     let mut fault = telling(first);
-    for size in (9..=24).map(|shift| 1u32 << shift) {
+    for size in page_sizes() {
         let second = MetaBytes::read(store, size.into())?;
         if second.judged().is_ok_and(|meta| meta.page_size == size) {
             return Ok(size);

@@ -112,6 +112,7 @@ impl MetaBytes {
     /// Reads what the file has of the sector at byte `at`. A meta that is cut off counts as missing.
     pub(super) fn read(store: &dyn PageStore, at: u64) -> Result<Self> {
         let (len, mut bytes) = (Meta::readable(at, store.len()), [0; SECTOR]);
+        assert!(len == 0 || (META_BYTES..=SECTOR).contains(&len), "a meta is read whole or not at all");
         if let Some(sector) = bytes.get_mut(..len).filter(|sector| !sector.is_empty()) {
             store.read_at(at, sector)?;
         }
