@@ -168,7 +168,7 @@ impl Db {
         let mut writer = self.core.writer_lock.take(Ends::Here)?;
         let stored = tx::store_freelist(&self.core, &mut writer);
         self.core.writer_lock.give_back(writer);
-        assert!(!self.core.writer_lock.is_held_here(), "who closes the database gives the writer back");
+        assert!(!self.core.writer_lock.is_held_here(), "closing gives the writer back");
         stored
     }
 
