@@ -39,7 +39,7 @@ pub(super) fn touch_table(bytes: &[u8], count: usize) {
     std::hint::black_box(seen);
 }
 
-/// The place of `key` among `count` sorted keys: `Ok` where it is, `Err` where it would go.
+/// The index of `key` among `count` sorted keys: `Ok` where it is, `Err` where it would go.
 #[inline]
 pub(super) fn binary_search<'a, E>(
     count: usize,

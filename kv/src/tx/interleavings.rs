@@ -131,7 +131,7 @@ fn readers_that_want_one_place_get_two() {
         for reader in readers {
             assert_eq!(reader.join().unwrap(), 1);
         }
-        assert!(pages.commit(2), "a place is still taken");
+        assert!(pages.commit(2), "an entry is still taken");
         assert_eq!(pages.readers.counts(), (4, 0));
     });
 }
