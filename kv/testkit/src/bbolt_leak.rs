@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::generate::Case;
+use crate::case::Case;
 use crate::model::Model;
 use crate::program::{Action, BucketPath, Command, Step};
 

@@ -1,38 +1,10 @@
 //! Random programs. Commands are drawn beside the model, so that most of them meet keys and buckets that exist.
 
-use std::fmt;
-
 use crate::bbolt_leak::Written;
+use crate::case::{Case, Turn};
 use crate::model::{MAX_KEY_LEN, Model};
-use crate::program::{
-    Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key, program_text,
-};
+use crate::program::{Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key};
 use crate::random::Random;
-
-/// One engine's share of a case.
-#[derive(Clone, Debug)]
-pub struct Turn {
-    /// How the engine opens the file.
-    pub settings: Settings,
-    /// What it does.
-    pub program: Vec<Step>,
-}
-
-/// Programs to run one after the other on one file.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// What the file holds at first.
-    pub start: Model,
-    /// One after the other.
-    pub turns: Vec<Turn>,
-}
-
-impl fmt::Display for Case {
-    /// The form that [`parse`](crate::parse) reads.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.turns.iter().try_for_each(|turn| write!(f, "turn {}\n{}", turn.settings, program_text(&turn.program)))
-    }
-}
 
 /// What the commands of a transaction look like.
 #[derive(Clone, Copy, Debug)]

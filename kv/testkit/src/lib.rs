@@ -34,6 +34,8 @@ mod time_limit;
 #[cfg(feature = "kv")]
 pub mod bbolt_leak;
 #[cfg(feature = "kv")]
+pub mod case;
+#[cfg(feature = "kv")]
 pub mod engine;
 #[cfg(feature = "kv")]
 pub mod etcd;

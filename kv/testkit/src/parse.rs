@@ -1,6 +1,6 @@
 //! Reads cases from their text form, as failures are reported.
 
-use crate::generate::{Case, Turn};
+use crate::case::{Case, Turn};
 use crate::model::Model;
 use crate::program::{Action, BucketPath, Command, ROOT_TEXT, Settings, Step, Transaction, Value};
 use crate::text::parse_hex;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::generate::Case;
+use crate::case::Case;
 use crate::program::Step;
 
 const TIME_LIMIT: Duration = Duration::from_secs(60);

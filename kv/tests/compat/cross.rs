@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use kv_testkit::bbolt_leak::defeats_bbolt;
 use kv_testkit::budget::number;
+use kv_testkit::case::{Case, Turn};
 use kv_testkit::engine::{self, dump_file};
 use kv_testkit::figure::print;
-use kv_testkit::generate::{Case, Turn, case};
+use kv_testkit::generate::case;
 use kv_testkit::parse;
 use kv_testkit::peer::Peer;
 use kv_testkit::program::program_text;
