@@ -215,6 +215,14 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
     /// As [`shrink`](Self::shrink).
     pub fn shrink_to(&mut self, keep: PageId) -> Result<u64, AllocError<P::Error>> {
         let mut taken = 0;
+        // Pages that the list had no memory for come after all that it has.
+        if let Some(stray) = self.stray
+            && let Some(offered) = Span::between(stray.start().max(keep), stray.end())
+            && self.source.shrink(offered).map_err(AllocError::Source)?
+        {
+            self.stray = Span::between(stray.start(), offered.start());
+            taken += offered.len();
+        }
         while let Some(last) = self.list.spans().last_span()
             && let Some(offered) = Span::between(last.start().max(keep), last.end())
             && self.source.shrink(offered).map_err(AllocError::Source)?

@@ -259,3 +259,26 @@ fn every_allocation_of_a_list_on_the_sorted_array_may_fail() {
     let _limit = TimeLimit::start();
     check(run_all(SortedArray::new), &NEED_MEMORY);
 }
+
+/// A transaction whose growth had no memory for the new pages gives them back to the source.
+#[test]
+fn new_pages_that_the_list_had_no_memory_for_go_back_to_the_source() {
+    let _limit = TimeLimit::start();
+    let (all, tx) = (span(2, 10_000), TxId::new(1));
+    let mut failures = 0;
+    for nth in 1.. {
+        let mut pages: Pages<SpanMaps> = PageAllocator::new(FixedRange::new(all));
+        let kept = pages.allocate(3).unwrap().unwrap();
+        fail_nth(nth);
+        if counted(|| pages.allocate_for(tx, 5)).is_ok() {
+            break;
+        }
+        failures += 1;
+        pages.list_mut().rollback(tx).unwrap();
+        pages.shrink_to(kept.end()).unwrap();
+        assert_eq!(pages.source().rest(), Span::between(kept.end(), all.end()), "failure {nth}");
+        assert_eq!(pages.list().free_pages(), 0, "failure {nth}");
+        assert_eq!(pages.allocate_for(tx, 5), Ok(Some(span(5, 5))), "failure {nth}");
+    }
+    assert!(failures > 0, "some call needs memory");
+}

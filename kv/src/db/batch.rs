@@ -155,9 +155,24 @@ impl Queue {
             let group = waiting.jobs.len().min(GROUP_MAX);
             waiting.jobs.drain(..group).collect()
         };
-        match WriteTx::begin(Handle::Borrowed(core)) {
-            Ok(tx) => run_together(core, tx, round()),
-            Err(_) => round().into_iter().for_each(|job| job.done.decide(Turn::Over(Outcome::Alone))),
+        let mut taken: Vec<Arc<Done>> = Vec::new();
+        let led = catch_unwind(AssertUnwindSafe(|| {
+            let begun = WriteTx::begin(Handle::Borrowed(core));
+            let jobs = round();
+            taken.extend(jobs.iter().map(|job| Arc::clone(&job.done)));
+            match begun {
+                Ok(tx) => run_together(core, tx, jobs),
+                Err(_) => jobs.into_iter().for_each(|job| job.done.decide(Turn::Over(Outcome::Alone))),
+            }
+        }));
+        if led.is_err() {
+            // A broken assertion must not leave callers waiting: each meets it alone.
+            if taken.is_empty() {
+                taken.extend(round().into_iter().map(|job| job.done));
+            }
+            for done in &taken {
+                done.decide_unless_over(Outcome::Alone);
+            }
         }
         assert!(own.is_over(), "a round decides the job of its leader");
         assert!(!core.writer_lock.is_held_here(), "a round gives the writer back to the next");
@@ -231,6 +246,13 @@ impl Done {
         *state = turn;
         drop(state);
         self.woken.notify_one();
+    }
+
+    /// Decides the outcome, unless that has been done and the caller has not taken it yet.
+    fn decide_unless_over(&self, outcome: Outcome) {
+        if !self.is_over() {
+            self.decide(Turn::Over(outcome));
+        }
     }
 
     /// Whether the outcome is decided, and the caller has not taken it yet.

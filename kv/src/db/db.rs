@@ -162,10 +162,12 @@ impl Db {
     /// As [`WriteTx::commit`]. Committed transactions are not lost.
     pub fn close(mut self) -> Result<()> {
         self.closed = true;
-        if !self.writable() {
-            return Ok(());
-        }
-        let mut writer = self.core.writer_lock.take(Ends::Here)?;
+        let mut writer = match tx::take_writer(&self.core, Ends::Here) {
+            Ok(writer) => writer,
+            // There is nothing that may be written.
+            Err(Error::ReadOnly | Error::Poisoned) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let stored = tx::store_freelist(&self.core, &mut writer);
         self.core.writer_lock.give_back(writer);
         assert!(!self.core.writer_lock.is_held_here(), "closing gives the writer back");
@@ -282,7 +284,9 @@ impl Drop for Db {
         }
         // An owned transaction may still hold the writer lock; the next open then finds the free pages by a walk.
         if let Some(mut writer) = self.core.writer_lock.try_take() {
-            let _ = tx::store_freelist(&self.core, &mut writer);
+            if self.writable() && !writer.in_doubt {
+                let _ = tx::store_freelist(&self.core, &mut writer);
+            }
             self.core.writer_lock.give_back(writer);
         }
     }

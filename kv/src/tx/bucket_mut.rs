@@ -112,7 +112,8 @@ impl<'t> BucketMut<'t> {
         if value.len() > MAX_VALUE_SIZE {
             return Err(Error::ValueTooLarge { len: value.len() });
         }
-        self.buckets.tree(self.write_set, self.at).put(key, value)
+        let put = self.buckets.tree(self.write_set, self.at).put(key, value);
+        self.buckets.whole(put)
     }
 
     /// Deletes `key` and its value, and returns whether the key was there. O(log n).
@@ -127,7 +128,10 @@ impl<'t> BucketMut<'t> {
             Some((_, entry)) if entry.is_bucket() => {
                 Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: true })
             }
-            Some(_) => self.buckets.tree(self.write_set, self.at).delete(key),
+            Some(_) => {
+                let deleted = self.buckets.tree(self.write_set, self.at).delete(key);
+                self.buckets.whole(deleted)
+            }
         }
     }
 

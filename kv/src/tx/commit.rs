@@ -72,7 +72,8 @@ fn run(
         Ok((plan, checkpoint)) => publish(core, writer, &plan, checkpoint),
         Err(error @ Error::NotCommitted { .. }) => {
             assert!(writer.visible.tx < tx.get(), "what was not committed is not visible");
-            writer.free_space.rollback(tx)?;
+            // Without memory for it, the next transaction goes on with the rollback.
+            let _ = writer.free_space.rollback(tx);
             return Err(error);
         }
         Err(error) => return Err(error),

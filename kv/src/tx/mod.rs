@@ -47,5 +47,6 @@ pub(crate) use published::Snapshot;
 pub use read::ReadTx;
 pub(crate) use write::Hook;
 pub use write::WriteTx;
+pub(crate) use write::take_writer;
 pub(crate) use writer::Writer;
 pub(crate) use writer_lock::Ends;

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use freelist_core::PageId;
+
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
@@ -31,27 +33,39 @@ pub(crate) struct OpenBucket {
 
 /// All of them.
 #[derive(Debug)]
-pub(crate) struct OpenBuckets(Vec<OpenBucket>);
+pub(crate) struct OpenBuckets {
+    all: Vec<OpenBucket>,
+    /// Damage that a change met. It may have been done by half, so the transaction cannot be committed.
+    met: Option<(PageId, &'static str)>,
+}
 
 impl OpenBuckets {
     pub(crate) fn new(root: Link, sequence: u64) -> Self {
-        Self(vec![OpenBucket::new(root, sequence)])
+        Self { all: vec![OpenBucket::new(root, sequence)], met: None }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
-        &self.0[at]
+        &self.all[at]
     }
 
     pub(crate) fn get_mut(&mut self, at: BucketIndex) -> &mut OpenBucket {
-        &mut self.0[at]
+        &mut self.all[at]
     }
 
     /// Bucket `at` as a tree that can be changed; the bucket counts as changed.
     pub(crate) fn tree<'a>(&'a mut self, write_set: &'a mut WriteSet, at: BucketIndex) -> Tree<'a> {
-        let bucket = &mut self.0[at];
+        let bucket = &mut self.all[at];
         assert_ne!(bucket.root, Link::from_raw(0), "a bucket that became inline, or is deleted, is not changed again");
         bucket.changed = true;
         Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
+    }
+
+    /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
+    pub(crate) fn whole<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let Err(Error::Corrupt { page, what }) = &outcome {
+            self.met.get_or_insert((*page, what));
+        }
+        outcome
     }
 
     /// The child bucket `name` of `parent`, opened; none where there is none. An inline bucket becomes a dirty node.
@@ -61,11 +75,11 @@ impl OpenBuckets {
         parent: BucketIndex,
         name: &[u8],
     ) -> Result<Option<BucketIndex>> {
-        if let Some(&open) = self.0[parent].children.get(name) {
+        if let Some(&open) = self.all[parent].children.get(name) {
             return Ok(Some(open));
         }
         let pages = write_set.pages();
-        let Some((page, entry)) = find(&pages, Root::Link(self.0[parent].root), name)? else { return Ok(None) };
+        let Some((page, entry)) = find(&pages, Root::Link(self.all[parent].root), name)? else { return Ok(None) };
         if !entry.is_bucket() {
             return Err(Error::IncompatibleValue { key: name.to_vec(), is_bucket: false });
         }
@@ -85,19 +99,31 @@ impl OpenBuckets {
     /// A new, empty bucket; the name must be free.
     pub(crate) fn create(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<BucketIndex> {
         // A placeholder with the size of an empty inline bucket, so that cursors meet the name already.
-        self.tree(write_set, parent).put_bucket(name, &empty_inline())?;
+        let put = self.tree(write_set, parent).put_bucket(name, &empty_inline());
+        self.whole(put)?;
         let root = Link::to_slot(write_set.create(NodeKind::Leaf));
         let at = self.insert(parent, name, OpenBucket::new(root, 0));
-        self.0[at].changed = true;
+        self.all[at].changed = true;
         Ok(at)
     }
 
     /// Deletes the child bucket `name` with all that is in it; false where there is none.
     pub(crate) fn delete(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<bool> {
         let Some(at) = self.open(write_set, parent, name)? else { return Ok(false) };
+        let deleted = self.delete_opened(write_set, parent, name, at);
+        self.whole(deleted)
+    }
+
+    fn delete_opened(
+        &mut self,
+        write_set: &mut WriteSet,
+        parent: BucketIndex,
+        name: &[u8],
+        at: BucketIndex,
+    ) -> Result<bool> {
         self.discard(write_set, at)?;
-        assert!(self.0[at].children.is_empty(), "what is inside a bucket goes before it");
-        let closed = self.0[parent].children.remove(name);
+        assert!(self.all[at].children.is_empty(), "what is inside a bucket goes before it");
+        let closed = self.all[parent].children.remove(name);
         assert_eq!(closed, Some(at), "the bucket was opened under its name");
         self.tree(write_set, parent).delete(name)
     }
@@ -116,16 +142,18 @@ impl OpenBuckets {
         if from == to || self.contains(moved, to) {
             return Err(Error::SameBuckets);
         }
-        if let Some((_, entry)) = find(&write_set.pages(), Root::Link(self.0[to].root), name)? {
+        if let Some((_, entry)) = find(&write_set.pages(), Root::Link(self.all[to].root), name)? {
             return Err(taken(name, &entry));
         }
-        self.tree(write_set, to).put_bucket(name, &empty_inline())?;
-        self.tree(write_set, from).delete(name)?;
-        let left = self.0[from].children.remove(name);
+        let put = self.tree(write_set, to).put_bucket(name, &empty_inline());
+        self.whole(put)?;
+        let deleted = self.tree(write_set, from).delete(name);
+        self.whole(deleted)?;
+        let left = self.all[from].children.remove(name);
         assert_eq!(left, Some(moved), "the bucket was opened under its name");
-        let there = self.0[to].children.insert(name.to_vec(), moved);
+        let there = self.all[to].children.insert(name.to_vec(), moved);
         assert_eq!(there, None, "the name was free");
-        self.0[moved].changed = true;
+        self.all[moved].changed = true;
         Ok(())
     }
 
@@ -135,14 +163,17 @@ impl OpenBuckets {
     ///
     /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
     pub(crate) fn spill(&mut self, write_set: &mut WriteSet) -> Result<bool> {
+        if let Some((page, what)) = self.met {
+            return Err(Error::Corrupt { page, what });
+        }
         for at in self.deepest_first() {
-            for (name, child) in self.0[at].children.clone() {
-                if self.0[child].changed {
+            for (name, child) in self.all[at].children.clone() {
+                if self.all[child].changed {
                     let header = self.header(write_set, child);
                     self.tree(write_set, at).put_bucket(&name, &header)?;
                 }
             }
-            let OpenBucket { root, changed, fill, .. } = self.0[at];
+            let OpenBucket { root, changed, fill, .. } = self.all[at];
             assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
             let Some(root) = root.slot().filter(|_| changed) else { continue };
             if let Some(share) = fill.filter(|_| write_set.splits > 0) {
@@ -152,13 +183,14 @@ impl OpenBuckets {
                 rebalance(write_set, root, fill)?;
             }
         }
-        Ok(self.0[ROOT].changed)
+        Ok(self.all[ROOT].changed)
     }
 
     /// The changed buckets whose roots are in memory, deepest first: those whose nodes get pages.
     pub(crate) fn changed_roots(&self) -> Vec<(BucketIndex, Slot)> {
-        assert!(self.0[ROOT].changed || self.0[ROOT].root.slot().is_none(), "a change reaches the root bucket");
-        let changed = |at: BucketIndex| self.0[at].root.slot().filter(|_| self.0[at].changed).map(|slot| (at, slot));
+        assert!(self.all[ROOT].changed || self.all[ROOT].root.slot().is_none(), "a change reaches the root bucket");
+        let changed =
+            |at: BucketIndex| self.all[at].root.slot().filter(|_| self.all[at].changed).map(|slot| (at, slot));
         self.deepest_first().into_iter().filter_map(changed).collect()
     }
 
@@ -169,10 +201,10 @@ impl OpenBuckets {
     pub(crate) fn patch(&self, write_set: &mut WriteSet, page_of: impl Fn(Slot) -> u64) {
         write_set.freeze();
         for at in self.deepest_first() {
-            for (name, &child) in &self.0[at].children {
-                let OpenBucket { root, sequence, changed, .. } = self.0[child];
+            for (name, &child) in &self.all[at].children {
+                let OpenBucket { root, sequence, changed, .. } = self.all[child];
                 let Some(slot) = root.slot().filter(|_| changed) else { continue };
-                let tree = self.0[at].root.slot().filter(|_| self.0[at].changed);
+                let tree = self.all[at].root.slot().filter(|_| self.all[at].changed);
                 let Some(tree) = tree else { unreachable!("a bucket with a changed child is changed and has pages") };
                 let root = page_of(slot);
                 assert!(
@@ -186,7 +218,7 @@ impl OpenBuckets {
 
     /// The value of bucket `at` in its parent's leaf. A bucket that fits becomes inline, and its node goes.
     fn header(&mut self, write_set: &mut WriteSet, at: BucketIndex) -> Vec<u8> {
-        let OpenBucket { root, sequence, .. } = self.0[at];
+        let OpenBucket { root, sequence, .. } = self.all[at];
         if let Some(slot) = root.slot().filter(|&slot| fits_inline(write_set, slot)) {
             let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
             value.extend_from_slice(write_set.dirty(slot).bytes());
@@ -194,10 +226,10 @@ impl OpenBuckets {
                 value.len() <= BUCKET_HEADER.saturating_add(write_set.page_size() / 4),
                 "an inline bucket takes a quarter of a page at most"
             );
-            assert!(self.0[at].children.is_empty(), "an inline bucket has no buckets inside it");
+            assert!(self.all[at].children.is_empty(), "an inline bucket has no buckets inside it");
             write_set.vacate(slot);
             // No node is left that needs a page. No link with page number 0 is followed.
-            self.0[at].root = Link::from_raw(0);
+            self.all[at].root = Link::from_raw(0);
             return value;
         }
         assert_ne!(root.raw(), 0, "a bucket that is not inline has a root");
@@ -209,11 +241,11 @@ impl OpenBuckets {
         // Opened buckets know their trees better than the headers in their parents' leaves do: they go first, the
         // deepest before all, and their headers with them.
         for (parent, name, child) in self.opened_below(at).into_iter().rev() {
-            discard_tree(write_set, self.0[child].root)?;
+            discard_tree(write_set, self.all[child].root)?;
             self.tree(write_set, parent).delete(&name)?;
         }
-        self.0[at].children.clear();
-        discard_tree(write_set, self.0[at].root)
+        self.all[at].children.clear();
+        discard_tree(write_set, self.all[at].root)
     }
 
     /// Whether `inner` is `outer` or lies inside it.
@@ -224,7 +256,7 @@ impl OpenBuckets {
     /// All opened buckets inside `at`, parents before children: parent, name and number of each.
     fn opened_below(&self, at: BucketIndex) -> Vec<(BucketIndex, Vec<u8>, BucketIndex)> {
         let children =
-            |at: BucketIndex| self.0[at].children.iter().map(move |(name, &child)| (at, name.clone(), child));
+            |at: BucketIndex| self.all[at].children.iter().map(move |(name, &child)| (at, name.clone(), child));
         let mut below: Vec<_> = children(at).collect();
         let mut next = 0;
         while let Some(&(_, _, child)) = below.get(next) {
@@ -235,9 +267,9 @@ impl OpenBuckets {
     }
 
     fn insert(&mut self, parent: BucketIndex, name: &[u8], bucket: OpenBucket) -> BucketIndex {
-        let at = self.0.len();
-        self.0.push(bucket);
-        let opened = self.0[parent].children.insert(name.to_vec(), at);
+        let at = self.all.len();
+        self.all.push(bucket);
+        let opened = self.all[parent].children.insert(name.to_vec(), at);
         assert_eq!(opened, None, "a bucket is opened once");
         assert!(at > ROOT, "the root bucket is opened first");
         at
@@ -248,10 +280,10 @@ impl OpenBuckets {
         let mut order = vec![ROOT];
         let mut next = 0;
         while let Some(&at) = order.get(next) {
-            order.extend(self.0[at].children.values());
+            order.extend(self.all[at].children.values());
             next = next.saturating_add(1);
         }
-        assert!(order.len() <= self.0.len(), "opened buckets form a tree");
+        assert!(order.len() <= self.all.len(), "opened buckets form a tree");
         order.reverse();
         order
     }

@@ -1,4 +1,4 @@
-//! The second step of a commit: the plan is made durable.
+//! The second step of a commit: make the plan durable.
 //!
 //! Order is everything. Pages that a pinned state uses are never written. New pages are written and synced before the
 //! meta page that names them; that is written and synced before anybody may see the new state. A power cut at any point
@@ -23,7 +23,7 @@ use crate::tree::{Forest, Visit};
 /// # Errors
 /// [`Error::NotCommitted`] before the meta is written, [`Error::Unknown`] from then on: a failure then says nothing about
 /// whether the disk has the new state. The store is poisoned by it, so nothing builds on either.
-pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
+pub(super) fn persist(core: &Core, writer: &mut Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
     assert!(plan.meta.tx > writer.visible.tx, "a commit makes a new state");
     assert_ne!(plan.meta.slot(), writer.visible.slot(), "the meta of the visible state is not written over");
     // Read once: a commit is synced as a whole or not at all.
@@ -31,6 +31,7 @@ pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: 
     let written = write_pages(core, writer, write_set, plan, sync)
         .and_then(|()| if core.settings.strict { check(core, writer, write_set, plan) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
+    writer.in_doubt = true;
     write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
     plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());
     Ok(if sync { Checkpoint::At(plan.tx()) } else { Checkpoint::Unknown })
@@ -103,7 +104,7 @@ fn overwritten(pages: Pages<'_>, writer: &Writer, write_set: &WriteSet, plan: &P
         (first..first.saturating_add(count)).for_each(|page| _ = written.add(page));
     }
     let root = Link::page(PageId::new(writer.visible.root));
-    // Damage is what the check of the new state reports.
+    // The check of the new state reports damage.
     Forest::new(pages, root).flatten().find_map(|Visit { page, pages, .. }| {
         let first = page.link.page_id().get();
         (first..first.saturating_add(pages)).find(|&page| written.has(page)).map(PageId::new)

@@ -1,4 +1,4 @@
-//! The third step of a commit: the new state is shown.
+//! The third step of a commit: new readers see the new state.
 
 use super::core::Core;
 use super::plan::Plan;

@@ -261,11 +261,6 @@ impl<'db> WriteTx<'db> {
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
-        debug_assert_eq!(
-            writer.visible.tx.max(self.id.get()),
-            self.id.get(),
-            "the newest state is this one or the last"
-        );
         let hooks = self.take_hooks();
         drop(self);
         for hook in hooks {
@@ -296,18 +291,18 @@ impl Drop for WriteTx<'_> {
 }
 
 /// The writer, unless there can be none.
-fn take_writer(core: &Core, ends: Ends) -> Result<Box<Writer>> {
-    let refused = || {
-        if core.settings.read_only {
-            return Err(Error::ReadOnly);
-        }
-        if core.store.poisoned() { Err(Error::Poisoned) } else { Ok(()) }
-    };
-    refused()?;
+pub(crate) fn take_writer(core: &Core, ends: Ends) -> Result<Box<Writer>> {
+    if core.settings.read_only {
+        return Err(Error::ReadOnly);
+    }
+    if core.store.poisoned() {
+        return Err(Error::Poisoned);
+    }
     let writer = core.writer_lock.take(ends)?;
-    if let Err(error) = refused() {
+    // The transaction before may have failed meanwhile.
+    if writer.in_doubt || core.store.poisoned() {
         core.writer_lock.give_back(writer);
-        return Err(error);
+        return Err(Error::Poisoned);
     }
     Ok(writer)
 }

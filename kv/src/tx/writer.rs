@@ -15,6 +15,9 @@ pub(crate) struct Writer {
     pub(crate) visible: Meta,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) free_space: FreeSpace,
+    /// A meta was written whose state is not visible: it is not known whether the disk has it, so nothing may build on
+    /// either state.
+    pub(crate) in_doubt: bool,
     /// Page buffers to use again.
     pub(crate) buffers: Vec<Vec<u8>>,
 }
@@ -32,13 +35,15 @@ pub(crate) enum Checkpoint {
 impl Writer {
     /// Of a file that has just been opened, whose newest meta, `sealed`, is durable.
     pub(crate) const fn new(sealed: &Meta, free_space: FreeSpace) -> Self {
-        Self { visible: *sealed, checkpoint: Checkpoint::At(TxId::new(sealed.tx)), free_space, buffers: Vec::new() }
+        let checkpoint = Checkpoint::At(TxId::new(sealed.tx));
+        Self { visible: *sealed, checkpoint, free_space, in_doubt: false, buffers: Vec::new() }
     }
 
     /// Pages that no pinned state uses become free. To be called between transactions.
     ///
-    /// Pinned are the states that readers have open and, exactly as if a reader had it open, the checkpoint.
+    /// The pinned states are those that readers have open, and the checkpoint, exactly as if a reader had it open.
     pub(crate) fn retire(&mut self, readers: &Readers) -> Result<()> {
+        assert!(!self.in_doubt, "no transaction builds on a state that is in doubt");
         let mut pinned = Vec::new();
         readers.seen(&mut pinned);
         let visible = TxId::new(self.visible.tx);
@@ -58,6 +63,7 @@ impl Writer {
             assert!(before < now, "the checkpoint only rises");
         }
         self.visible = *meta;
+        self.in_doubt = false;
         self.checkpoint = checkpoint;
     }
 }

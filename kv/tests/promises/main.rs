@@ -16,6 +16,7 @@ mod errors;
 mod extension;
 mod figures;
 mod freelist;
+mod half_done;
 mod hooks;
 mod hostile;
 mod hostile_shapes;

@@ -36,6 +36,8 @@ pub(crate) struct FreeSpace {
     stored: Option<Span>,
     /// The high-water mark of the newest state. The allocator is ahead of it during a commit.
     high_water: u64,
+    /// The transaction whose changes here are neither committed nor rolled back.
+    in_progress: Option<TxId>,
     page_size: u32,
     max_bytes: Option<u64>,
 }
@@ -68,7 +70,8 @@ impl FreeSpace {
             list.load(scan()?)?;
         }
         let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
-        Ok(Self { allocator, stored, high_water: meta.high_water, page_size: meta.page_size, max_bytes })
+        let (high_water, page_size) = (meta.high_water, meta.page_size);
+        Ok(Self { allocator, stored, high_water, in_progress: None, page_size, max_bytes })
     }
 
     /// Pages that none of the states `pinned` uses become free. To be called between transactions.
@@ -76,7 +79,11 @@ impl FreeSpace {
     /// # Errors
     /// Out of memory.
     pub(crate) fn retire(&mut self, pinned: &[TxId]) -> Result<()> {
-        assert_eq!(self.allocator.source().high_water().get(), self.high_water, "no transaction is in progress");
+        if let Some(tx) = self.in_progress {
+            // Its rollback ran out of memory, or a panic left it behind.
+            self.rollback(tx)?;
+        }
+        assert_eq!(self.planned_high_water(), self.high_water, "no transaction is in progress");
         self.allocator.list_mut().release_unseen(pinned)?;
         Ok(())
     }
@@ -86,6 +93,7 @@ impl FreeSpace {
     /// # Errors
     /// `Corrupt` where a page is free already, or comes twice: two parts of a damaged tree share it.
     pub(crate) fn free(&mut self, tx: TxId, freed: &[Span]) -> Result<()> {
+        self.begin(tx);
         for span in freed.iter().chain(&self.stored) {
             // Not an assertion: a damaged tree or list can name any page.
             self.allocator.list_mut().free(tx, *span).map_err(shared_page)?;
@@ -100,6 +108,7 @@ impl FreeSpace {
     /// # Errors
     /// [`Error::MaxSizeReached`], or out of memory.
     pub(crate) fn place(&mut self, tx: TxId, lengths: &[u64]) -> Result<Vec<u64>> {
+        self.begin(tx);
         let total = lengths.iter().fold(0u64, |total, pages| total.saturating_add(*pages));
         let Some(span) = self.allocator.list_mut().allocate(tx, total)? else {
             return self.place_apart(tx, lengths);
@@ -206,6 +215,7 @@ impl FreeSpace {
     /// # Errors
     /// Those of an allocation, or a list that does not fit into memory.
     pub(crate) fn write_list(&mut self, tx: TxId) -> Result<WrittenList> {
+        self.begin(tx);
         // Taking pages for the list makes it shorter, never longer.
         let pages = list_pages(self.listed_pages(), self.page_size);
         let span = self.allocate(tx, pages)?;
@@ -222,6 +232,8 @@ impl FreeSpace {
     pub(crate) fn commit(&mut self, tx: TxId, stored: Option<Span>) {
         let high_water = self.planned_high_water();
         assert!(high_water >= self.high_water, "the high-water mark only rises");
+        assert_eq!(self.in_progress, Some(tx), "a commit ends the transaction in progress");
+        self.in_progress = None;
         self.allocator.list_mut().commit(tx);
         self.stored = stored;
         self.high_water = high_water;
@@ -230,7 +242,7 @@ impl FreeSpace {
     /// Undoes what transaction `tx` freed and took; the end of the file is where it was.
     ///
     /// # Errors
-    /// Out of memory.
+    /// Out of memory. The next [`retire`](Self::retire) goes on with it.
     pub(crate) fn rollback(&mut self, tx: TxId) -> Result<()> {
         self.allocator.list_mut().rollback(tx)?;
         match self.allocator.shrink_to(PageId::new(self.high_water)) {
@@ -239,7 +251,14 @@ impl FreeSpace {
             Err(AllocError::Source(never)) => match never {},
         }
         assert_eq!(self.planned_high_water(), self.high_water, "a rollback gives the end of the file back");
+        self.in_progress = None;
         Ok(())
+    }
+
+    /// Notes that transaction `tx` changes the free space.
+    fn begin(&mut self, tx: TxId) {
+        assert!(self.in_progress.is_none_or(|other| other == tx), "one transaction at a time changes the free space");
+        self.in_progress = Some(tx);
     }
 
     /// The high-water mark once the transaction in progress commits.

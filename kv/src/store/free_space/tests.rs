@@ -92,3 +92,16 @@ fn the_limit_of_the_file_counts_free_pages_at_its_end() {
     assert!(matches!(error, Error::MaxSizeReached { limit: 10_240, .. }), "{error}");
     assert_eq!(space.place(TxId::new(1), &[3]).unwrap(), [7]);
 }
+
+#[test]
+fn what_a_transaction_left_unfinished_is_undone_before_the_next() {
+    let free = BTreeSet::from([5, 6]);
+    let mut space = free_space(8, &free, None);
+    let tx = TxId::new(1);
+    space.free(tx, &[page_span(4, 1).unwrap()]).unwrap();
+    space.place(tx, &[3, 2]).unwrap();
+    assert_ne!(space.planned_high_water(), 8);
+    // Neither committed nor rolled back: a panic was here, say.
+    space.retire(&[TxId::new(0)]).unwrap();
+    assert_eq!((listed(&space), space.planned_high_water()), (free, 8));
+}
