@@ -254,7 +254,8 @@ impl<'db> WriteTx<'db> {
     /// state to readers. Without changes it writes nothing. O(changed pages), and two syncs.
     ///
     /// # Errors
-    /// - [`Error::NotCommitted`] if it certainly failed: the database has the state before.
+    /// - [`Error::NotCommitted`] if it certainly failed: the database has the state before. Also if a change of this
+    ///   transaction met a damaged page ([`Error::Corrupt`]): that change may be done by half.
     /// - [`Error::Unknown`] if the last write or sync failed: opening the file again decides.
     ///
     /// After a failed write or sync, further writes through this handle fail with [`Error::Poisoned`].
