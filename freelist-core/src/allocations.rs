@@ -33,7 +33,7 @@ impl Allocations {
         let recorded = self.spans.remove(span.start());
         assert_eq!(recorded, Some((span, tx)), "what is undone is what was recorded");
         let undone = self.find_tx(tx).and_then(|at| self.by_tx[at].1.pop());
-        assert_eq!(undone, Some(span), "the latest record is undone first");
+        assert_eq!(undone, Some(span), "only the latest record is undone");
     }
 
     /// Cuts records at both ends of `span`, so that none crosses them. Changes no answer.

@@ -61,17 +61,17 @@ impl Bits {
     }
 }
 
-/// The bit's place in its word.
+/// The bit's position in its word.
 pub(crate) const fn mask(bit: usize) -> u64 {
     1 << (bit % 64)
 }
 
-/// The bit's place in its word and all above.
+/// The bit's position in its word and all above.
 pub(crate) const fn from(bit: usize) -> u64 {
     u64::MAX << (bit % 64)
 }
 
-/// The bit's place in its word and all below.
+/// The bit's position in its word and all below.
 pub(crate) const fn up_to(bit: usize) -> u64 {
     u64::MAX >> (63 - bit % 64)
 }

@@ -72,7 +72,7 @@ impl Edges {
         if first == last { self.blocks.get_mut(first) } else { None }
     }
 
-    /// The block that a span begins in, which is there.
+    /// The block that a span begins in, which exists.
     #[inline]
     pub(crate) fn block_of_start(&mut self, span: Span) -> &mut PageBlock {
         self.block_mut(locate(span.start().get()).0)

@@ -55,7 +55,7 @@ pub(crate) fn reserve_lasting<K: Eq + core::hash::Hash, V>(
 /// entries.
 ///
 /// A removed entry may leave a mark that takes up room until the map is cleaned. The map is cleaned in
-/// place, without new memory, while at most half of its capacity is in use: hence twice the entries.
+/// place, without new memory, while at most half of its capacity is in use, so this asks for twice the entries.
 pub(crate) fn lasting(entries: usize) -> Result<usize, FreelistError> {
     entries.checked_mul(2).ok_or(FreelistError::OutOfMemory)
 }

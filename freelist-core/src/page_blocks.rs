@@ -100,7 +100,7 @@ impl PageBlocks {
         assert!(self.slots.len() <= self.blocks.len(), "no two blocks share a slot");
     }
 
-    /// Removes a block, which is there.
+    /// Removes a block, which exists.
     pub(crate) fn remove(&mut self, number: u64) {
         let blocks = &self.blocks;
         let found = self.slots.find_entry(hash(number), |slot| number_in(blocks, *slot) == number);

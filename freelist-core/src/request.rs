@@ -82,7 +82,7 @@ impl Request {
         Ok(())
     }
 
-    /// The lowest place inside `free` that meets the request.
+    /// The lowest pages inside `free` that meets the request.
     #[must_use]
     pub fn fit(&self, free: Span) -> Option<Span> {
         let free = match self.within {

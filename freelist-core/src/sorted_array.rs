@@ -10,7 +10,7 @@ use crate::span::Span;
 
 /// Free spans in one array, sorted by page.
 ///
-/// First fit: a request gets the lowest place that is long enough. Simple, small (16 bytes per span),
+/// First fit: a request gets the lowest span that is long enough. Simple, small (16 bytes per span),
 /// and O(spans) for every change: the baseline for measuring [`SpanMaps`](crate::SpanMaps), and a good
 /// choice for a few hundred spans.
 ///
@@ -21,7 +21,7 @@ use crate::span::Span;
 /// let mut free = SortedArray::new();
 /// free.release(span(10, 4)?)?;
 /// free.release(span(20, 2)?)?;
-/// assert_eq!(free.allocate(2)?, Some(span(10, 2)?)); // the first place, not the tightest
+/// assert_eq!(free.allocate(2)?, Some(span(10, 2)?)); // the first fit, not the tightest
 /// # Ok::<(), freelist_core::FreelistError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -125,7 +125,7 @@ impl SpanMaps {
         }
     }
 
-    /// The lowest place in `window`.
+    /// The first fit in `window`.
     fn choose_within(&self, window: Span, request: Request) -> Option<(Span, Span)> {
         let found = Spans::within(self, window).find_map(|part| request.fit(part))?;
         Some((self.next_span(found.start())?, found))

@@ -1,4 +1,4 @@
-//! Every way in which an operation can fail: what is wrong, where, and what a user of the library can do about it.
+//! All errors of this library: what is wrong, where, and what a user of the library can do about it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -175,7 +175,7 @@ pub enum Error {
     BucketNameRequired,
 
     /// The name of a new bucket is longer than 32,768 bytes.
-    #[error("a bucket name of {len} bytes is too long: at most {} are allowed", crate::MAX_KEY_SIZE)]
+    #[error("a bucket name of {len} bytes is too long: at most {} are allowed", crate::format::MAX_KEY_SIZE)]
     BucketNameTooLarge {
         /// Its length in bytes.
         len: usize,
@@ -186,14 +186,14 @@ pub enum Error {
     KeyRequired,
 
     /// The key is longer than 32,768 bytes.
-    #[error("a key of {len} bytes is too long: at most {} are allowed", crate::MAX_KEY_SIZE)]
+    #[error("a key of {len} bytes is too long: at most {} are allowed", crate::format::MAX_KEY_SIZE)]
     KeyTooLarge {
         /// Its length in bytes.
         len: usize,
     },
 
     /// The value is longer than 2^31 - 2 bytes.
-    #[error("a value of {len} bytes is too long: at most {} are allowed", crate::MAX_VALUE_SIZE)]
+    #[error("a value of {len} bytes is too long: at most {} are allowed", crate::format::MAX_VALUE_SIZE)]
     ValueTooLarge {
         /// Its length in bytes.
         len: usize,

@@ -13,7 +13,7 @@ pub(crate) fn span(start: u64, len: u64) -> Span {
 /// Which span the model takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fit {
-    /// The lowest place that is long enough.
+    /// The lowest pages that are long enough.
     First,
     /// The shortest span that is long enough, among equals the lowest.
     Best,

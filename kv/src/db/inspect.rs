@@ -50,7 +50,7 @@ impl Bucket<'_> {
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a page of the bucket is damaged, or a bucket is inside itself.
     pub fn inspect(&self, name: impl AsRef<[u8]>) -> Result<BucketStructure> {
         let mut roots = BucketRoots::new(self);
-        // The buckets entered so far, each with the place in this list of the bucket around it.
+        // The buckets entered so far, each with the index of its parent bucket.
         let mut entered: Vec<(usize, BucketStructure)> = Vec::new();
         let mut waiting = vec![(0, name.as_ref(), *self)];
         while let Some((around, name, bucket)) = waiting.pop() {

@@ -1,4 +1,4 @@
-//! Opening: find the state that counts, make sure that it is on the disk, find the free pages.
+//! Opening: choose the newest valid state, make it durable, find the free pages.
 //!
 //! Nothing is replayed. Of the two metas the valid one with the larger transaction id wins. Before anything else is
 //! written it is *sealed*: written again where it was found and synced. After a kill or a failed sync the winner may
@@ -131,7 +131,7 @@ pub(super) fn page_sizes() -> impl Iterator<Item = u32> {
     iter::successors(Some(*PAGE_SIZES_OPENED.start()), larger)
 }
 
-/// Whether `second`, the meta of page 1, is to be preferred. Of two with one transaction id, the one in its own slot.
+/// Whether `second`, the meta of page 1, wins. If both have the same transaction id, the one in its own slot wins.
 pub(super) fn newer(second: &Meta, first: &Meta) -> bool {
     second.tx > first.tx || (second.tx == first.tx && second.slot() == 1)
 }
@@ -158,7 +158,10 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
             MetaError::ByteSwapped => return Error::ByteSwapped,
             MetaError::Version(found) => return Error::VersionMismatch { found },
             MetaError::PageSize(_) => {
-                return Error::Corrupt { page: PageId::new(0), what: "page size is not one that can be" };
+                return Error::Corrupt {
+                    page: PageId::new(0),
+                    what: "page size is not a power of two from 512 to 16 MiB",
+                };
             }
             MetaError::Checksum | MetaError::NotAMeta => {}
         }
@@ -166,7 +169,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
     if errors.contains(&MetaError::Checksum) { Error::ChecksumMismatch } else { Error::NotADatabase }
 }
 
-/// What a meta with the right checksum still may not say.
+/// Checks that a meta with a right checksum must still pass.
 fn believable(found: &Found, len: u64) -> Result<()> {
     let Found { meta, other, .. } = found;
     let wrong = |what| Err(Error::Corrupt { page: PageId::new(meta.slot()), what });

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 /// The longest key, or name of a new bucket, in bytes: 32 KiB.
 ///
-/// The shortest key has one byte, so has the shortest name.
+/// A key or a name has at least one byte.
 ///
 /// ```
 /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
@@ -46,5 +46,5 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// Most elements in a page: bbolt treats a count of 65,535 as overflow.
 pub(crate) const ELEMENTS_MAX: usize = 0xFFFE;
 
-/// The largest transaction id of a sound file: 4 billion commits are left. No honest writer gets there.
+/// The largest transaction id of a sound file: 4 billion commits are left. No writer reaches it.
 pub(crate) const TX_SOUND_MAX: u64 = u64::MAX - (1 << 32);

@@ -12,10 +12,10 @@ use super::{Extension, Header, Kind, PAGE_HEADER, set_header};
 
 const MAGIC: u32 = 0xED0C_DAED;
 const VERSION: u32 = 2;
-/// Bytes of the body, which the checksum is of.
+/// Bytes covered by the checksum: the body.
 pub(super) const BODY: usize = 56;
 
-/// Bytes of a meta page that mean anything: header, body and checksum.
+/// Bytes in use in a meta page: header, body and checksum.
 pub(crate) const META_BYTES: usize = PAGE_HEADER + BODY + 8;
 
 /// The body of a meta page.

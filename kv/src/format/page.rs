@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-/// A page header, read but believed in nothing except that its flags name one kind.
+/// A page header, of which only the flags have been checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
     pub(crate) id: u64,

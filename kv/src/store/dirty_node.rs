@@ -213,7 +213,7 @@ impl DirtyNode {
         let element = leaf_element(flags, start - key_len - at, key_len, value.len());
         self.bytes[at..at + ELEMENT].copy_from_slice(&element);
         if old_len != value.len() {
-            // If it is overfull now, then not because an order goes on at its end.
+            // A node that overflows now did not grow in key order.
             self.next_in_order = NO_ORDER;
         }
     }

@@ -1,4 +1,4 @@
-//! What a parent holds of its child: a page of the file, or a node that lives in memory until commit.
+//! The link from a parent to its child: a page of the file, or a node that lives in memory until commit.
 
 use freelist_core::PageId;
 

@@ -1,4 +1,4 @@
-//! Before the commit, where a bucket was given a share of its pages to fill: what was split is packed to that share.
+//! Packs split nodes before the commit, in buckets that have a fill percent.
 //!
 //! Nodes are halved while they grow out of key order, and end up two thirds full. bbolt keeps a node whole until the
 //! commit and then cuts all of it at once, at the share: to the same end, what one node was cut into is joined and cut
@@ -42,8 +42,8 @@ fn pack_below(write_set: &mut WriteSet, parent: Slot, share: f64, last: bool) {
 fn pack_family(write_set: &mut WriteSet, parent: Slot, index: usize, share: f64, last: bool) -> usize {
     let family = family(write_set, parent, index);
     let last = last && index + family.len() == write_set.dirty(parent).count();
-    // As many nodes as before would be no gain, and the last of them a sliver; which is right at the end of the tree,
-    // where it grows on.
+    // Packing into as many nodes as before gains nothing, and leaves the last node nearly empty. At the end of the tree
+    // that is right, because the tree grows there.
     if family.len() < 2 || (!last && parts(write_set, &family, share) == family.len()) {
         return family.len().max(1);
     }

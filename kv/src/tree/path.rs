@@ -82,7 +82,7 @@ impl Path {
     }
 }
 
-/// What all keys of a node are less than: the next key of its parent, or of a branch above for a last child.
+/// The upper bound of a node's keys: the next key of its parent, or of a branch above for a last child.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum High<'k> {
     /// Nothing: the node is the last of its level.
@@ -110,7 +110,6 @@ pub(super) fn child(write_set: &WriteSet, parent: Slot, index: usize) -> Link {
 
 /// Child `index` of `parent`, changeable. A page that is copied for it must keep to the range that the branches above
 /// have for it; so all nodes in memory are in order, each in itself and one after the other.
-///
 pub(super) fn touch_child(write_set: &mut WriteSet, parent: Slot, index: usize, high: High<'_>) -> Result<Slot> {
     let link = child(write_set, parent, index);
     let slot = write_set.touch_if(link, |write_set, node| {

@@ -55,7 +55,7 @@ impl<'t> Range<'t> {
         Some(entry)
     }
 
-    /// Whether an item may have been given out twice.
+    /// Whether an item may be returned twice.
     fn has_crossed(&self) -> bool {
         self.given.0.zip(self.given.1).is_some_and(|(front, back)| front >= back)
     }

@@ -156,7 +156,7 @@ fn own(write_set: &mut WriteSet, parent: Slot, index: usize, high: Option<&[u8]>
     touch_child(write_set, parent, index, high)
 }
 
-/// What all keys of child `index` are less than, if those of `parent` are less than `high`.
+/// The upper bound of the keys of child `index`, if `high` is that of `parent`.
 fn high_of_child(write_set: &WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Option<Vec<u8>> {
     let (node, next) = (write_set.dirty(parent), index + 1);
     if next < node.count() { Some(node.key(next).to_vec()) } else { high.map(<[u8]>::to_vec) }

@@ -195,7 +195,7 @@ impl<'t> BucketMut<'t> {
     /// Creates the nested bucket `name` and returns it. O(log n).
     ///
     /// # Errors
-    /// - [`Error::BucketExists`] if the bucket is there already.
+    /// - [`Error::BucketExists`] if the bucket exists already.
     /// - [`Error::IncompatibleValue`] if `name` is a key with a value.
     /// - [`Error::BucketNameRequired`] for an empty name.
     /// - [`Error::BucketNameTooLarge`] for a name of more than [`MAX_KEY_SIZE`] bytes.

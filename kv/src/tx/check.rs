@@ -1,6 +1,6 @@
-//! Is a state consistent: every page used once or free, every tree in order?
+//! Checks that a state is consistent: every page is used once or free, every tree is in order.
 //!
-//! It lives here and not beside the handle because a strict commit asks it before the new state becomes visible.
+//! It lives here and not beside the handle because a strict commit uses it before the new state becomes visible.
 
 use std::{fmt, mem};
 

@@ -2,7 +2,7 @@
 //! a thread is not interrupted more than two or three times where it need not be. That is enough to show nearly every
 //! known bug (Musuvathi and Qadeer, "Iterative context bounding", PLDI 2007). `cargo interleavings` runs it.
 //!
-//! What a page holds is an atomic here, read and written without any memory order, so that only the order which the
+//! Here the content of a page is an atomic, read and written without any memory order, so that only the order which the
 //! code under test makes keeps a reader from seeing the wrong thing.
 #![cfg(test)]
 

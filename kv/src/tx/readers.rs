@@ -1,6 +1,7 @@
-//! Who is reading which state: a table of entries, one a cache line or two, taken and left without a lock.
+//! The table of readers: which states are being read. Each entry takes a cache line or two; readers take and leave entries
+//! without a lock.
 //!
-//! A reader takes a entry, writes there the transaction it sees, and then makes sure that this is still the newest one;
+//! A reader takes an entry, writes there the transaction it sees, and then makes sure that this is still the newest one;
 //! the writer publishes a state first and looks at the table afterwards. With a full fence between the two steps on
 //! both sides, either the reader notices that it is late and begins again, or the writer sees it. So a page is handed
 //! out again only if no reader can see it.
@@ -46,7 +47,7 @@ pub(crate) struct Ticket {
     index: usize,
 }
 
-/// The table. Begin and end are a few atomic operations on a entry that threads do not share.
+/// The table. Begin and end are a few atomic operations on an entry that threads do not share.
 #[derive(Debug)]
 pub(crate) struct Readers {
     chunks: [OnceLock<Box<[Entry]>>; CHUNKS],
@@ -91,7 +92,7 @@ impl Readers {
         }
     }
 
-    /// The reader sees nothing any more.
+    /// The reader has ended.
     #[inline]
     pub(crate) fn leave(&self, ticket: Ticket) {
         let sees = &self.entry(ticket).sees;

@@ -1,5 +1,5 @@
-//! What threads meet at: std's, or under `--cfg loom` a model's, which tries every order that the memory model allows
-//! for their steps (`cargo interleavings`).
+//! Atomics and locks: std's, or loom's under `--cfg loom`, which tries every order that the memory model allows
+//! (`cargo interleavings`).
 
 #[cfg(loom)]
 pub(crate) use loom::{

@@ -56,7 +56,7 @@ fn never_after_a_rollback() {
         });
     }));
     assert!(panicked.is_err());
-    // After all that the writer's seat is free, and nothing has run.
+    // After all that the writer lock is free, and nothing has run.
     db.update(|tx| tx.create_bucket("b").map(|_| ())).unwrap();
     assert_eq!(*log.lock().unwrap(), [""; 0]);
 }

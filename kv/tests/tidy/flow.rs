@@ -1,15 +1,16 @@
-//! Who may know whom.
+//! Which room may use which.
 
 use crate::lines;
 use crate::source::{Finding, Source, words};
 
 /// The rooms of `kv`, lowest first: a room may know those before it.
-pub(crate) const ROOMS: [&str; 6] = ["format", "store", "tree", "tx", "db", "mvcc"];
+pub(crate) const ROOMS: [&str; 5] = ["format", "store", "tree", "tx", "db"];
 
 /// The rooms of `kv-cli`, lowest first.
 const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "arguments", "commands", "command_line"];
 
-/// `freelist-core <- pagefile-std <- kv`, and in it `format <- store <- tree <- tx <- db <- mvcc`.
+/// `freelist-core <- pagefile-std <- kv`, and in it `format <- store <- tree <- tx <- db`; `format <- error`, which all
+/// other rooms use.
 pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     let above: &[&str] = match source.path.split('/').next() {
         Some("freelist-core") => &["pagefile_std", "kv"],
@@ -32,10 +33,14 @@ pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     for (at, name) in crate_names(source.product(), &module) {
         let known = match ROOMS.iter().position(|room| *room == name) {
             Some(room) => room < rank || name == module[0],
-            None => name == "error" || name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
+            None => name == "error" && rank > 0,
         };
         if !known {
-            let rule = format!("`{}` looks at `{name}`: the flow is error <- {} <- lib", module[0], ROOMS.join(" <- "));
+            let rule = format!(
+                "`{}` looks at `{name}`: the flow is {} <- lib, and format <- error",
+                module[0],
+                ROOMS.join(" <- ")
+            );
             findings.push(source.finding(at, rule));
         }
     }
@@ -59,7 +64,7 @@ fn cli_flow(source: &Source, module: &str) -> Vec<Finding> {
 pub(crate) fn rank(room: &str) -> Option<usize> {
     match room {
         "lib" => None,
-        "error" => Some(0),
+        "error" => Some(1),
         _ => Some(ROOMS.iter().position(|name| *name == room).unwrap_or_else(|| panic!("{room} is no room"))),
     }
 }
@@ -116,14 +121,16 @@ fn an_upward_look_is_found() {
     assert_eq!(tree("use super::super::db::Db;\n"), [1]);
     assert_eq!(tree("use super::super::store::Pages;\n"), []);
     assert_eq!(tree("use crate::Db;\n"), [1], "a re-export hides the room");
-    assert_eq!(tree("use crate::MAX_KEY_SIZE;\n"), []);
+    assert_eq!(tree("use crate::MAX_KEY_SIZE;\n"), [1], "and so does that of a constant");
     assert_eq!(tree("// crate::tx\n/// [`Db`](crate::Db)\nconst A: &str = \"crate::tx\";\n"), []);
     assert_eq!(tree("#[cfg(test)]\nmod tests {\n    use crate::tx::Core;\n}\n"), [], "tests may look around");
     assert_eq!(tree("//! Models.\n#![cfg(test)]\nuse crate::tx::Core;\n"), [], "and so may files of nothing else");
     assert_eq!(lines(one_way_flow, "kv/src/db/surgery/edit.rs", "use super::super::open::newer;\n"), []);
-    assert_eq!(lines(one_way_flow, "kv/src/error.rs", "use crate::format::Meta;\n"), [1]);
-    assert_eq!(lines(one_way_flow, "kv/src/db/mod.rs", "use crate::mvcc::Store;\n"), [1]);
-    assert_eq!(lines(one_way_flow, "kv/src/mvcc/store.rs", "use crate::db::Db;\n"), []);
+    assert_eq!(lines(one_way_flow, "kv/src/error.rs", "use crate::format::MAX_KEY_SIZE;\n"), []);
+    assert_eq!(lines(one_way_flow, "kv/src/error.rs", "use crate::store::Pages;\n"), [1]);
+    assert_eq!(lines(one_way_flow, "kv/src/format/meta.rs", "use crate::error::Error;\n"), [1]);
+    assert_eq!(lines(one_way_flow, "kv/src/tx/core.rs", "use crate::db::Db;\n"), [1]);
+    assert_eq!(lines(one_way_flow, "kv/src/db/mod.rs", "use crate::tx::Core;\n"), []);
     assert_eq!(lines(one_way_flow, "kv/src/lib.rs", "pub use crate::db::Db;\n"), []);
     let cli = |text| lines(one_way_flow, "kv/cli/src/failure/mod.rs", text);
     assert_eq!(cli("use crate::notation::Format;\nuse remedy::explain;\nuse crate::terminal::Terminal;\n"), [3]);

@@ -57,7 +57,7 @@ struct Frames([bool; FRAMES]);
 impl Frames {
     fn index(page: PageId) -> Result<usize, &'static str> {
         let distance = page.distance_from(PageId::new(FIRST_FRAME)).ok_or("a frame before the first")?;
-        usize::try_from(distance).ok().filter(|index| *index < FRAMES).ok_or("a frame behind the last")
+        usize::try_from(distance).ok().filter(|index| *index < FRAMES).ok_or("a frame after the last")
     }
 
     fn set(&mut self, span: Span, free: bool) -> Result<(), &'static str> {

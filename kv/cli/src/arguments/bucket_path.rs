@@ -23,7 +23,7 @@ impl BucketFormat {
     pub(crate) fn names_and_last(self, args: &[String]) -> Result<(Vec<Vec<u8>>, &str)> {
         match args.split_last() {
             Some((last, names)) if !names.is_empty() => Ok((self.names(names)?, last)),
-            _ => Err(Failure::Usage("a bucket and a key are needed: FILE BUCKET... KEY".into())),
+            _ => Err(Failure::Usage("give a bucket and a key: FILE BUCKET... KEY".into())),
         }
     }
 }

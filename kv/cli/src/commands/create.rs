@@ -53,7 +53,7 @@ impl Create {
                 create(tx, parent)?.create_bucket(name).map(drop)
             })
             .map_err(|error| match error {
-                kv::Error::BucketExists { .. } => Failure::Problem("the bucket is there already".into()),
+                kv::Error::BucketExists { .. } => Failure::Problem("the bucket exists already".into()),
                 other => other.into(),
             })?;
         }

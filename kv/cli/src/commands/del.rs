@@ -52,7 +52,7 @@ impl Del {
     fn delete_key(&self, terminal: &Terminal<'_>) -> Result<()> {
         if self.path.len() < 2 {
             return Err(Failure::Usage(
-                "a bucket and a key are needed: FILE BUCKET... KEY; --bucket deletes a bucket".into(),
+                "give a bucket and a key: FILE BUCKET... KEY; --bucket deletes a bucket".into(),
             ));
         }
         let (path, key) = self.names.names_and_last(&self.path)?;
@@ -72,7 +72,7 @@ impl Del {
     fn delete_bucket(&self, terminal: &Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let Some((name, parent)) = path.split_last() else {
-            return Err(Failure::Usage("a bucket is needed: FILE BUCKET...".into()));
+            return Err(Failure::Usage("give a bucket: FILE BUCKET...".into()));
         };
         let db = open::to_write(&self.file, terminal)?;
         db.update(|tx| {

@@ -59,7 +59,7 @@ impl Put {
             (None, None) => (Vec::new(), &[][..]),
         };
         if rest.len() < 2 {
-            return Err(Failure::Usage("a bucket, a key and a value are needed: FILE BUCKET... KEY VALUE".into()));
+            return Err(Failure::Usage("give a bucket, a key and a value: FILE BUCKET... KEY VALUE".into()));
         }
         let (path, key) = self.names.names_and_last(rest)?;
         let key = self.parse_format.bytes(key)?;

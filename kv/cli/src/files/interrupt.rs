@@ -13,7 +13,7 @@ const INTERRUPTED: i32 = 130;
 /// command's, holds this lock until the process is gone, so that the other can neither print nor end it.
 static BEGUN: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// From here on an interrupt removes `path`. Before the first call an interrupt ends the program as it ends any.
+/// From here on an interrupt removes `path`. Before the first call an interrupt ends the program, as usual.
 pub(crate) fn remove(path: &Path) {
     static INSTALLED: Once = Once::new();
     *begun() = Some(path.to_owned());

@@ -46,7 +46,7 @@ pub(crate) fn parse(side: &[u8]) -> Result<Vec<Chunk>, String> {
         .map(|(number, line)| chunk(line).ok_or_else(|| wrong(&format!("line {number} cannot be read"))))
         .collect::<Result<_, _>>()?;
     if last != format!("end {} {}\n", chunks.len(), hex::encode(Sha256::digest(body))) {
-        return Err(wrong("its last line does not fit the others"));
+        return Err(wrong("its last line is not the hash of the others"));
     }
     Ok(chunks)
 }

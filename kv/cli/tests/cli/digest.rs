@@ -31,9 +31,9 @@ fn a_damaged_side_file_is_not_taken_for_damage_of_the_database() {
     let text = String::from_utf8(bench.read("side")).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     for (damaged, said) in [
-        (format!("{first}\n{}", rest.replacen('a', "b", 1)), "does not fit"),
+        (format!("{first}\n{}", rest.replacen('a', "b", 1)), "is not the hash of the others"),
         (text.replace("end", "and"), "its end is missing"),
-        (text[..text.len() - 2].into(), "does not fit"),
+        (text[..text.len() - 2].into(), "is not the hash of the others"),
         (text.replacen("kv", "vk", 1), "is not a digest"),
         (String::new(), "is not a digest"),
     ] {

@@ -92,7 +92,7 @@ fn what_is_not_there_is_named() {
             "there is no bucket \"nob\": `kv buckets` lists those there are, `kv create` makes one\n",
         ),
         (&["put", "db", "b", "inner", "v"], "\"inner\" is a bucket, not a key"),
-        (&["create", "db", "b"], "the bucket is there already"),
+        (&["create", "db", "b"], "the bucket exists already"),
         (&["del", "db", "b", "inner"], "\"inner\" is a bucket, not a key: --bucket deletes it\n"),
     ] {
         let error = bench.kv(args).failed(1);

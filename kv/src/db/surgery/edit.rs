@@ -135,7 +135,7 @@ impl RawFile {
     /// - [`Error::Store`] if the store cannot be read.
     pub fn clear_elements(&self, id: PageId, from: usize, to: Option<usize>) -> Result<Cleared> {
         let page = match self.page(id) {
-            // Nothing else that such a header says is to be believed: which pages are its overflow, for one.
+            // Such a header cannot be trusted, not even about its overflow pages.
             Ok(RawPage { header, .. }) if from == 0 && to.is_none() && header.id != id.get() => {
                 return self.emptied(id);
             }
@@ -228,28 +228,28 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
     assert!(from <= to && to <= usize::from(count), "the elements to drop are on the page");
     let kept = (0..from).chain(to..usize::from(count));
     let kind = if kept.clone().next().is_none() { Kind::Leaf } else { kind };
-    let mut image = DirtyNode::empty(if kind == Kind::Branch { NodeKind::Branch } else { NodeKind::Leaf }, Vec::new());
+    let mut node = DirtyNode::empty(if kind == Kind::Branch { NodeKind::Branch } else { NodeKind::Leaf }, Vec::new());
     for (at, index) in kept.enumerate() {
         let Some(item) = page.item(index)? else { unreachable!("a page has as many elements as its header says") };
         let len = item.packed_len();
-        if image.size().saturating_add(len) > page.bytes.len().min(NODE_BYTES_MAX) {
+        if node.size().saturating_add(len) > page.bytes.len().min(NODE_BYTES_MAX) {
             return Err(Error::Corrupt { page: page.at, what: "elements overlap" });
         }
-        let before = image.size();
+        let before = node.size();
         match item {
-            RawItem::Child { key, page } => image.insert_branch(at, key, page.get()),
-            RawItem::Value { key, value } => image.insert_leaf(at, 0, key, value),
-            RawItem::Bucket { key, value, .. } => image.insert_leaf(at, BUCKET_FLAG, key, value),
+            RawItem::Child { key, page } => node.insert_branch(at, key, page.get()),
+            RawItem::Value { key, value } => node.insert_leaf(at, 0, key, value),
+            RawItem::Bucket { key, value, .. } => node.insert_leaf(at, BUCKET_FLAG, key, value),
             RawItem::Free { .. } => unreachable!("neither a branch nor a leaf has free pages"),
         }
-        assert_eq!(image.size().checked_sub(before), Some(len), "an element takes the room that was measured");
+        assert_eq!(node.size().checked_sub(before), Some(len), "an element takes the room that was measured");
     }
-    let count = u16::try_from(image.count()).unwrap_or(u16::MAX);
+    let count = u16::try_from(node.count()).unwrap_or(u16::MAX);
     let header = Header { id, kind, count, overflow };
-    let mut bytes = image.into_buffer();
+    let mut bytes = node.into_buffer();
     bytes.resize(page.bytes.len(), 0);
     set_header(&mut bytes, header);
-    assert!(Node::parse(&bytes, header).is_ok_and(|node| node.count() == usize::from(count)), "what stays is a node");
+    assert!(Node::parse(&bytes, header).is_ok_and(|kept| kept.count() == usize::from(count)), "what stays is a node");
     Ok(bytes)
 }
 

@@ -50,7 +50,7 @@ pub struct RawMeta {
 #[non_exhaustive]
 pub enum MetaFault {
     /// The magic number is wrong: this is no meta page, or it was overwritten.
-    #[error("it is no meta page (the magic number is another)")]
+    #[error("it is no meta page (wrong magic number)")]
     NotAMeta,
     /// A machine of the other byte order wrote it.
     #[error("it was written on a machine of the other byte order")]
@@ -65,7 +65,7 @@ pub enum MetaFault {
     #[error("its checksum is wrong")]
     Checksum,
     /// The checksum is right, but the page size is invalid.
-    #[error("its page size of {found} bytes cannot be")]
+    #[error("its page size, {found} bytes, is invalid")]
     PageSize {
         /// The size found.
         found: u32,

@@ -5,16 +5,19 @@ use std::ops::Range;
 use super::{DirtyNode, NO_ORDER, NodeKind, distance};
 use crate::format::{ELEMENT, ELEMENTS_MAX, element_at};
 
-/// As many insertions in key order make a run: such a node is filled, not halved.
+/// Insertions in key order that make a run. A node with a run is filled, not halved.
 const RUN: usize = 8;
 
 impl DirtyNode {
     /// Where this overfull node should be cut by how it grew: the index of the first element of the part that leaves.
     ///
-    /// Where elements came in key order the lower part stays full, or at the share of a page that `fill` allows, and the
-    /// order goes on in a fresh node (`last` says that this is the last node of its tree, so that one insertion at its
-    /// end is order enough). Otherwise it is half and half, whatever `fill` says: a node is cut while it grows, so to cut
-    /// it at a share each time would throw off a sliver each time. What that leaves is packed before the commit.
+    /// If the elements came in key order, the lower part stays full, or takes the share of a page that `fill` gives. The
+    /// next keys then go into a new node. `last` says that this is the last node of its tree: one insertion at its end
+    /// counts as key order there.
+    ///
+    /// Otherwise the node is halved, whatever `fill` says. A node is cut while it grows, and a cut at the share would
+    /// split off a nearly empty node each time. [`pack`](crate::tree::pack) packs the halves to the share before the
+    /// commit.
     pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
         let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
         match fill {

@@ -1,4 +1,4 @@
-//! What is checked of a node when it comes from the file, and relied on when it goes back there.
+//! Checks of a node: after it is read, and before it is written.
 
 use super::{DirtyNode, Link};
 use crate::format::{ELEMENT, ELEMENTS_MAX, Header, Kind, PAGE_HEADER, element_at, set_header};

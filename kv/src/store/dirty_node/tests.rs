@@ -168,7 +168,7 @@ fn nodes_filled_in_order_stay_full_and_others_are_halved() {
 
 #[test]
 fn a_node_that_grew_in_order_and_then_from_within_is_halved() {
-    // As a bucket of small buckets does when they are folded into it.
+    // As a bucket of small buckets does when they are spilled into it.
     let mut dirty = DirtyNode::empty(NodeKind::Leaf, Vec::new());
     for index in 0..16 {
         dirty.insert_leaf(index, 0, b"key", &[0; 16]);
