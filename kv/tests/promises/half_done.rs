@@ -20,7 +20,7 @@ fn fill(db: &Db) {
         for name in ["a", "z"] {
             let mut nested = outer.create_bucket(name)?;
             for n in 0..300_u32 {
-                nested.put(n.to_be_bytes(), [7; 100])?;
+                nested.put(n.to_le_bytes(), [7; 100])?;
             }
         }
         tx.create_bucket("B")?.put("k", "v")
@@ -49,8 +49,8 @@ fn a_transaction_whose_change_met_damage_is_not_committed() {
     let db = with_bytes(&bytes, &options()).unwrap();
     let mut tx = db.begin_write().unwrap();
     let mut outer = tx.bucket_mut("A").unwrap();
-    outer.bucket_mut("a").unwrap().put(0_u32.to_be_bytes(), "x").unwrap();
-    outer.bucket_mut("z").unwrap().put(0_u32.to_be_bytes(), "x").unwrap();
+    outer.bucket_mut("a").unwrap().put(0_u32.to_le_bytes(), "x").unwrap();
+    outer.bucket_mut("z").unwrap().put(0_u32.to_le_bytes(), "x").unwrap();
     assert!(matches!(tx.delete_bucket("A"), Err(Error::Corrupt { .. })));
     let cause = match tx.commit() {
         Err(Error::NotCommitted { cause }) => *cause,
@@ -75,7 +75,7 @@ fn closing_after_another_transaction_failed_writes_nothing() {
         db.update(|tx| tx.bucket_mut("B")?.put("k", "w")).unwrap();
         let mut tx = db.begin_write_owned().unwrap();
         for n in 0..300_u32 {
-            tx.bucket_mut("B").unwrap().put(n.to_be_bytes(), [7; 100]).unwrap();
+            tx.bucket_mut("B").unwrap().put(n.to_le_bytes(), [7; 100]).unwrap();
         }
         let closer = thread::spawn(move || db.close());
         // Time for the other thread to begin to wait; without it the test shows less, and does not fail.
