@@ -1,4 +1,4 @@
-//! Beginning a read, getting and ending it allocate nothing. A test program of its own, because it counts what the
+//! Beginning a read, getting and ending it allocate nothing. A separate test program, because it counts what the
 //! whole process allocates.
 
 #[macro_use]

@@ -91,7 +91,7 @@ fn a_dangling_link_names_the_file_to_create() {
 }
 
 /// Threads that create the same file at once: one makes it, the others find it made. Every one of
-/// them adds a byte of its own under the lock, and none is lost to a second creation.
+/// them adds one byte under the lock, and none is lost to a second creation.
 fn race(prepare: impl Fn(&Path)) {
     const RACERS: u8 = 8;
     for round in 0..30 {

@@ -150,7 +150,7 @@ fn locked_kb() -> u64 {
 
 #[test]
 fn mlock_holds_the_file_in_memory_as_it_grows() {
-    // In a process of its own: other tests must not add to its locked memory.
+    // In a separate process: other tests must not add to its locked memory.
     let shell = "exec \"$@\"";
     let Some(path) = in_child("mlock_holds_the_file_in_memory_as_it_grows", shell) else { return };
     for reserve in [None, Some(0)] {

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`random`] | the generator of everything random |
 //! | [`budget`], [`figure`] | how much to do, and the line that says how much was done |
+//! | [`FIXTURES`] | the names of the files that bbolt and etcd wrote |
 //! | [`found`] | other programs that tests need, and may be missing |
 //! | [`TimeLimit`] | a test that does not end fails, with its name |
 //! | [`program`] | operations on nested buckets, as values and as text |
@@ -27,6 +28,7 @@ extern crate self as kv_testkit;
 pub mod bbolt;
 pub mod budget;
 pub mod figure;
+mod fixtures;
 pub mod found;
 pub mod random;
 mod time_limit;
@@ -56,6 +58,7 @@ pub mod shrink;
 #[cfg(feature = "kv")]
 pub mod text;
 
+pub use fixtures::FIXTURES;
 pub use kv_timed_test::test;
 pub use random::Random;
 pub use time_limit::TimeLimit;

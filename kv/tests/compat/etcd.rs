@@ -24,7 +24,7 @@ fn etcd_serves_from_a_compacted_file() {
     }
 }
 
-/// kv writes in a bucket of its own, beside etcd's; etcd does not mind, and what
+/// kv writes in a separate bucket, beside etcd's; etcd does not mind, and what
 /// was written is there after it has written on.
 #[test]
 fn etcd_serves_from_a_file_that_kv_wrote_in() {
@@ -71,7 +71,7 @@ fn etcd_serves_from_a_file_that_kv_wrote_in() {
     store.assert_served(&store.data.clone());
 }
 
-/// A snapshot is bbolt's backup and 32 bytes of SHA-256 behind it: kv opens it as
+/// A snapshot is bbolt's backup and 32 bytes of SHA-256 after it: kv opens it as
 /// it is. A backup by kv is one without the hash, and etcd restores it.
 #[test]
 fn snapshots_go_both_ways() {

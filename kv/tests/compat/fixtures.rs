@@ -4,20 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+pub(crate) use kv_testkit::FIXTURES;
 use kv_testkit::engine::{self, dump_file};
 use kv_testkit::model::Model;
 use kv_testkit::peer::Peer;
 use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
 
 use crate::cross::same_text;
-
-pub(crate) const FIXTURES: [&str; 5] = [
-    "bbolt-inline-hashmap",
-    "bbolt-single-array-nofreelist",
-    "etcd34-small-array",
-    "etcd34-small-array.synced",
-    "etcd34-small-map",
-];
 
 fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", name].iter().collect()

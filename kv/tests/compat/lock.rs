@@ -1,4 +1,4 @@
-//! The engines keep out of each other's way: whoever opens a file for writing
+//! The engines keep out of each other's way: one that opens a file for writing
 //! has it alone, and any number read it together.
 
 use std::fs;

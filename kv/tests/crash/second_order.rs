@@ -30,7 +30,7 @@ pub(crate) fn recover(run: &mut Run, random: &mut Random, judge: &mut Judge, ima
     }
 }
 
-/// A few images of this moment become disks of their own.
+/// Each of a few images of this moment becomes a disk, whose power is cut in turn.
 fn cut_again(config: Settings, moment: &Moment, random: &mut Random, judge: &mut Judge) {
     for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 2) {
         let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };

@@ -72,7 +72,7 @@ pub(crate) fn kernel_is_left_out() -> bool {
     skip
 }
 
-/// The command that runs `test` of this program in a child on `work`, behind the words of `before`.
+/// The command that runs `test` of this program in a child on `work`, after the words of `before`.
 pub(crate) fn command(before: &[&str], test: &str, work: &OsStr) -> Command {
     let program = env::current_exe().expect("this program has a path");
     let mut words: Vec<OsString> = before.iter().map(OsString::from).collect();
@@ -165,7 +165,7 @@ fn peak_memory_kib() -> u64 {
 #[cfg(target_os = "linux")]
 fn processor_ms() -> u64 {
     let status = std::fs::read_to_string("/proc/self/stat").expect("Linux says");
-    // Behind the name, which is in brackets and may have spaces: user and system time are the 12th and 13th word.
+    // After the name, which is in brackets and may have spaces: user and system time are the 12th and 13th word.
     let (_, words) = status.rsplit_once(')').expect("Linux says");
     let ticks = words.split_whitespace().skip(11).take(2).map(|word| word.parse::<u64>().expect("a number"));
     ticks.sum::<u64>() * 10

@@ -137,7 +137,7 @@ fn every_truncation() {
             watched.case(format_args!("{len} bytes"));
             outcomes.add(run(&bytes[..len]));
             if goals().every_fault || len.is_multiple_of(16) {
-                // Something else may stand where the file should end.
+                // There may be other bytes where the file should end.
                 outcomes.add(run(&[&bytes[..len], &[0xA5; 5000]].concat()));
             }
         }

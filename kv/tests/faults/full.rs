@@ -23,7 +23,7 @@ fn options() -> Options {
 /// Files of at most 100 or 200 KiB (shells differ); without the trap the signal would end the process.
 const SHORT_FILES: [&str; 4] = ["sh", "-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"];
 
-/// A file system of its own with 200 KiB, which nobody else sees and which is gone with the process.
+/// A separate file system of 200 KiB, which no other process sees and which is gone with this one.
 const SMALL_DISK: [&str; 6] =
     ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=200k tmpfs \"$KV_FAULTS_WORK\" && exec \"$@\"", "sh"];
 

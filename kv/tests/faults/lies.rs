@@ -92,7 +92,7 @@ const LIES: [Lie; 22] = [
         let branch = file.first(kv::PageKind::Branch);
         file.set(branch, 16 + 8, &0u64.to_le_bytes());
     }),
-    ("a child is a number that stands for memory", |file| {
+    ("a child is a number that means a node in memory", |file| {
         let branch = file.first(kv::PageKind::Branch);
         file.set(branch, 16 + 8, &(1u64 << 63).to_le_bytes());
     }),

@@ -69,7 +69,7 @@ fn moving_a_bucket_keeps_what_was_written_to_it() {
     assert_eq!(tx.check().unwrap(), []);
 }
 
-/// bbolt's cursor passes over the item behind a deleted one.
+/// bbolt's cursor passes over the item after a deleted one.
 #[test]
 fn a_cursor_skips_nothing_after_a_delete() {
     const KEYS: u32 = 3000;
@@ -118,7 +118,7 @@ fn a_new_file_is_whole_or_not_there() {
     fs::write(&empty, "").unwrap();
     Db::open(&empty).unwrap().update(|tx| tx.create_bucket("b").map(|_| ())).unwrap();
 
-    // What bbolt may leave: that is refused, and stays as it is for whoever wants to look at it.
+    // What bbolt may leave: opening refuses the file and does not change it, so that it can be examined.
     let whole = fs::read(&path).unwrap();
     for cut in [1, 80, 4095, 4096, 8192, 12288, 16383] {
         let half = dir.path().join("half.db");

@@ -1,4 +1,4 @@
-//! The list of free pages: where it is written when, found again when it is not there, the same whoever keeps it.
+//! The list of free pages: where and when it is written, how it is found again when it is missing, the same in each form.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ fn every_has_the_list_in_the_file_after_each_commit() {
             churn(&db, &mut random);
             assert_ne!(listed_at(&store), NO_FREELIST);
             is_sound(&db);
-            // The list is as the file has it: whoever opens these bytes knows the same.
+            // The list in memory is that of the file: opening these bytes gives the same.
             let again = with_bytes(&store.snapshot(), &Options::new()).unwrap();
             assert_eq!(again.stats().free_pages, db.stats().free_pages + db.stats().pending_pages);
         }

@@ -175,7 +175,7 @@ fn write(db: &Db) {
         |tx| tx.delete_bucket("tree"),
         |tx| tx.create_bucket("fresh")?.put("a", "b"),
     ];
-    // Each in a transaction of its own; what it changed before it met an error is committed all the same.
+    // Each in a separate transaction; what it changed before it met an error is committed all the same.
     for attempt in attempts {
         let Ok(mut tx) = db.begin_write() else { return };
         let _ = attempt(&mut tx);
@@ -237,7 +237,7 @@ fn bytes_of_no_meaning() {
     each_case(200, |case| {
         let mut random = Random::new(50_000 + case as u64);
         let mut bytes = zoo(&Options::new().page_size(PAGE as u32));
-        // Behind good metas, or everywhere.
+        // After good metas, or everywhere.
         let from = if case % 2 == 0 { 2 * PAGE } else { 0 };
         bytes[from..].fill_with(|| random.next_u64() as u8);
         (format!("noise {case}"), bytes)

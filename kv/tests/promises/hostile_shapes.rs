@@ -65,7 +65,7 @@ fn elements_that_lie() {
     each_lie(&bytes, &lies);
 }
 
-/// Numbers that may stand where a page number stands: pages of all kinds, the end, what looks like a node in memory.
+/// Numbers to write in place of a page number: pages of all kinds, the end, what looks like a node in memory.
 fn page_numbers(map: &[PageInfo]) -> Vec<u64> {
     let high_water = map.last().map_or(0, |info| info.id.get() + info.overflow + 1);
     let in_memory = [0, 1, 2, 5, 1 << 20, 1 << 31, u64::MAX >> 1].map(|slot| 1 << 63 | slot);
@@ -86,7 +86,7 @@ fn branches_that_lead_anywhere() {
     each_lie(&bytes, &lies);
 }
 
-/// Where in the file the header of the bucket `name` stands.
+/// Where in the file the header of the bucket `name` is.
 fn header_of(bytes: &[u8], name: &[u8]) -> usize {
     let found = |at: &usize| bytes[*at..].starts_with(name) && bytes[at + name.len()..].len() >= 16;
     // The last copy: earlier ones may lie in free pages.
@@ -228,7 +228,7 @@ fn circle() -> Vec<u8> {
 }
 
 #[test]
-fn a_bucket_inside_itself_is_told_by_whoever_walks_it_all() {
+fn a_walk_of_everything_reports_a_bucket_inside_itself() {
     let bytes = circle();
     let corrupt = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
     let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();

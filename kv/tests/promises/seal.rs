@@ -14,7 +14,7 @@ fn options() -> Options {
     Options::new().page_size(PAGE as u32)
 }
 
-/// A file whose two metas tell of two states.
+/// A file whose two metas have different states.
 fn two_states() -> Vec<u8> {
     let bytes = file(&options(), |db| db.update(|tx| tx.create_bucket("b")?.put("k", vec![1; 900])).unwrap());
     let store = Arc::new(MemStore::with_bytes(&bytes));

@@ -3,7 +3,7 @@
 use crate::lines;
 use crate::source::{Finding, Source, is_word, words};
 
-/// What may stand in few places only: the code, the places, and why there.
+/// Code that is allowed in few places only: the code, the places, and why there.
 pub(crate) struct Confined {
     code: &'static str,
     crates: &'static [&'static str],
@@ -59,7 +59,7 @@ pub(crate) fn confined(source: &Source) -> Vec<Finding> {
         let text = if *code == "unsafe" { &source.code } else { source.product() };
         let found = if is_word(code.as_bytes().first()) { words(text, code) } else { offsets(text, code) };
         let allowed: Vec<String> = places.iter().map(|(place, why)| format!("{place} ({why})")).collect();
-        let rule = format!("`{code}` stands only in {}", allowed.join(", "));
+        let rule = format!("`{code}` is allowed only in {}", allowed.join(", "));
         findings.extend(found.into_iter().map(|at| source.finding(at, rule.clone())));
     }
     findings
@@ -89,7 +89,7 @@ pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
 }
 
 #[test]
-fn what_stands_in_the_wrong_place_is_found() {
+fn code_in_the_wrong_place_is_found() {
     let planted = "fn f() {\n    unsafe { g() }\n}\n";
     assert_eq!(lines(confined, "kv/src/tx/commit.rs", planted), [2]);
     assert_eq!(lines(confined, "pagefile-std/src/map.rs", planted), []);

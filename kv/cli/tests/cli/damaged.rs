@@ -21,7 +21,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["surgery", "freelist", "abandon", "--output", "abandoned", "db"],
 ];
 
-/// Runs everything on `bytes`; every answer must be one of the codes that the help tells of.
+/// Runs everything on `bytes`; every answer must be one of the codes that the help lists.
 fn survive(bytes: &[u8], what: &str) {
     let bench = Bench::new();
     std::fs::write(bench.path("db"), bytes).unwrap();

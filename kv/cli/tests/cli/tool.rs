@@ -1,4 +1,4 @@
-//! Running the built tool in a directory of its own.
+//! Runs the built tool in a separate directory.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -6,14 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// All fixtures.
-pub(crate) const FIXTURES: [&str; 5] = [
-    "bbolt-inline-hashmap",
-    "bbolt-single-array-nofreelist",
-    "etcd34-small-array",
-    "etcd34-small-array.synced",
-    "etcd34-small-map",
-];
+pub(crate) use kv_testkit::FIXTURES;
 
 /// No command on these small files takes longer; one that hangs is killed.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -16,8 +16,7 @@ impl DirtyNode {
     /// counts as key order there.
     ///
     /// Otherwise the node is halved, whatever `fill` says. A node is cut while it grows, and a cut at the share would
-    /// split off a nearly empty node each time. [`pack`](crate::tree::pack) packs the halves to the share before the
-    /// commit.
+    /// split off a nearly empty node each time. The halves are packed to the share before the commit.
     pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
         let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
         match fill {

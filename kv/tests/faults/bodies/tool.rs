@@ -43,7 +43,7 @@ fn look(file: &RawFile) {
 
 fn repair(file: &RawFile, copy: &Path) {
     if file.file_len() == 0 {
-        // There is nothing to copy, which is an error of its own.
+        // There is nothing to copy, which is a separate error.
         return;
     }
     let mut edits = Vec::new();
