@@ -147,8 +147,8 @@ impl Scratch {
     /// The assertion of the product that failed in the last run, if any, as `PATH:LINE`.
     fn failed_assertion(&self) -> Option<String> {
         let errors = fs::read_to_string(self.errors()).unwrap();
-        let places = errors.lines().filter_map(|line| line.split_once("panicked at ")).map(|(_, place)| place);
-        places.filter_map(|place| self.assertion_at(place)).next()
+        let mut places = errors.lines().filter_map(|line| line.split_once("panicked at ")).map(|(_, place)| place);
+        places.find_map(|place| self.assertion_at(place))
     }
 
     /// `place`, which is `PATH:LINE:COLUMN:`, if an assertion of the product begins there.
