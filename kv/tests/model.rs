@@ -70,6 +70,11 @@ fn look(bucket: &Bucket<'_>, model: &Model, random: &mut Random) {
     assert_eq!(bucket.get(&a).unwrap(), value);
     assert_eq!(bucket.contains(&a).unwrap(), model.entries.contains_key(&a));
 
+    let wanted: Vec<Vec<u8>> = (0..random.below(70)).map(|_| key(model, random)).collect();
+    for (found, key) in bucket.get_many(&wanted).unwrap().into_iter().zip(&wanted) {
+        assert_eq!(found, bucket.get(key).unwrap(), "one of many");
+    }
+
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     let expected: Vec<&Vec<u8>> = model.entries.range(low.clone()..high.clone()).map(|(key, _)| key).collect();
     let forward: Vec<&[u8]> = bucket.range(low.as_slice()..high.as_slice()).map(|item| item.unwrap().0).collect();
@@ -121,8 +126,15 @@ impl Play {
         Self { random: Random::of(seed, 1), store: Arc::default(), model: Model::default(), held: Vec::new() }
     }
 
-    fn open(&self, turn: &Turn) -> Db {
-        turn.settings.options().strict(true).open_store(Box::new(Arc::clone(&self.store))).unwrap()
+    fn open(&mut self, turn: &Turn) -> Db {
+        // None, one that pages fight for, and one with room for all.
+        let read_cache = [0, 1 << 18, 16 << 20][self.random.below(3)];
+        turn.settings
+            .options()
+            .strict(true)
+            .read_cache(read_cache)
+            .open_store(Box::new(Arc::clone(&self.store)))
+            .unwrap()
     }
 
     fn turn(&mut self, turn: &Turn) {

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::tx::sync::{Condvar, Mutex, MutexGuard};
+use crate::store::sync::{Condvar, Mutex, MutexGuard};
 use crate::tx::{Core, Handle, Hook, WriteTx};
 
 /// Most closures in one commit.

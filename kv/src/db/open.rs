@@ -58,6 +58,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
         strict: options.strict,
         no_sync: options.no_sync,
+        read_cache: options.read_cache,
     };
     Ok(Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer))
 }

@@ -82,6 +82,7 @@ pub struct Options {
     pub(super) preload_freelist: bool,
     pub(super) strict: bool,
     pub(super) no_sync: bool,
+    pub(super) read_cache: usize,
 }
 
 impl Default for Options {
@@ -97,6 +98,7 @@ impl Default for Options {
             preload_freelist: false,
             strict: false,
             no_sync: false,
+            read_cache: 16 << 20,
         }
     }
 }
@@ -185,6 +187,15 @@ impl Options {
     /// database open for writing always has it loaded. Default: false.
     pub const fn preload_freelist(mut self, preload: bool) -> Self {
         self.preload_freelist = preload;
+        self
+    }
+
+    /// The most memory, in bytes, for what readers remember of the pages that they have searched: parts of the keys, which
+    /// let a search find its way without touching most of those pages. It is taken as pages are searched, 128 bytes for a
+    /// leaf and 1 KiB for a branch, and shared by all readers; [`Stats::read_cache_bytes`](crate::Stats::read_cache_bytes)
+    /// tells how much it is. 0 turns it off. Default: 16 MiB, enough for a million pairs of 200 bytes.
+    pub const fn read_cache(mut self, bytes: usize) -> Self {
+        self.read_cache = bytes;
         self
     }
 

@@ -31,6 +31,8 @@ pub struct Stats {
     pub read_tx_begun: u64,
     /// Read transactions open now.
     pub read_tx_open: u64,
+    /// Bytes of memory that readers use to remember pages; at most [`Options::read_cache`](crate::Options::read_cache).
+    pub read_cache_bytes: u64,
     /// The work of all commits since the database was opened.
     pub tx: TxStats,
 }
@@ -47,6 +49,7 @@ impl Stats {
             freelist_bytes: crate::format::freelist_len(listed),
             read_tx_begun,
             read_tx_open,
+            read_cache_bytes: core.heads.as_ref().map_or(0, |heads| heads.used() as u64),
             tx: core.counters.tx_stats(),
         }
     }

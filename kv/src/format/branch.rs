@@ -1,5 +1,7 @@
 //! Branch pages: the first key of each child, and the child's page number.
 
+use std::ops::Range;
+
 use super::Malformed;
 use super::bytes::u64_at;
 use super::element::{binary_search, element, element_at, touch_table};
@@ -58,7 +60,13 @@ impl<'a> Branch<'a> {
     #[inline]
     pub(crate) fn search(&self, key: &[u8]) -> Result<usize, Malformed> {
         touch_table(self.bytes, self.count);
-        Ok(match binary_search(self.count, key, |index| self.key(index))? {
+        self.search_in(0..self.count, key)
+    }
+
+    /// The same, where it is known that `key` is greater than all before `range` and less than all behind it.
+    #[inline]
+    pub(crate) fn search_in(&self, range: Range<usize>, key: &[u8]) -> Result<usize, Malformed> {
+        Ok(match binary_search(range, key, |index| self.key(index))? {
             Ok(index) => index,
             Err(next) => next.saturating_sub(1),
         })

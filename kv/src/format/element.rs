@@ -39,14 +39,14 @@ pub(super) fn touch_table(bytes: &[u8], count: usize) {
     std::hint::black_box(seen);
 }
 
-/// The index of `key` among `count` sorted keys: `Ok` where it is, `Err` where it would go.
+/// The index of `key` among the sorted keys of `range`: `Ok` where it is, `Err` where it would go.
 #[inline]
 pub(super) fn binary_search<'a, E>(
-    count: usize,
+    range: std::ops::Range<usize>,
     key: &[u8],
     key_at: impl Fn(usize) -> Result<&'a [u8], E>,
 ) -> Result<Result<usize, usize>, E> {
-    let (mut low, mut high, prefix) = (0usize, count, prefix(key));
+    let (mut low, mut high, prefix) = (range.start, range.end, prefix(key));
     while low < high {
         let middle = low.midpoint(high);
         match order(key_at(middle)?, key, prefix) {
@@ -62,6 +62,19 @@ pub(super) fn binary_search<'a, E>(
 #[inline]
 fn prefix(key: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*key.first_chunk()?).swap_bytes())
+}
+
+/// Up to four bytes of `key` from `at` on as a number that orders as they do. What lies behind the key's end counts as
+/// zeros: a key that goes on with zeros has the same head.
+#[inline]
+pub(crate) fn head(key: &[u8], at: usize) -> u32 {
+    let rest = key.get(at..).unwrap_or(&[]);
+    if let Some(bytes) = rest.first_chunk() {
+        return u32::from_be_bytes(*bytes);
+    }
+    let mut bytes = [0; 4];
+    bytes.iter_mut().zip(rest).for_each(|(byte, &of_key)| *byte = of_key);
+    u32::from_be_bytes(bytes)
 }
 
 /// How `found` compares to `key`, whose prefix is known: most keys differ within it, and that takes no call to compare

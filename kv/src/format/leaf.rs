@@ -1,5 +1,7 @@
 //! Leaf pages: sorted keys with their values.
 
+use std::ops::Range;
+
 use super::bytes::u32_at;
 use super::element::{binary_search, element, element_at, touch_table};
 use super::{BUCKET_FLAG, Malformed};
@@ -71,7 +73,27 @@ impl<'a> Leaf<'a> {
     #[inline]
     pub(crate) fn search(&self, key: &[u8]) -> Result<Result<usize, usize>, Malformed> {
         touch_table(self.bytes, self.count);
-        binary_search(self.count, key, |index| self.key(index))
+        self.search_in(0..self.count, key)
+    }
+
+    /// The same, where it is known that `key` is greater than all before `range` and less than all behind it.
+    #[inline]
+    pub(crate) fn search_in(&self, range: Range<usize>, key: &[u8]) -> Result<Result<usize, usize>, Malformed> {
+        binary_search(range, key, |index| self.key(index))
+    }
+
+    /// Where in the page the key of element `index` begins; none if not in the page.
+    pub(crate) fn key_at(&self, index: usize) -> Option<usize> {
+        let element = element(self.bytes, index)?;
+        let (start, _) = span(index, &element, 4, 0);
+        usize::try_from(start).ok().filter(|&start| start < self.bytes.len())
+    }
+
+    /// Reads the cache lines of element `index` and of the byte at `data`, so that they are on their way together.
+    #[inline]
+    pub(crate) fn touch(&self, index: usize, data: usize) -> u8 {
+        let byte = |at: usize| self.bytes.get(at).copied().unwrap_or(0);
+        byte(element_at(index)) ^ byte(data)
     }
 
     #[inline]

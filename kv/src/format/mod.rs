@@ -25,7 +25,7 @@ mod page;
 
 pub(crate) use branch::Branch;
 pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
-pub(crate) use element::{ELEMENT, element_at};
+pub(crate) use element::{ELEMENT, element_at, head};
 pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};

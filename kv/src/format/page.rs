@@ -165,6 +165,14 @@ impl<'a> Node<'a> {
         Ok(size)
     }
 
+    /// The key of element `index`.
+    pub(crate) fn key(&self, index: usize) -> Result<&'a [u8], Malformed> {
+        match self {
+            Self::Branch(branch) => branch.key(index),
+            Self::Leaf(leaf) => leaf.key(index),
+        }
+    }
+
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Branch(branch) => branch.count(),

@@ -3,7 +3,8 @@
 use freelist_core::PageId;
 use pagefile_std::View;
 
-use super::{DirtyNode, Link};
+use super::heads::below;
+use super::{DirtyNode, Heads, Link};
 use crate::error::{Error, Result};
 use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
 
@@ -14,6 +15,8 @@ pub(crate) struct Pages<'t> {
     changed: &'t [DirtyNode],
     page_size: u32,
     high_water: u64,
+    /// What is remembered of the snapshot's pages, if this transaction makes use of it.
+    heads: Option<&'t Heads>,
 }
 
 /// A node and the link that led to it, so that damage is reported with its page.
@@ -25,7 +28,17 @@ pub(crate) struct PageRef<'t> {
 
 impl<'t> Pages<'t> {
     pub(crate) const fn new(view: &'t View<'t>, changed: &'t [DirtyNode], page_size: u32, high_water: u64) -> Self {
-        Self { view, changed, page_size, high_water }
+        Self { view, changed, page_size, high_water, heads: None }
+    }
+
+    /// The same pages, searched with the help of `heads`.
+    pub(crate) const fn with_heads(mut self, heads: &'t Heads) -> Self {
+        self.heads = Some(heads);
+        self
+    }
+
+    pub(super) const fn heads(&self) -> Option<&'t Heads> {
+        self.heads
     }
 
     pub(crate) const fn page_size(&self) -> u32 {
@@ -47,6 +60,18 @@ impl<'t> Pages<'t> {
         let (header, bytes) = self.page(link.page_id())?;
         let node = Node::parse(bytes, header).map_err(|Malformed(what)| corrupt(link, what))?;
         Ok(PageRef { link, node })
+    }
+
+    /// Reads a word of each of the first cache lines of the page at `link`, header and the beginning of the element table,
+    /// so that they are near when the page is read.
+    #[inline]
+    pub(crate) fn touch(&self, link: Link) {
+        const LINE: usize = 64;
+        const LINES: usize = 6;
+        let at = link.page_id().get().checked_mul(u64::from(self.page_size));
+        let start = at.filter(|_| !link.in_memory()).and_then(|at| self.view.bytes(at, LINE.saturating_mul(LINES)));
+        let lines = start.unwrap_or(&[]).chunks(LINE);
+        std::hint::black_box(lines.fold(0u8, |seen, line| seen ^ line.first().copied().unwrap_or(0)));
     }
 
     /// How many slots there are for nodes in memory.
@@ -85,14 +110,39 @@ impl<'t> Pages<'t> {
         if header.overflow == 0 {
             return Ok((header, first));
         }
-        let pages = header.pages();
+        Ok((header, self.run_of(id, header)?))
+    }
+
+    /// Remembers the page at `link`, which has just been searched, where there is a place for it.
+    #[cold]
+    pub(super) fn remember(&self, link: Link) {
+        let (Some(heads), Ok((header, bytes))) = (self.heads, self.page(link.page_id())) else { return };
+        let kind_of = |child| below(self.page(PageId::new(child)).ok().map(|(header, _)| header.kind));
+        if let Ok(node) = Node::parse(bytes, header) {
+            heads.remember(link.page_id(), header.pages(), &node, kind_of);
+        }
+    }
+
+    /// The bytes of the page at `link`, whose header is known.
+    #[inline]
+    pub(super) fn run(&self, link: Link, header: Header) -> Result<&'t [u8]> {
+        debug_assert!(self.page(link.page_id()).is_ok_and(|(found, _)| found == header), "what is remembered is true");
+        self.run_of(link.page_id(), header)
+    }
+
+    /// All bytes of page `id`, overflow included: within the high-water mark and within the file.
+    #[inline]
+    fn run_of(&self, id: PageId, header: Header) -> Result<&'t [u8]> {
+        let wrong = |what| Error::Corrupt { page: id, what };
+        let (size, pages) = (self.page_size as usize, header.pages());
+        let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
         if id.get().checked_add(pages).is_none_or(|end| end > self.high_water) {
             return Err(wrong("overflow pages run beyond the high-water mark"));
         }
         let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
         let bytes = len.and_then(|len| self.view.bytes(at, len)).ok_or_else(|| wrong(OUTSIDE))?;
-        debug_assert!(bytes.len() > size, "a page with overflow has more bytes than one page");
-        Ok((header, bytes))
+        debug_assert!(bytes.len() >= size, "a run of pages has the bytes of one page at least");
+        Ok(bytes)
     }
 }
 

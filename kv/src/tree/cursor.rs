@@ -1,18 +1,15 @@
 //! A position in a tree, movable both ways.
 
+use super::search::descend;
 use super::{Root, TOO_DEEP};
 use crate::error::Result;
-use crate::format::{DEPTH_MAX, Leaf, LeafEntry, Node};
-use crate::store::{Link, PageRef, Pages, corrupt};
-
-/// One level of the way down. In the leaf, the index may be one past the last element.
-#[derive(Clone, Copy, Debug)]
-struct Frame<'t> {
-    page: PageRef<'t>,
-    index: usize,
-}
+use crate::format::{DEPTH_MAX, LeafEntry, Node};
+use crate::store::{LeafRef, Link, PageRef, Pages, corrupt};
 
 /// A cursor over one tree. Moving is O(1) amortised, seeking O(log n).
+///
+/// It remembers the branches on its way by their links: a seek that finds its way by what is remembered of them does not
+/// touch them, and neither does a scan within a leaf.
 ///
 /// On a damaged file it stops with an error rather than go in circles: keys must ascend from leaf to leaf, the way
 /// down is bounded, and so is the number of empty leaves passed over in one step.
@@ -20,12 +17,15 @@ struct Frame<'t> {
 pub(crate) struct Cursor<'t> {
     pages: Pages<'t>,
     root: Root<'t>,
-    stack: Vec<Frame<'t>>,
+    /// The branches from the root on, and the child taken in each.
+    branches: Vec<(Link, usize)>,
+    /// The leaf and the index in it, which may be one past the last element. None while the cursor has no position.
+    at: Option<(LeafRef<'t>, usize)>,
 }
 
 /// Which way a step goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
+pub(super) enum Way {
     Forward,
     Back,
 }
@@ -33,8 +33,8 @@ enum Way {
 const UNORDERED: &str = "keys do not ascend from leaf to leaf";
 
 impl<'t> Cursor<'t> {
-    pub(crate) fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
-        Self { pages, root, stack: Vec::with_capacity(8) }
+    pub(crate) const fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
+        Self { pages, root, branches: Vec::new(), at: None }
     }
 
     pub(crate) fn first(&mut self) -> Result<Option<LeafEntry<'t>>> {
@@ -47,47 +47,30 @@ impl<'t> Cursor<'t> {
 
     /// The first item whose key is not less than `key`.
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<Option<LeafEntry<'t>>> {
-        self.stack.clear();
-        let mut page = self.root.open(&self.pages)?;
-        loop {
-            match &page.node {
-                Node::Branch(branch) => {
-                    let index = page.located(branch.search(key))?;
-                    self.push(page, index)?;
-                    page = self.pages.node(page.child(branch, index)?)?;
-                }
-                Node::Leaf(leaf) => {
-                    let index = page.located(leaf.search(key))?.unwrap_or_else(|index| index);
-                    self.push(page, index)?;
-                    debug_assert!(
-                        index == leaf.count() || leaf.key(index).is_ok_and(|found| found >= key),
-                        "a cursor is at the key that was sought, or at a greater one, or after all"
-                    );
-                    break;
-                }
-            }
-        }
-        match self.leaf() {
-            Some((page, leaf, index)) if index < leaf.count() => page.entry(&leaf, index).map(Some),
-            _ => self.cross(Way::Forward),
-        }
+        self.leave();
+        let branches = &mut self.branches;
+        let candidates = descend(&self.pages, self.root, key, |link, index| branches.push((link, index)))?;
+        let index = candidates.search(key)?.unwrap_or_else(|index| index);
+        let leaf = candidates.leaf;
+        debug_assert!(
+            index == leaf.leaf.count() || leaf.leaf.key(index).is_ok_and(|found| found >= key),
+            "a cursor is at the key that was sought, or at a greater one, or after all"
+        );
+        self.at = Some((leaf, index));
+        if index < leaf.leaf.count() { leaf.entry(index).map(Some) } else { self.cross(Way::Forward) }
     }
 
     /// The next item; the first, if the cursor has no position yet. At the end it stays where it is.
     #[inline]
     #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16")]
     pub(crate) fn next(&mut self) -> Result<Option<LeafEntry<'t>>> {
-        match self.stack.last_mut() {
+        match &mut self.at {
             None => self.first(),
-            Some(Frame { page, index }) => {
-                if let Node::Leaf(leaf) = &page.node
-                    && *index + 1 < leaf.count()
-                {
-                    *index += 1;
-                    return page.entry(leaf, *index).map(Some);
-                }
-                self.cross(Way::Forward)
+            Some((leaf, index)) if *index + 1 < leaf.leaf.count() => {
+                *index += 1;
+                leaf.entry(*index).map(Some)
             }
+            Some(_) => self.cross(Way::Forward),
         }
     }
 
@@ -95,35 +78,32 @@ impl<'t> Cursor<'t> {
     #[inline]
     #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16")]
     pub(crate) fn prev(&mut self) -> Result<Option<LeafEntry<'t>>> {
-        match self.stack.last_mut() {
+        match &mut self.at {
             None => self.last(),
-            Some(Frame { page, index }) => {
-                if let Node::Leaf(leaf) = &page.node
-                    && *index > 0
-                {
-                    *index -= 1;
-                    return page.entry(leaf, *index).map(Some);
-                }
-                self.cross(Way::Back)
+            Some((leaf, index)) if *index > 0 => {
+                *index -= 1;
+                leaf.entry(*index).map(Some)
             }
+            Some(_) => self.cross(Way::Back),
         }
     }
 
-    fn leaf(&self) -> Option<(PageRef<'t>, Leaf<'t>, usize)> {
-        match self.stack.last() {
-            Some(Frame { page, index }) => match &page.node {
-                Node::Leaf(leaf) => Some((*page, *leaf, *index)),
-                Node::Branch(_) => None,
-            },
-            None => None,
-        }
+    /// The leaf that the cursor is in, and its index there.
+    #[inline]
+    pub(super) const fn position(&self) -> Option<(LeafRef<'t>, usize)> {
+        self.at
+    }
+
+    fn leave(&mut self) {
+        self.branches.clear();
+        self.at = None;
     }
 
     fn enter(&mut self, way: Way) -> Result<Option<LeafEntry<'t>>> {
-        self.stack.clear();
+        self.leave();
         let root = self.root.open(&self.pages)?;
         self.descend(root, way)?;
-        debug_assert!(self.leaf().is_some(), "the way down ends in a leaf");
+        debug_assert!(self.at.is_some(), "the way down ends in a leaf");
         match self.edge(way) {
             None => self.cross(way),
             edge => edge.transpose(),
@@ -132,12 +112,12 @@ impl<'t> Cursor<'t> {
 
     /// The current leaf's first or last item.
     fn edge(&self, way: Way) -> Option<Result<LeafEntry<'t>>> {
-        let (page, leaf, _) = self.leaf()?;
+        let (leaf, _) = self.at?;
         let index = match way {
             Way::Forward => 0,
-            Way::Back => leaf.count().checked_sub(1)?,
+            Way::Back => leaf.leaf.count().checked_sub(1)?,
         };
-        (index < leaf.count()).then(|| page.entry(&leaf, index))
+        (index < leaf.leaf.count()).then(|| leaf.entry(index))
     }
 
     /// From the edge of one leaf to the next that has an item.
@@ -166,10 +146,10 @@ impl<'t> Cursor<'t> {
     /// makes the sequence of leaves strictly ascending, so no walk is endless.
     fn ordered(&self, way: Way, left: Option<&[u8]>, entered: &[u8]) -> Result<()> {
         let border = left.is_none_or(|left| if way == Way::Forward { left < entered } else { entered < left });
-        let inside = match self.leaf() {
-            Some((page, leaf, _)) => {
-                let last = leaf.count().saturating_sub(1);
-                page.located(leaf.key(0))? <= page.located(leaf.key(last))?
+        let inside = match self.at {
+            Some((leaf, _)) => {
+                let last = leaf.leaf.count().saturating_sub(1);
+                leaf.located(leaf.leaf.key(0))? <= leaf.located(leaf.leaf.key(last))?
             }
             None => true,
         };
@@ -178,19 +158,24 @@ impl<'t> Cursor<'t> {
 
     /// To the neighbouring leaf; false, and unmoved, when there is none.
     fn turn(&mut self, way: Way) -> Result<bool> {
-        for depth in (0..self.stack.len()).rev() {
-            let Some(&Frame { page, index }) = self.stack.get(depth) else { break };
+        for depth in (0..self.branches.len()).rev() {
+            let Some(&(link, index)) = self.branches.get(depth) else { break };
+            let page = self.pages.node(link)?;
             let Node::Branch(branch) = &page.node else { continue };
-            let next = match way {
+            let step = |index: usize| match way {
                 Way::Forward => index.checked_add(1).filter(|&next| next < branch.count()),
                 Way::Back => index.checked_sub(1),
             };
-            if let Some(next) = next {
+            if let Some(next) = step(index) {
                 let child = self.pages.node(page.child(branch, next)?)?;
-                self.stack.truncate(depth);
-                self.push(page, next)?;
+                // The leaf after the one that is entered now is on its way while this one is read.
+                if let (Node::Leaf(_), Some(after)) = (&child.node, step(next)) {
+                    self.pages.touch(page.child(branch, after)?);
+                }
+                self.branches.truncate(depth);
+                self.push(link, next)?;
                 self.descend(child, way)?;
-                debug_assert!(self.leaf().is_some(), "a cursor that has moved is in a leaf");
+                debug_assert!(self.at.is_some(), "a cursor that has moved is in a leaf");
                 return Ok(true);
             }
         }
@@ -202,28 +187,30 @@ impl<'t> Cursor<'t> {
         loop {
             let last = page.node.count().saturating_sub(1);
             let index = if way == Way::Forward { 0 } else { last };
-            self.push(page, index)?;
-            match &page.node {
-                Node::Leaf(_) => return Ok(()),
-                Node::Branch(branch) => page = self.pages.node(page.child(branch, index)?)?,
+            match page.node {
+                Node::Leaf(leaf) => {
+                    self.at = Some((LeafRef { link: page.link, leaf }, index));
+                    return Ok(());
+                }
+                Node::Branch(branch) => {
+                    self.push(page.link, index)?;
+                    page = self.pages.node(page.child(&branch, index)?)?;
+                }
             }
         }
     }
 
-    fn push(&mut self, page: PageRef<'t>, index: usize) -> Result<()> {
-        if self.stack.len() >= DEPTH_MAX {
-            return Err(corrupt(page.link, TOO_DEEP));
+    fn push(&mut self, link: Link, index: usize) -> Result<()> {
+        // The leaf is a level too.
+        if self.branches.len().saturating_add(1) >= DEPTH_MAX {
+            return Err(corrupt(link, TOO_DEEP));
         }
-        debug_assert!(
-            self.stack.last().is_none_or(|above| matches!(above.page.node, Node::Branch(_))),
-            "nothing lies below a leaf"
-        );
-        self.stack.push(Frame { page, index });
+        self.branches.push((link, index));
         Ok(())
     }
 
     /// The page that the cursor is in, for messages.
     pub(crate) fn link(&self) -> Link {
-        self.stack.last().map_or(Link::from_raw(0), |frame| frame.page.link)
+        self.at.map_or(Link::from_raw(0), |(leaf, _)| leaf.link)
     }
 }

@@ -14,6 +14,7 @@
 mod cursor;
 mod edit;
 mod forest;
+mod many;
 mod overwrite;
 mod pack;
 mod path;
@@ -27,6 +28,7 @@ mod walk;
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
 pub(crate) use forest::{Forest, SHARED, unused};
+pub(crate) use many::find_many;
 pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;

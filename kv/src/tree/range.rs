@@ -2,10 +2,11 @@
 
 use std::ops::Bound;
 
+use super::cursor::Way;
 use super::{Cursor, Root};
 use crate::error::Result;
 use crate::format::LeafEntry;
-use crate::store::Pages;
+use crate::store::{LeafRef, Pages};
 
 /// A double-ended walk over the items of a tree whose keys lie within bounds.
 #[derive(Clone, Debug)]
@@ -16,17 +17,36 @@ pub(crate) struct Range<'t> {
     end: Bound<Vec<u8>>,
     /// The last keys given out at either end.
     given: (Option<&'t [u8]>, Option<&'t [u8]>),
+    /// In the front's leaf, the end of the elements that are known to be within the end bound.
+    front_stop: usize,
+    /// In the back's leaf, the first of the elements that are known to be within the start bound.
+    back_stop: usize,
     done: bool,
 }
 
 impl<'t> Range<'t> {
     pub(crate) fn new(pages: Pages<'t>, root: Root<'t>, start: Bound<Vec<u8>>, end: Bound<Vec<u8>>) -> Self {
         let front = Cursor::new(pages, root);
-        Self { back: front.clone(), front, start, end, given: (None, None), done: false }
+        let given = (None, None);
+        Self { back: front.clone(), front, start, end, given, front_stop: 0, back_stop: usize::MAX, done: false }
     }
 
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        // Within a leaf whose last key is inside, nothing is compared.
+        if self.given.1.is_none()
+            && let Some((_, index)) = self.front.position()
+            && index.saturating_add(1) < self.front_stop
+        {
+            let entry = self.front.next().transpose()?;
+            self.given.0 = entry.as_ref().ok().map(|entry| entry.key);
+            self.done |= entry.is_err();
+            return Some(entry);
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Option<Result<LeafEntry<'t>>> {
         if self.done {
             return None;
         }
@@ -36,12 +56,26 @@ impl<'t> Range<'t> {
         if let Ok(entry) = &entry {
             self.given.0 = Some(entry.key);
             debug_assert!(!self.has_crossed(), "what the front gives out, the back has not passed");
+            self.front_stop = self.edge(&self.front, Way::Forward, |range, last| below(last, &range.end)).unwrap_or(0);
         }
         Some(entry)
     }
 
     #[inline]
     pub(crate) fn next_back(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        if self.given.0.is_none()
+            && let Some((_, index)) = self.back.position()
+            && index > self.back_stop
+        {
+            let entry = self.back.prev().transpose()?;
+            self.given.1 = entry.as_ref().ok().map(|entry| entry.key);
+            self.done |= entry.is_err();
+            return Some(entry);
+        }
+        self.retreat()
+    }
+
+    fn retreat(&mut self) -> Option<Result<LeafEntry<'t>>> {
         if self.done {
             return None;
         }
@@ -51,8 +85,22 @@ impl<'t> Range<'t> {
         if let Ok(entry) = &entry {
             self.given.1 = Some(entry.key);
             debug_assert!(!self.has_crossed(), "what the back gives out, the front has not passed");
+            let edge = self.edge(&self.back, Way::Back, |range, first| above(first, &range.start));
+            self.back_stop = edge.unwrap_or(usize::MAX);
         }
         Some(entry)
+    }
+
+    /// The edge that `cursor` moves to in its leaf: the number of elements, or 0; none unless all elements up to it are
+    /// inside.
+    #[inline]
+    fn edge(&self, cursor: &Cursor<'t>, way: Way, inside: impl Fn(&Self, &[u8]) -> bool) -> Option<usize> {
+        let (LeafRef { leaf, .. }, _) = cursor.position()?;
+        let (edge, index) = match way {
+            Way::Forward => (leaf.count(), leaf.count().checked_sub(1)?),
+            Way::Back => (0, 0),
+        };
+        leaf.key(index).is_ok_and(|key| inside(self, key)).then_some(edge)
     }
 
     /// Whether an item may be returned twice.

@@ -3,7 +3,7 @@
 use super::TOO_DEEP;
 use crate::error::Result;
 use crate::format::{DEPTH_MAX, Leaf, LeafEntry, Node};
-use crate::store::{Link, PageRef, Pages, corrupt};
+use crate::store::{Below, Candidates, LeafRef, Link, PageRef, Pages, Turn, corrupt};
 
 /// Where a tree starts.
 #[derive(Clone, Copy, Debug)]
@@ -24,32 +24,82 @@ impl<'t> Root<'t> {
     }
 }
 
-/// The leaf whose range `key` falls into. O(log n).
-#[inline]
-fn seek_leaf<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<(PageRef<'t>, Leaf<'t>)> {
-    let mut page = root.open(pages)?;
-    for _ in 0..DEPTH_MAX {
-        match &page.node {
-            Node::Leaf(leaf) => return Ok((page, *leaf)),
-            Node::Branch(branch) => {
-                let index = page.located(branch.search(key))?;
-                debug_assert!(index < branch.count(), "a branch has a child for every key");
-                page = pages.node(page.child(branch, index)?)?;
-            }
-        }
-    }
-    Err(corrupt(page.link, TOO_DEEP))
+/// How far the search for a key has come.
+#[derive(Clone, Debug)]
+pub(super) enum Search<'t> {
+    /// To this page, of which it is known whether it is a leaf.
+    Above(Link, Below),
+    /// To the elements of a leaf among which the key is or would be.
+    Among(Candidates<'t>),
 }
 
-/// The item `key`, and the page it is in. O(log n), no allocation.
+impl<'t> Search<'t> {
+    pub(super) const fn new(root: Root<'t>) -> Self {
+        match root {
+            Root::Link(link) => Self::Above(link, Below::Unknown),
+            Root::Inline { leaf, home } => Self::Among(Candidates::all(LeafRef { link: home, leaf })),
+        }
+    }
+
+    /// Goes down to the elements of a leaf, or with `stop` at a page that is known to be a leaf, before it is searched.
+    /// `down` is told each branch on the way and the index of the child taken.
+    #[inline]
+    pub(super) fn descend(
+        self,
+        pages: &Pages<'t>,
+        key: &[u8],
+        stop: bool,
+        mut down: impl FnMut(Link, usize),
+    ) -> Result<Self> {
+        let Self::Above(mut link, mut below) = self else { return Ok(self) };
+        for _ in 0..DEPTH_MAX {
+            if stop && below == Below::Leaves {
+                return Ok(Self::Above(link, below));
+            }
+            match pages.turn(link, key, below)? {
+                Turn::Here(candidates) => return Ok(Self::Among(candidates)),
+                Turn::Down { index, child, below: kind } => {
+                    down(link, index);
+                    (link, below) = (child, kind);
+                }
+            }
+        }
+        Err(corrupt(link, TOO_DEEP))
+    }
+
+    /// The leaf, and the elements among which the key is or would be, of a search that was not stopped.
+    #[inline]
+    pub(super) fn arrived(self) -> Result<Candidates<'t>> {
+        match self {
+            Self::Among(candidates) => Ok(candidates),
+            Self::Above(link, _) => Err(corrupt(link, TOO_DEEP)),
+        }
+    }
+}
+
+/// The leaf whose range `key` falls into, and the elements among which it is or would be. O(log n). `down` is told each
+/// branch on the way and the index of the child taken.
 #[inline]
-pub(crate) fn find<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(PageRef<'t>, LeafEntry<'t>)>> {
-    let (page, leaf) = seek_leaf(pages, root, key)?;
-    match page.located(leaf.search(key))? {
+pub(super) fn descend<'t>(
+    pages: &Pages<'t>,
+    root: Root<'t>,
+    key: &[u8],
+    down: impl FnMut(Link, usize),
+) -> Result<Candidates<'t>> {
+    Search::new(root).descend(pages, key, false, down)?.arrived()
+}
+
+/// The item `key`, and the leaf it is in. O(log n), no allocation.
+#[inline]
+pub(crate) fn find<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
+    let candidates = descend(pages, root, key, |_, _| ())?;
+    std::hint::black_box(candidates.touch());
+    match candidates.search(key)? {
         Ok(index) => {
-            let entry = page.entry(&leaf, index)?;
+            let leaf = candidates.leaf;
+            let entry = leaf.entry(index)?;
             debug_assert!(entry.key == key, "the item that a search finds has the key");
-            Ok(Some((page, entry)))
+            Ok(Some((leaf, entry)))
         }
         Err(_) => Ok(None),
     }

@@ -11,6 +11,7 @@ use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, Writer};
+use crate::store::Heads;
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     /// Commits return before they are durable.
     pub(crate) no_sync: bool,
+    /// Bytes of memory for what readers remember of pages; 0 for nothing.
+    pub(crate) read_cache: usize,
 }
 
 /// An open database, below its handle.
@@ -39,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) published: Published,
     pub(crate) writer_lock: WriterLock,
     pub(crate) counters: Counters,
+    /// What readers remember of the pages that they have searched, if they do.
+    pub(crate) heads: Option<Heads>,
 }
 
 impl Core {
@@ -68,6 +73,7 @@ impl Core {
             published: Published::new(snapshot),
             writer_lock: WriterLock::new(writer),
             counters,
+            heads: (settings.read_cache > 0).then(|| Heads::new(settings.read_cache)),
         }
     }
 }

@@ -15,7 +15,7 @@ use loom::thread;
 
 use super::published::{Published, Snapshot};
 use super::readers::Readers;
-use super::sync::AtomicU64;
+use crate::store::sync::AtomicU64;
 use crate::{Db, Error, Options};
 
 /// Runs `program` in every order with so many preemptions, and says how many those were.
@@ -142,7 +142,8 @@ fn engine(program: fn(Arc<Db>)) {
 }
 
 fn store() -> Db {
-    let options = Options::new().page_size(1024).clone();
+    // What readers remember of pages has a model of its own, in `store::heads`.
+    let options = Options::new().page_size(1024).read_cache(0).clone();
     let db = options.open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
     db.update(|tx| tx.create_bucket("b").map(drop)).unwrap();
     db

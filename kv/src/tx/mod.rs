@@ -27,7 +27,6 @@ mod publish;
 mod published;
 mod read;
 mod readers;
-pub(crate) mod sync;
 mod write;
 mod writer;
 mod writer_lock;

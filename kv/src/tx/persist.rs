@@ -52,6 +52,9 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     for &(page, bytes) in &images {
         assert!(Header::parse(bytes).is_ok_and(|header| header.id == page), "a page says its own number");
         writer.free_space.assert_writable(page, bytes.len());
+        if let Some(heads) = &core.heads {
+            heads.forget(page);
+        }
     }
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
     let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;

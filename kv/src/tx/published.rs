@@ -6,8 +6,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::sync::{AtomicU64, fence, spin_loop};
 use crate::format::Meta;
+use crate::store::sync::{AtomicU64, fence, spin_loop};
 
 /// What a transaction needs to know of the state it sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -55,7 +55,11 @@ impl<'db> ReadTx<'db> {
 
     #[inline]
     pub(crate) fn pages(&self) -> Pages<'_> {
-        Pages::new(&self.view, &[], self.core.page_size, self.snapshot.high_water)
+        let pages = Pages::new(&self.view, &[], self.core.page_size, self.snapshot.high_water);
+        match &self.core.heads {
+            Some(heads) => pages.with_heads(heads),
+            None => pages,
+        }
     }
 
     pub(crate) const fn snapshot(&self) -> &Snapshot {

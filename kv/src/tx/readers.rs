@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use freelist_core::TxId;
 
 use super::published::{Published, Snapshot};
-use super::sync::{AtomicU64, fence};
+use crate::store::sync::{AtomicU64, fence};
 
 const VACANT: u64 = u64::MAX;
 

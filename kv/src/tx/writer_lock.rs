@@ -2,9 +2,9 @@
 
 use std::sync::PoisonError;
 
-use super::sync::{Condvar, Mutex, MutexGuard, ThreadId, this_thread};
 use super::writer::Writer;
 use crate::error::{Error, Result};
+use crate::store::sync::{Condvar, Mutex, MutexGuard, ThreadId, this_thread};
 
 /// Holds the writer while nobody writes. Taking it out is the writer lock, and needs no guard that is bound to a thread.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ pub(crate) use loom::{
     hint::spin_loop,
     sync::{
         Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, fence},
+        atomic::{AtomicU32, AtomicU64, fence},
     },
 };
 #[cfg(not(loom))]
@@ -14,7 +14,7 @@ pub(crate) use std::{
     hint::spin_loop,
     sync::{
         Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, fence},
+        atomic::{AtomicU32, AtomicU64, fence},
     },
 };
 
