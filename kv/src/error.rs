@@ -84,7 +84,8 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// An earlier write or sync failed, so the content of the disk is unknown. This handle still reads, and refuses writes.
+    /// An earlier write or sync failed, or a commit panicked, so the content of the disk is unknown. This handle still reads,
+    /// and refuses writes.
     #[error(
         "an earlier write to this file failed: reads still work, writes are refused; close the database and open it again"
     )]

@@ -145,11 +145,10 @@ impl Soak {
     /// Starts a life that may write to no more than `limit` bytes of the file.
     fn start(&self, limit: Option<u64>, before: &[u64]) -> Running {
         let file = self.place.join("db");
-        // Without the trap the signal would end the process.
-        let size = format!("--fsize={}", limit.unwrap_or(u64::MAX));
-        let words = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", "prlimit", &size];
-        let words: &[&str] = if limit.is_some() { &words } else { &["env"] };
-        let mut command = command(words, TEST, file.as_os_str());
+        // Without the trap the signal would end the process. The unit is 512 bytes in most shells, and 1024 in others.
+        let script = limit.map(|bytes| format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", bytes / 512));
+        let words = script.as_ref().map_or(vec!["env"], |script| vec!["sh", "-c", script, "sh"]);
+        let mut command = command(&words, TEST, file.as_os_str());
         let before: Vec<String> = before.iter().map(u64::to_string).collect();
         command.env(LIFE, self.done.lives.to_string()).env(BEFORE, before.join(","));
         command.env(LIMITED, u8::from(limit.is_some()).to_string());
