@@ -110,7 +110,7 @@ fn fill(
         };
         if key.is_empty() {
             // Another engine may have written it; no bucket of ours takes it.
-            return Err(Error::Corrupt { page: part.items.page(), what: "key is empty" });
+            return Err(Error::Corrupt { page: part.items.page(), what: "key is empty".into() });
         }
         let mut target = tx.opened_mut(at);
         let bytes = key.len().saturating_add(value.map_or(0, <[u8]>::len)) as u64;

@@ -289,13 +289,7 @@ impl<'t> Walk<'t> {
         if let Some(inside) = self.waiting.get_mut(first..) {
             inside.reverse();
         }
-        listed.map_err(|error| match error {
-            Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => Error::Corrupt {
-                page: bucket.root_page(),
-                what: "a bucket is not found by its name: keys are out of order",
-            },
-            other => other,
-        })
+        listed
     }
 }
 

@@ -177,7 +177,7 @@ impl<'t> Bucket<'t> {
     /// The nested bucket `name`, which a walk has just met. If a search does not find it, the keys are out of order.
     fn listed(&self, name: &[u8]) -> Result<Self> {
         const UNFOUND: &str = "a key that a walk meets is not found: keys do not ascend";
-        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root_page(), what: UNFOUND })
+        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root_page(), what: UNFOUND.into() })
     }
 
     /// Iterates over the nested buckets with their names, in name order. It visits every item of this bucket: O(n log n)

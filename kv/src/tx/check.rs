@@ -2,14 +2,15 @@
 //!
 //! It lives here and not beside the handle because a strict commit uses it before the new state becomes visible.
 
+use std::borrow::Cow;
 use std::{fmt, mem};
 
 use freelist_core::{PageId, Span};
 
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
-use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, StoredList};
-use crate::tree::{Forest, SHARED, Visit};
+use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, SHARED, StoredList};
+use crate::tree::{Forest, Visit};
 
 /// A page and what is wrong with it. [`ReadTx::check`](crate::ReadTx::check) returns it.
 ///
@@ -85,7 +86,7 @@ impl<'t> Check<'t> {
 
     fn report_error(&mut self, error: &Error, page: PageId) {
         match error {
-            Error::Corrupt { page, what } => self.problems.push(Problem { page: *page, what }),
+            Error::Corrupt { page, what: Cow::Borrowed(what) } => self.report(page.get(), what),
             _ => self.report(page.get(), "cannot be read"),
         }
     }
@@ -134,7 +135,7 @@ impl<'t> Check<'t> {
             match visit {
                 Ok(visit) => self.visit(&visit),
                 // bbolt's words for it.
-                Err(Error::Corrupt { page, what: SHARED }) => self.report(page.get(), "multiple references"),
+                Err(Error::Corrupt { page, what }) if what == SHARED => self.report(page.get(), "multiple references"),
                 Err(error) => self.report_error(&error, root.page_id()),
             }
         }
