@@ -50,8 +50,8 @@ mod tx;
 #[cfg(feature = "digest")]
 pub use db::digest;
 pub use db::{
-    BucketStats, BucketStructure, CompactReport, Db, FreelistKind, FreelistSync, Options, PageInfo, PageKind, Stats,
-    compact, surgery,
+    BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
+    PageInfo, PageKind, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};

@@ -73,14 +73,8 @@ impl<'t> Forest<'t> {
             return Ok(());
         }
         assert!(visit.pages > 0, "a node in the file takes at least one page");
-        let first = link.page_id().get();
-        let mut shared = None;
-        for page in first..first.saturating_add(visit.pages) {
-            if !self.used.add(page) {
-                shared = shared.or(Some(PageId::new(page)));
-            }
-        }
-        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page, what: SHARED.into() }))
+        let shared = self.used.add_all(link.page_id().get(), visit.pages);
+        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() }))
     }
 
     fn visit(&mut self, visit: Visit<'t>) -> Result<Visit<'t>> {

@@ -14,6 +14,7 @@
 mod cursor;
 mod edit;
 mod forest;
+mod order;
 mod overwrite;
 mod pack;
 mod path;
@@ -28,6 +29,7 @@ mod walk;
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
 pub(crate) use forest::{Forest, unused};
+pub(crate) use order::{disorder, unfit};
 pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;

@@ -1,6 +1,6 @@
 //! The first step of a commit: from dirty nodes to pages with numbers. Nothing is written yet.
 
-use freelist_core::TxId;
+use freelist_core::{Span, TxId};
 
 use super::TxStats;
 use super::open_buckets::{OpenBuckets, ROOT};
@@ -74,7 +74,7 @@ pub(super) fn plan(
         commits: 1,
         nodes: nodes.len() as u64,
         pages: node_pages.fold(list_pages, u64::saturating_add),
-        pages_freed: write_set.freed().map(|span| span.len()).fold(0, u64::saturating_add),
+        pages_freed: write_set.freed().map(Span::len).fold(0, u64::saturating_add),
         splits: write_set.splits,
         merges: write_set.merges,
         ..TxStats::default()
