@@ -261,7 +261,11 @@ impl WriteSet {
 /// A copy of `node`, which has been checked as a whole: every edit relies on its order.
 fn copied(node: &Node<'_>, len: usize, buffer: Vec<u8>) -> Result<DirtyNode, Malformed> {
     let copy = DirtyNode::from_node(node, len, buffer)?;
-    if copy.ascends() { Ok(copy) } else { Err(Malformed("keys do not ascend")) }
+    if !copy.ascends() {
+        return Err(Malformed("keys do not ascend"));
+    }
+    // Of ascending keys only the first can be empty.
+    if copy.count() > 0 && copy.key(0).is_empty() { Err(Malformed("key is empty")) } else { Ok(copy) }
 }
 
 /// Page `id` as a span of `pages` pages.
