@@ -156,6 +156,7 @@ impl Copying<'_> {
     fn pair(&mut self, mut target: BucketMut<'_>, key: &[u8], value: &[u8]) -> Result<u64> {
         target.put(key, value)?;
         let bytes = key.len().saturating_add(value.len()) as u64;
+        assert!(bytes > 0, "a walk returns no empty key");
         self.report.keys = self.report.keys.saturating_add(1);
         self.report.bytes = self.report.bytes.saturating_add(bytes);
         Ok(bytes)

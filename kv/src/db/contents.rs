@@ -193,6 +193,7 @@ impl<'t> Contents<'t> {
             }
         });
         let sound = read.is_ok() && wrong.is_empty();
+        assert!(wrong.iter().all(|(_, lost)| *lost == Lost::Nothing), "nothing is left out before items are chosen");
         match page.node {
             Node::Branch(_) => level.suspect |= !sound,
             Node::Leaf(leaf) if sound && !level.suspect => level.items = Items::Sound(page, leaf, 0),
@@ -221,6 +222,7 @@ impl<'t> Contents<'t> {
 
     /// The nested bucket that is the item `entry` of `page`.
     fn enter(&mut self, page: PageRef<'t>, entry: &LeafEntry<'t>) -> Option<Step<'t>> {
+        assert!(entry.is_bucket(), "only a bucket is entered");
         let level = self.levels.last()?;
         match level.bucket.nested(page, entry) {
             Ok(bucket) => {

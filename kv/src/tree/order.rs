@@ -29,6 +29,7 @@ pub(crate) fn disorder(visit: &Visit<'_>, report: &mut dyn FnMut(&'static str)) 
         }
         before = Some(key);
     }
+    assert_eq!(before.is_some(), page.node.count() > 0, "every key of a page in order has been read");
     let (low, high) = visit.bounds;
     if let (Some(low), Some(first)) = (low, page.first_key()?)
         && first < low

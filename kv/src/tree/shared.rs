@@ -41,6 +41,7 @@ pub(crate) fn with_places(pages: Pages<'_>, root: Link, error: Error) -> Error {
 fn covers(pages: Pages<'_>, link: Link, page: PageId) -> bool {
     let first = link.page_id();
     let extent = pages.extent(link).unwrap_or(1);
+    assert!(extent > 0 || link.in_memory(), "a node in the file takes a page at least");
     !link.in_memory() && first <= page && page.get().saturating_sub(first.get()) < extent
 }
 
