@@ -31,6 +31,7 @@
 //! - [`Bucket`] and [`BucketMut`]: reading and changing.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
+//! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
 //! - [`surgery`]: examination and repair of a damaged file.
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
 #![forbid(unsafe_code)]
