@@ -1,5 +1,6 @@
 //! All errors of this library: what is wrong, where, and what a user of the library can do about it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,8 +62,8 @@ pub enum Error {
     Corrupt {
         /// The damaged page; 0 if the bytes belong to no page yet.
         page: PageId,
-        /// The broken rule.
-        what: &'static str,
+        /// The broken rule, and what else is known of the damage.
+        what: Cow<'static, str>,
     },
 
     /// The commit failed, and certainly did not happen: the database has the state before the transaction.
@@ -278,7 +279,7 @@ impl From<FreelistError> for Error {
 }
 
 /// A key in a message: as text if it is text, otherwise in hex, and cut if it is long.
-struct Name<'a>(&'a [u8]);
+pub(crate) struct Name<'a>(pub(crate) &'a [u8]);
 
 impl std::fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -31,6 +31,7 @@
 //! - [`Bucket`] and [`BucketMut`]: reading and changing.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
+//! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
 //! - [`surgery`]: examination and repair of a damaged file.
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
 #![forbid(unsafe_code)]
@@ -50,8 +51,8 @@ mod tx;
 #[cfg(feature = "digest")]
 pub use db::digest;
 pub use db::{
-    BucketStats, BucketStructure, CompactReport, Db, FreelistKind, FreelistSync, Options, PageInfo, PageKind, Stats,
-    compact, surgery,
+    BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
+    PageInfo, PageKind, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};

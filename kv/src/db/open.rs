@@ -160,7 +160,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
             MetaError::PageSize(_) => {
                 return Error::Corrupt {
                     page: PageId::new(0),
-                    what: "page size is not a power of two from 512 to 16 MiB",
+                    what: "page size is not a power of two from 512 to 16 MiB".into(),
                 };
             }
             MetaError::Checksum | MetaError::NotAMeta => {}
@@ -172,7 +172,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
 /// Checks that a meta with a right checksum must still pass.
 fn believable(found: &Found, len: u64) -> Result<()> {
     let Found { meta, other, .. } = found;
-    let wrong = |what| Err(Error::Corrupt { page: PageId::new(meta.slot()), what });
+    let wrong = |what: &'static str| Err(Error::Corrupt { page: PageId::new(meta.slot()), what: what.into() });
     let end = |meta: &Meta| meta.high_water.checked_mul(meta.page_size.into());
     match end(meta) {
         Some(expected) if expected > len => {

@@ -4,8 +4,8 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{NO_FREELIST, Node, TX_SOUND_MAX};
-use crate::store::{Link, PageSet, StoredList};
-use crate::tree::{Forest, SHARED, Visit};
+use crate::store::{Link, PageSet, SHARED, StoredList};
+use crate::tree::{Forest, Visit};
 use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
 
 /// The use of a page.
@@ -92,7 +92,7 @@ impl ReadTx<'_> {
         for info in &map {
             for page in info.id.get()..=info.last() {
                 if !used.add(page) {
-                    return Err(Error::Corrupt { page: PageId::new(page), what: SHARED });
+                    return Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() });
                 }
             }
         }

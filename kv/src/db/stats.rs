@@ -186,7 +186,8 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
             Node::Leaf(leaf) => {
                 stats.items = stats.items.saturating_add(leaf.count() as u64);
                 for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                    nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
+                    let name = visit.page.entry(leaf, index)?.key;
+                    nested.push(bucket.listed(name, visit.page.link.page_id())?);
                 }
                 if inline {
                     stats.inline_buckets = 1;

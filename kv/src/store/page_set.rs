@@ -42,6 +42,17 @@ impl PageSet {
         *word |= bit;
         new
     }
+
+    /// Adds `pages` pages from `first` on; the first of them that was there already, or is not below the end.
+    pub(crate) fn add_all(&mut self, first: u64, pages: u64) -> Option<u64> {
+        let mut found = None;
+        for page in first..first.saturating_add(pages) {
+            if !self.add(page) {
+                found = found.or(Some(page));
+            }
+        }
+        found
+    }
 }
 
 /// Block, word in it and bit in that.

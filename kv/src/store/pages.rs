@@ -71,7 +71,7 @@ impl<'t> Pages<'t> {
     /// file, and saying itself that it is page `id`.
     #[inline]
     pub(crate) fn page(&self, id: PageId) -> Result<(Header, &'t [u8])> {
-        let wrong = |what| Error::Corrupt { page: id, what };
+        let wrong = |what| corrupt(Link::page(id), what);
         if id.get() < 2 || id.get() >= self.high_water {
             return Err(wrong("page number is beyond the high-water mark"));
         }
@@ -140,13 +140,16 @@ pub(crate) fn bucket_root(holder: Link, raw: u64) -> Result<Link> {
     if link.in_memory() { Err(corrupt(holder, BEYOND)) } else { Ok(link) }
 }
 
+/// What is wrong with a page that two links lead to.
+pub(crate) const SHARED: &str = "page is used in two places";
+
 pub(super) const BEYOND: &str = "page number is beyond the high-water mark";
 
 const OUTSIDE: &str = "page lies beyond the end of the file";
 
 #[cold]
 pub(crate) fn corrupt(link: Link, what: &'static str) -> Error {
-    Error::Corrupt { page: link.page_id(), what }
+    Error::Corrupt { page: link.page_id(), what: what.into() }
 }
 
 fn parse(link: Link, bytes: &[u8]) -> Result<PageRef<'_>> {

@@ -1,9 +1,11 @@
 //! The pages that one write transaction changes: copies in memory, until the commit gives them page numbers.
 
+use std::collections::BTreeMap;
+
 use freelist_core::{PageId, Span};
 use pagefile_std::View;
 
-use super::pages::corrupt;
+use super::pages::{SHARED, corrupt};
 use super::{DirtyNode, Link, NodeKind, Pages, Slot};
 use crate::error::Result;
 use crate::format::{Malformed, Node};
@@ -20,7 +22,8 @@ pub(crate) struct WriteSet {
     nodes: Vec<DirtyNode>,
     vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
-    freed: Vec<Span>,
+    /// By their first pages; no two overlap.
+    freed: BTreeMap<PageId, Span>,
     /// All nodes have their pages: none may be added.
     frozen: bool,
     /// Some node lost an element: there may be something to merge.
@@ -41,7 +44,7 @@ impl WriteSet {
             nodes: Vec::new(),
             vacant: Vec::new(),
             buffers,
-            freed: Vec::new(),
+            freed: BTreeMap::new(),
             frozen: false,
             any_shrunk: false,
             splits: 0,
@@ -181,9 +184,15 @@ impl WriteSet {
         self.frozen = true;
     }
 
-    /// The pages of the snapshot that this transaction no longer uses.
-    pub(crate) fn freed(&self) -> &[Span] {
-        &self.freed
+    /// The pages of the snapshot that this transaction no longer uses, ascending.
+    pub(crate) fn freed(&self) -> impl Iterator<Item = Span> {
+        self.freed.values().copied()
+    }
+
+    /// Whether the page that `link` leads to is one that this transaction no longer uses. O(log n).
+    pub(crate) fn has_freed(&self, link: Link) -> bool {
+        let before = self.freed.range(..=link.page_id()).next_back();
+        !link.in_memory() && before.is_some_and(|(_, span)| span.end() > link.page_id())
     }
 
     /// The buffers, for the next transaction. There are no more than a moderate transaction uses, so that a large one
@@ -216,11 +225,12 @@ impl WriteSet {
             span.start().get() >= 2 && span.end().get() <= self.high_water,
             "a freed page is one of the snapshot's"
         );
-        // A tree that leads to one page twice would free it twice, without end if it leads there in a circle.
-        if self.freed.len() as u64 >= self.high_water {
-            return Err(corrupt(link, "more pages are freed than the file has: pages are shared"));
+        // A page is copied or discarded once. If trees lead to it twice, the second change would be made to another copy.
+        let before = self.freed.range(..span.end()).next_back();
+        if before.is_some_and(|(_, before)| before.end() > span.start()) {
+            return Err(corrupt(link, SHARED));
         }
-        self.freed.push(span);
+        self.freed.insert(span.start(), span);
         Ok(())
     }
 
@@ -251,7 +261,11 @@ impl WriteSet {
 /// A copy of `node`, which has been checked as a whole: every edit relies on its order.
 fn copied(node: &Node<'_>, len: usize, buffer: Vec<u8>) -> Result<DirtyNode, Malformed> {
     let copy = DirtyNode::from_node(node, len, buffer)?;
-    if copy.ascends() { Ok(copy) } else { Err(Malformed("keys do not ascend")) }
+    if !copy.ascends() {
+        return Err(Malformed("keys do not ascend"));
+    }
+    // Of ascending keys only the first can be empty.
+    if copy.count() > 0 && copy.key(0).is_empty() { Err(Malformed("key is empty")) } else { Ok(copy) }
 }
 
 /// Page `id` as a span of `pages` pages.

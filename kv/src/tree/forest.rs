@@ -2,13 +2,10 @@
 
 use freelist_core::{PageId, Span};
 
-use super::{Root, Visit, Walk};
+use super::{Root, Visit, Walk, with_places};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, Node};
-use crate::store::{Link, PageRef, PageSet, Pages, bucket_root, spans_of};
-
-/// What is wrong with a page that two links lead to.
-pub(crate) const SHARED: &str = "page is used in two places";
+use crate::store::{Link, PageRef, PageSet, Pages, SHARED, bucket_root, spans_of};
 
 /// A walk over a tree and the trees of its nested buckets. Inline buckets have no pages and are not visited.
 ///
@@ -76,14 +73,8 @@ impl<'t> Forest<'t> {
             return Ok(());
         }
         assert!(visit.pages > 0, "a node in the file takes at least one page");
-        let first = link.page_id().get();
-        let mut shared = None;
-        for page in first..first.saturating_add(visit.pages) {
-            if !self.used.add(page) {
-                shared = shared.or(Some(PageId::new(page)));
-            }
-        }
-        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page, what: SHARED }))
+        let shared = self.used.add_all(link.page_id().get(), visit.pages);
+        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() }))
     }
 
     fn visit(&mut self, visit: Visit<'t>) -> Result<Visit<'t>> {
@@ -123,7 +114,7 @@ impl<'t> Iterator for Forest<'t> {
 /// `Corrupt` where a page is damaged or in two places.
 pub(crate) fn unused(pages: Pages<'_>, root: PageId) -> Result<Vec<Span>> {
     let mut forest = Forest::new(pages, Link::page(root));
-    forest.try_for_each(|visit| visit.map(drop))?;
+    forest.try_for_each(|visit| visit.map(drop)).map_err(|error| with_places(pages, Link::page(root), error))?;
     let used = forest.into_used();
     spans_of((2..pages.high_water()).filter(|&page| !used.has(page)))
 }

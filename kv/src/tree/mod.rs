@@ -14,24 +14,28 @@
 mod cursor;
 mod edit;
 mod forest;
+mod order;
 mod overwrite;
 mod pack;
 mod path;
 mod range;
 mod rebalance;
 mod search;
+mod shared;
 mod spill;
 mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use edit::Tree;
-pub(crate) use forest::{Forest, SHARED, unused};
+pub(crate) use forest::{Forest, unused};
+pub(crate) use order::{disorder, unfit};
 pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;
 pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
+pub(crate) use shared::with_places;
 pub(crate) use spill::{patch_children, spill_order};
 pub(crate) use walk::{Visit, Walk};
 

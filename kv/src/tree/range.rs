@@ -2,6 +2,8 @@
 
 use std::ops::Bound;
 
+use freelist_core::PageId;
+
 use super::{Cursor, Root};
 use crate::error::Result;
 use crate::format::LeafEntry;
@@ -53,6 +55,11 @@ impl<'t> Range<'t> {
             debug_assert!(!self.has_crossed(), "what the back gives out, the front has not passed");
         }
         Some(entry)
+    }
+
+    /// The page of the item that [`next`](Self::next) has returned last.
+    pub(crate) fn page(&self) -> PageId {
+        self.front.link().page_id()
     }
 
     /// Whether an item may be returned twice.

@@ -32,6 +32,8 @@ pub(crate) struct Walk<'t> {
     pages: Pages<'t>,
     inline: Option<PageRef<'t>>,
     pending: Vec<Pending<'t>>,
+    /// The range of keys of the node visited last, which may have been damaged.
+    bounds: (Option<&'t [u8]>, Option<&'t [u8]>),
     /// How many of them are children of the node visited last.
     children: usize,
     /// How many children there can be still: every page is the child of one branch.
@@ -40,12 +42,18 @@ pub(crate) struct Walk<'t> {
 
 impl<'t> Walk<'t> {
     pub(crate) fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
-        let mut walk = Self { pages, inline: None, pending: Vec::new(), children: 0, left: pages.nodes() };
+        let mut walk =
+            Self { pages, inline: None, pending: Vec::new(), bounds: (None, None), children: 0, left: pages.nodes() };
         match root {
             Root::Link(link) => walk.pending.push(Pending { link, depth: 0, bounds: (None, None) }),
             Root::Inline { leaf, home } => walk.inline = Some(PageRef { link: home, node: Node::Leaf(leaf) }),
         }
         walk
+    }
+
+    /// The keys that the node visited last may hold, also if it could not be read: from, and up to but without.
+    pub(crate) const fn bounds(&self) -> (Option<&'t [u8]>, Option<&'t [u8]>) {
+        self.bounds
     }
 
     /// Leaves out what is below the node visited last.
@@ -88,6 +96,7 @@ impl<'t> Iterator for Walk<'t> {
         }
         self.children = 0;
         let pending = self.pending.pop()?;
+        self.bounds = pending.bounds;
         Some(self.visit(pending))
     }
 }

@@ -5,6 +5,7 @@
 //! deepest first, before the commit.
 #![allow(clippy::indexing_slicing, reason = "a number is given out here, and its bucket stays")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use freelist_core::PageId;
@@ -34,14 +35,17 @@ pub(crate) struct OpenBucket {
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct OpenBuckets {
-    all: Vec<OpenBucket>,
+    pub(super) all: Vec<OpenBucket>,
     /// Damage that a change met. It may have been done by half, so the transaction cannot be committed.
-    met: Option<(PageId, &'static str)>,
+    met: Option<(PageId, Cow<'static, str>)>,
+    /// The root pages that the buckets had in the file, and whose they were.
+    pub(super) roots: BTreeMap<PageId, BucketIndex>,
 }
 
 impl OpenBuckets {
     pub(crate) fn new(root: Link, sequence: u64) -> Self {
-        Self { all: vec![OpenBucket::new(root, sequence)], met: None }
+        let roots = BTreeMap::from([(root.page_id(), ROOT)]);
+        Self { all: vec![OpenBucket::new(root, sequence)], met: None, roots }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
@@ -63,7 +67,7 @@ impl OpenBuckets {
     /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
     pub(crate) fn whole<T>(&mut self, outcome: Result<T>) -> Result<T> {
         if let Err(Error::Corrupt { page, what }) = &outcome {
-            self.met.get_or_insert((*page, what));
+            self.met.get_or_insert_with(|| (*page, what.clone()));
         }
         outcome
     }
@@ -91,7 +95,10 @@ impl OpenBuckets {
             let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
             Link::to_slot(write_set.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
-            bucket_root(page.link, header.root)?
+            let root = bucket_root(page.link, header.root)?;
+            let claimed = self.claim(write_set, &page, (parent, name), root);
+            self.whole(claimed)?;
+            root
         };
         Ok(Some(self.insert(parent, name, OpenBucket::new(root, header.sequence))))
     }
@@ -163,9 +170,10 @@ impl OpenBuckets {
     ///
     /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
     pub(crate) fn spill(&mut self, write_set: &mut WriteSet) -> Result<bool> {
-        if let Some((page, what)) = self.met {
+        if let Some((page, what)) = self.met.clone() {
             return Err(Error::Corrupt { page, what });
         }
+        self.check_kept(write_set)?;
         for at in self.deepest_first() {
             for (name, child) in self.all[at].children.clone() {
                 if self.all[child].changed {
@@ -276,7 +284,7 @@ impl OpenBuckets {
     }
 
     /// Every opened bucket that still exists, children before parents.
-    fn deepest_first(&self) -> Vec<BucketIndex> {
+    pub(super) fn deepest_first(&self) -> Vec<BucketIndex> {
         let mut order = vec![ROOT];
         let mut next = 0;
         while let Some(&at) = order.get(next) {

@@ -42,7 +42,7 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     let high_water = plan.meta.high_water;
     let len = high_water.checked_mul(core.page_size.into()).ok_or(Error::Corrupt {
         page: PageId::new(high_water),
-        what: "high-water mark is beyond what a file can hold",
+        what: "high-water mark is beyond what a file can hold".into(),
     })?;
     if len > core.store.len() {
         core.store.grow(len)?;

@@ -27,5 +27,6 @@ mod options;
 mod poison;
 mod readers;
 mod seal;
+mod shared_pages;
 mod stores;
 mod threads;

@@ -64,6 +64,16 @@ impl Failure {
         Self::Refused(format!("{}: {ALREADY_THERE}", path.display()))
     }
 
+    /// The file is damaged, and the command can go on with --salvage.
+    pub(crate) fn salvageable(error: Error) -> Self {
+        match error {
+            Error::Corrupt { page, what } => Self::Problem(format!(
+                "page {page} is damaged: {what}; restore a backup, or get what can be read with --salvage"
+            )),
+            other => other.into(),
+        }
+    }
+
     /// The command's own file could not be copied to `target`: damage is in the former, any other error is the
     /// latter's. Nobody needs to know the temporary name that the error may contain.
     pub(crate) fn copying(target: &Path, error: Error) -> Self {

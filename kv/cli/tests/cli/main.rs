@@ -11,6 +11,7 @@ mod failures;
 mod interrupt;
 mod library;
 mod looking;
+mod salvage;
 mod surgery;
 mod text;
 mod tool;

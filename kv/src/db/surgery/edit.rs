@@ -144,7 +144,7 @@ impl RawFile {
         };
         let Header { kind, count, .. } = page.header;
         if !matches!(kind, Kind::Branch | Kind::Leaf) {
-            return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear" });
+            return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear".into() });
         }
         let count = usize::from(count);
         let end = to.unwrap_or(count);
@@ -233,7 +233,7 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
         let Some(item) = page.item(index)? else { unreachable!("a page has as many elements as its header says") };
         let len = item.packed_len();
         if node.size().saturating_add(len) > page.bytes.len().min(NODE_BYTES_MAX) {
-            return Err(Error::Corrupt { page: page.at, what: "elements overlap" });
+            return Err(Error::Corrupt { page: page.at, what: "elements overlap".into() });
         }
         let before = node.size();
         match item {
@@ -254,5 +254,5 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
 }
 
 fn invalid(slot: usize) -> Error {
-    Error::Corrupt { page: PageId::new(slot as u64), what: "meta page is not valid" }
+    Error::Corrupt { page: PageId::new(slot as u64), what: "meta page is not valid".into() }
 }

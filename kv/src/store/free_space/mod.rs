@@ -206,7 +206,7 @@ impl FreeSpace {
         let needed = end.saturating_mul(self.page_size.into());
         match self.max_bytes {
             Some(limit) => Error::MaxSizeReached { needed, limit },
-            None => Error::Corrupt { page: high_water, what: "high-water mark is beyond what a file can hold" },
+            None => Error::Corrupt { page: high_water, what: "high-water mark is beyond what a file can hold".into() },
         }
     }
 
@@ -306,7 +306,7 @@ impl WrittenList {
 fn shared_page(error: FreelistError) -> Error {
     match error {
         FreelistError::DoubleFree { page } => {
-            Error::Corrupt { page, what: "page is used in two places, or is also on the freelist" }
+            Error::Corrupt { page, what: "page is used in two places, or is also on the freelist".into() }
         }
         other => other.into(),
     }
