@@ -1,11 +1,11 @@
 //! Every page of a tree and of the trees of all buckets inside it, each once.
 
-use freelist_core::{PageId, Span};
+use freelist_core::PageId;
 
 use super::{Root, Visit, Walk};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, Node};
-use crate::store::{Link, PageRef, PageSet, Pages, bucket_root, spans_of};
+use crate::store::{Link, PageRef, PageSet, Pages, bucket_root};
 
 /// What is wrong with a page that two links lead to.
 pub(crate) const SHARED: &str = "page is used in two places";
@@ -115,15 +115,4 @@ impl<'t> Iterator for Forest<'t> {
             self.walk = Walk::new(self.pages, Root::Link(root));
         }
     }
-}
-
-/// The spans of pages below the high-water mark that no tree below `root` uses. O(pages).
-///
-/// # Errors
-/// `Corrupt` where a page is damaged or in two places.
-pub(crate) fn unused(pages: Pages<'_>, root: PageId) -> Result<Vec<Span>> {
-    let mut forest = Forest::new(pages, Link::page(root));
-    forest.try_for_each(|visit| visit.map(drop))?;
-    let used = forest.into_used();
-    spans_of((2..pages.high_water()).filter(|&page| !used.has(page)))
 }

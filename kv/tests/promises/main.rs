@@ -29,3 +29,5 @@ mod readers;
 mod seal;
 mod stores;
 mod threads;
+mod two_states;
+mod wrong_lists;
