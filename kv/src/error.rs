@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use freelist_core::{FreelistError, PageId};
+use freelist_core::{FreelistError, PageId, TxId};
 use pagefile_std::StoreError;
 
 /// `Result` with this crate's [`enum@Error`].
@@ -132,6 +132,19 @@ pub enum Error {
     /// Both meta pages fail their checksum.
     #[error("both meta pages fail their checksum: restore a backup, or repair a copy with `kv::surgery`")]
     ChecksumMismatch,
+
+    /// Both meta pages are valid and of one transaction, but they name different states. Nothing in the file says which is
+    /// the right one, and other programs may choose the other one, so a database that is open for writing cannot build on
+    /// either. Opened read-only, it shows one of them.
+    #[error(
+        "both meta pages are valid and of transaction {tx}, but they name different states: open the file read-only to see that of page {shown}, and choose one in a copy with `RawFile::choose_meta`"
+    )]
+    TwoStates {
+        /// The transaction id in both.
+        tx: TxId,
+        /// The meta page, 0 or 1, whose state a read-only database shows.
+        shown: PageId,
+    },
 
     /// The file is shorter than its meta page says.
     #[error(

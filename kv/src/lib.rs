@@ -58,6 +58,7 @@ pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
+pub use store::{FreelistFault, FreelistOrigin};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
 
 /// The documents of the repository.

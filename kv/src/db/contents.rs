@@ -241,7 +241,7 @@ impl<'t> Contents<'t> {
 
 /// Each page is visited once.
 fn claim<'t>(used: &mut PageSet, visit: Visit<'t>) -> Result<Visit<'t>> {
-    match used.add_all(visit.page.link.page_id().get(), visit.pages) {
+    match used.add_run(visit.page.link.page_id().get(), visit.pages) {
         Some(page) => Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() }),
         None => Ok(visit),
     }

@@ -1,5 +1,7 @@
 //! How to open a database.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use freelist_core::{SortedArray, SpanMaps};
@@ -82,6 +84,25 @@ pub struct Options {
     pub(super) preload_freelist: bool,
     pub(super) strict: bool,
     pub(super) no_sync: bool,
+    pub(super) walk_progress: WalkProgress,
+}
+
+/// Whoever wants to know how far the walk for free pages is.
+#[derive(Clone, Default)]
+pub(super) struct WalkProgress(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
+
+impl WalkProgress {
+    pub(super) fn report(&self, visited: u64, pages: u64) {
+        if let Some(report) = &self.0 {
+            report(visited, pages);
+        }
+    }
+}
+
+impl fmt::Debug for WalkProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WalkProgress").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Default for Options {
@@ -97,6 +118,7 @@ impl Default for Options {
             preload_freelist: false,
             strict: false,
             no_sync: false,
+            walk_progress: WalkProgress::default(),
         }
     }
 }
@@ -181,8 +203,8 @@ impl Options {
         self
     }
 
-    /// Loads the list of free pages in read-only mode too, so that [`Stats`](crate::Stats) counts them. O(free pages). A
-    /// database open for writing always has it loaded. Default: false.
+    /// Finds the free pages in read-only mode too, so that [`Stats`](crate::Stats) counts them: at the same cost as in a
+    /// database open for writing, which always knows them. Default: false.
     pub const fn preload_freelist(mut self, preload: bool) -> Self {
         self.preload_freelist = preload;
         self
@@ -205,6 +227,24 @@ impl Options {
     /// defects. Default: false.
     pub const fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// Calls `report` now and then while opening walks over all trees to find the free pages, from several threads if the
+    /// file is large: with the number of pages visited so far, and the number of pages of the file, all of which it
+    /// visits at most. Default: nobody.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// static PAGES: AtomicU64 = AtomicU64::new(0);
+    /// let options = kv::Options::new().walk_progress(|_visited, pages| PAGES.store(pages, Ordering::Relaxed));
+    /// drop(options.open_store(Box::new(kv::MemStore::new()))?);
+    /// assert_eq!(PAGES.load(Ordering::Relaxed), 4);
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    pub fn walk_progress(mut self, report: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
+        self.walk_progress = WalkProgress(Some(Arc::new(report)));
         self
     }
 

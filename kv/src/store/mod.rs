@@ -19,7 +19,8 @@ mod run;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
-pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList, spans_of};
+pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList};
+pub use free_space::{FreelistFault, FreelistOrigin};
 pub(crate) use link::{Link, Slot};
 pub(crate) use page_set::PageSet;
 pub(crate) use pages::{PageRef, Pages, SHARED, bucket_root, corrupt};

@@ -1,11 +1,11 @@
 //! Every page of a tree and of the trees of all buckets inside it, each once.
 
-use freelist_core::{PageId, Span};
+use freelist_core::PageId;
 
-use super::{Root, Visit, Walk, with_places};
+use super::{Root, Visit, Walk};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, Node};
-use crate::store::{Link, PageRef, PageSet, Pages, SHARED, bucket_root, spans_of};
+use crate::store::{Link, PageRef, PageSet, Pages, SHARED, bucket_root};
 
 /// A walk over a tree and the trees of its nested buckets. Inline buckets have no pages and are not visited.
 ///
@@ -73,7 +73,7 @@ impl<'t> Forest<'t> {
             return Ok(());
         }
         assert!(visit.pages > 0, "a node in the file takes at least one page");
-        let shared = self.used.add_all(link.page_id().get(), visit.pages);
+        let shared = self.used.add_run(link.page_id().get(), visit.pages);
         shared.map_or(Ok(()), |page| Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() }))
     }
 
@@ -106,15 +106,4 @@ impl<'t> Iterator for Forest<'t> {
             self.walk = Walk::new(self.pages, Root::Link(root));
         }
     }
-}
-
-/// The spans of pages below the high-water mark that no tree below `root` uses. O(pages).
-///
-/// # Errors
-/// `Corrupt` where a page is damaged or in two places.
-pub(crate) fn unused(pages: Pages<'_>, root: PageId) -> Result<Vec<Span>> {
-    let mut forest = Forest::new(pages, Link::page(root));
-    forest.try_for_each(|visit| visit.map(drop)).map_err(|error| with_places(pages, Link::page(root), error))?;
-    let used = forest.into_used();
-    spans_of((2..pages.high_water()).filter(|&page| !used.has(page)))
 }

@@ -1,6 +1,6 @@
 //! Every page of a tree, parents before children, in key order.
 
-use super::{Root, TOO_DEEP};
+use super::{MORE_LINKS, Root, TOO_DEEP};
 use crate::error::Result;
 use crate::format::{DEPTH_MAX, Node};
 use crate::store::{Link, PageRef, Pages, corrupt};
@@ -72,7 +72,7 @@ impl<'t> Walk<'t> {
         let page = self.pages.node(link)?;
         let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
         if let Node::Branch(branch) = &page.node {
-            let shared = || corrupt(link, "tree has more pages than the file: pages are shared");
+            let shared = || corrupt(link, MORE_LINKS);
             self.left = self.left.checked_sub(branch.count() as u64).ok_or_else(shared)?;
             for index in (0..branch.count()).rev() {
                 let link = page.child(branch, index)?;

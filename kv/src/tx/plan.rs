@@ -6,7 +6,7 @@ use super::TxStats;
 use super::open_buckets::{OpenBuckets, ROOT};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::format::{Extension, Meta, NO_FREELIST};
+use crate::format::{Meta, NO_FREELIST};
 use crate::store::{FreeSpace, Slot, WriteSet, WrittenList};
 use crate::tree::{patch_children, spill_order};
 
@@ -29,7 +29,7 @@ impl Plan {
     /// Number and bytes of each run of pages, in page order.
     pub(super) fn images<'a>(&'a self, write_set: &'a WriteSet) -> Vec<(u64, &'a [u8])> {
         let mut images: Vec<_> = self.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
-        if let Some(WrittenList { span, bytes }) = &self.list {
+        if let Some(WrittenList { span, bytes, .. }) = &self.list {
             let at = images.partition_point(|&(id, _)| id < span.start().get());
             images.insert(at, (span.start().get(), bytes));
         }
@@ -61,8 +61,7 @@ pub(super) fn plan(
         freelist: WrittenList::field(list.as_ref()),
         high_water: free_space.planned_high_water(),
         tx: tx.get(),
-        // It was bound to the state before.
-        extension: Extension::NONE,
+        extension: WrittenList::extension(list.as_ref()),
         ..*visible
     };
     assert!(meta.root >= 2 && meta.root < meta.high_water, "the root lies below the high-water mark");

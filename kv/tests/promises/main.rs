@@ -30,3 +30,5 @@ mod seal;
 mod shared_pages;
 mod stores;
 mod threads;
+mod two_states;
+mod wrong_lists;

@@ -90,7 +90,7 @@ impl Page {
 
     /// All pages up to the high-water mark, and the free ones among them; in a damaged file all pages of the file, and no
     /// free ones, which cannot be told there.
-    fn all_pages(&self, file: &RawFile, terminal: &Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
+    fn all_pages(&self, file: &RawFile, terminal: &mut Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
         let map = open::to_read(&self.file, terminal).and_then(|db| Ok(db.begin_read().page_map()?));
         if let Ok(map) = map {
             let free = map.iter().filter(|page| page.kind == PageKind::Free).map(|page| page.id.get()).collect();

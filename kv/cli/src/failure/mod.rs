@@ -140,6 +140,7 @@ fn code(error: &Error) -> u8 {
         Error::Corrupt { .. }
         | Error::Truncated { .. }
         | Error::ChecksumMismatch
+        | Error::TwoStates { .. }
         | Error::BucketNotFound { .. }
         | Error::BucketExists { .. }
         | Error::IncompatibleValue { .. } => 1,

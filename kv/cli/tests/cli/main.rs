@@ -10,6 +10,8 @@ mod failures;
 #[cfg(unix)]
 mod interrupt;
 mod library;
+#[cfg(unix)]
+mod lies;
 mod looking;
 mod salvage;
 mod surgery;

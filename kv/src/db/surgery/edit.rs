@@ -6,10 +6,13 @@ use std::path::Path;
 use freelist_core::PageId;
 
 use super::file::RawFile;
-use super::meta::RawMeta;
+use super::meta::{MetaBytes, RawMeta};
 use super::page::{RawItem, RawPage};
 use crate::error::{Error, Result};
-use crate::format::{BUCKET_FLAG, Header, Kind, Meta, MetaError, NO_FREELIST, NODE_BYTES_MAX, Node, set_header};
+use crate::format::{
+    BUCKET_FLAG, Extension, Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, NODE_BYTES_MAX, Node, SECTOR,
+    set_header,
+};
 use crate::store::{DirtyNode, NodeKind};
 
 /// A repair: bytes that replace others at one offset of a file. [`RawFile::write_copy`] applies it to a copy.
@@ -66,9 +69,7 @@ impl RawFile {
     /// [`Error::InvalidOption`] for another slot.
     pub fn edit_meta(&self, slot: usize, fields: &RawMeta) -> Result<Edit> {
         let page = slot as u64;
-        let Some(meta) = self.metas.get(slot) else {
-            return Err(Error::InvalidOption { option: "meta page", value: page, expected: "0 or 1" });
-        };
+        let meta = self.metas.get(slot).ok_or_else(|| no_meta(slot))?;
         let bytes = meta.with(page, &(*fields).into());
         assert_eq!(Meta::fields(&bytes).map(RawMeta::from), Some(*fields), "a meta is read as it was edited");
         assert_ne!(Meta::parse(&bytes), Err(MetaError::Checksum), "an edited meta has the checksum of its fields");
@@ -88,6 +89,37 @@ impl RawFile {
         let newer = self.meta(newest).map_err(|_| invalid(newest))?;
         assert!(older.tx <= newer.tx, "the state before has no larger transaction id");
         self.edit_meta(newest, &older)
+    }
+
+    /// Returns the repair that makes the state of meta page `slot`, 0 or 1, that of the file: it replaces the other meta page
+    /// by this one. For a file whose two meta pages [disagree](Self::metas_disagree). O(1).
+    ///
+    /// ```
+    /// # let store = std::sync::Arc::new(kv::MemStore::new());
+    /// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+    /// # let directory = tempfile::tempdir()?;
+    /// use kv::surgery::RawFile;
+    ///
+    /// let file = RawFile::new(store, None)?;
+    /// let copy = directory.path().join("copy.db");
+    /// file.write_copy(&copy, &[file.choose_meta(0)?], |_bytes| ())?;
+    /// assert_eq!(kv::Db::open(&copy)?.begin_read().id(), kv::TxId::new(0));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::InvalidOption`] for another slot.
+    /// - [`Error::Corrupt`] if the meta page is not valid.
+    pub fn choose_meta(&self, slot: usize) -> Result<Edit> {
+        let other = match slot {
+            0 => 1,
+            1 => 0,
+            _ => return Err(no_meta(slot)),
+        };
+        let chosen = self.meta(slot).map_err(|_| invalid(slot))?;
+        let edit = self.edit_meta(other, &chosen)?;
+        assert_eq!(Meta::parse(&edit.bytes).map(RawMeta::from), Ok(chosen), "both metas are the chosen one");
+        Ok(edit)
     }
 
     /// Returns the repairs that remove the freelist from each valid meta page. Opening the file then finds the free pages
@@ -160,6 +192,15 @@ impl RawFile {
         Ok(Cleared { edit, elements: end.saturating_sub(from), leaves_orphans })
     }
 
+    /// The edits that take the extension from each meta page that has one: what it says of pages may not be true of a
+    /// repaired copy.
+    fn without_extensions(&self) -> Vec<Edit> {
+        let extended = |meta: &MetaBytes| meta.fields().is_some_and(|meta| meta.extension != Extension::NONE);
+        let offsets = (META_BYTES as u64..).step_by(self.page_size as usize);
+        let extensions = offsets.zip(&self.metas).filter(|(_, meta)| extended(meta));
+        extensions.map(|(offset, _)| Edit { offset, bytes: vec![0; SECTOR.saturating_sub(META_BYTES)] }).collect()
+    }
+
     /// The repair that makes page `id` an empty leaf.
     fn emptied(&self, id: PageId) -> Result<Cleared> {
         let header = Header { id: id.get(), kind: Kind::Leaf, count: 0, overflow: 0 };
@@ -175,7 +216,8 @@ impl RawFile {
         Ok(Edit { offset: self.offset(id, len.div_euclid(page_size))?, bytes })
     }
 
-    /// Writes a copy of the file with these repairs to a new file at `path`. The new file is durable when this returns, and
+    /// Writes a copy of the file with these repairs to a new file at `path`. The copy's list of free pages has no seal, since
+    /// a repair may change what is free: opening the copy for writing checks the list by a walk. The new file is durable when this returns, and
     /// after a crash it is whole or absent. `progress` gets the number of bytes copied so far. O(bytes of the file).
     ///
     /// # Errors
@@ -199,7 +241,8 @@ impl RawFile {
                 progress(at);
             }
             assert_eq!(at, len, "a copy ends where the file does");
-            for edit in edits {
+            let unsealed = self.without_extensions();
+            for edit in unsealed.iter().chain(edits) {
                 file.seek(SeekFrom::Start(edit.offset))?;
                 file.write_all(&edit.bytes)?;
             }
@@ -251,6 +294,10 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
     set_header(&mut bytes, header);
     assert!(Node::parse(&bytes, header).is_ok_and(|kept| kept.count() == usize::from(count)), "what stays is a node");
     Ok(bytes)
+}
+
+fn no_meta(slot: usize) -> Error {
+    Error::InvalidOption { option: "meta page", value: slot as u64, expected: "0 or 1" }
 }
 
 fn invalid(slot: usize) -> Error {

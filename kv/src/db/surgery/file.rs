@@ -5,7 +5,7 @@ use pagefile_std::PageStore;
 
 use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
-use crate::db::open::{newer, page_sizes};
+use crate::db::open::{disagree, newer, page_sizes};
 use crate::error::{Error, Result};
 use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZES_OPENED};
 
@@ -102,6 +102,16 @@ impl RawFile {
             [Ok(_), Err(_)] => Some(0),
             [Err(_), Ok(_)] => Some(1),
             [Err(_), Err(_)] => None,
+        }
+    }
+
+    /// Returns whether both meta pages are valid and of one transaction, but name different states: opening the file for
+    /// writing fails with [`Error::TwoStates`], and [`choose_meta`](Self::choose_meta) repairs that. O(1).
+    #[must_use]
+    pub fn metas_disagree(&self) -> bool {
+        match self.metas.each_ref().map(MetaBytes::judged) {
+            [Ok(first), Ok(second)] => disagree(&first, &second),
+            _ => false,
         }
     }
 
