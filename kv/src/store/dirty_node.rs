@@ -133,6 +133,11 @@ impl DirtyNode {
         ELEMENT + self.data_end(index) - self.data_start(index)
     }
 
+    /// Makes the buffer hold at least `capacity` bytes.
+    pub(crate) fn reserve(&mut self, capacity: usize) {
+        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
+    }
+
     /// Gives the buffer back for another node.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.bytes

@@ -34,8 +34,9 @@ impl Tree<'_> {
     fn set(&mut self, key: &[u8], flags: u32, value: &[u8]) -> Result<()> {
         let path = Path::open(self.write_set, self.root, key, true)?;
         let (slot, index) = path.leaf();
-        let leaf = self.write_set.dirty_mut(slot);
         let added = ELEMENT.saturating_add(key.len()).saturating_add(value.len());
+        self.write_set.make_room(slot, added);
+        let leaf = self.write_set.dirty_mut(slot);
         if leaf.size().saturating_add(added) > NODE_BYTES_MAX {
             // Only a leaf with several gigantic values, as another engine may write it, comes here.
             return Err(Error::ValueTooLarge { len: value.len() });

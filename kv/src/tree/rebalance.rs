@@ -6,7 +6,7 @@ use super::path::{High, child, touch_child};
 use super::split::{Cut, split_child, split_root};
 use crate::error::Result;
 use crate::format::{Node, PAGE_HEADER};
-use crate::store::{Link, NodeKind, Slot, WriteSet};
+use crate::store::{Link, Slot, WriteSet};
 
 /// Brings the changed nodes below `root` into the shape that a file may have.
 ///
@@ -165,7 +165,7 @@ fn high_of_child(write_set: &WriteSet, parent: Slot, index: usize, high: Option<
 fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
     while write_set.dirty(root).is_branch() && write_set.dirty(root).count() <= 1 {
         if write_set.dirty(root).count() == 0 {
-            let leaf = write_set.create(NodeKind::Leaf);
+            let leaf = write_set.create_leaf();
             write_set.replace(root, leaf);
             return Ok(());
         }

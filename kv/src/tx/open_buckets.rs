@@ -11,7 +11,7 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
+use crate::store::{Link, PageRef, Slot, WriteSet, bucket_root, corrupt};
 use crate::tree::{Forest, Root, Tree, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
@@ -89,7 +89,7 @@ impl OpenBuckets {
             // The inline page is copied out first: its bytes may lie in a node that moves when another is made.
             let value = entry.value.to_vec();
             let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
-            Link::to_slot(write_set.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
+            Link::to_slot(write_set.copy_inline(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
             bucket_root(page.link, header.root)?
         };
@@ -101,7 +101,7 @@ impl OpenBuckets {
         // A placeholder with the size of an empty inline bucket, so that cursors meet the name already.
         let put = self.tree(write_set, parent).put_bucket(name, &empty_inline());
         self.whole(put)?;
-        let root = Link::to_slot(write_set.create(NodeKind::Leaf));
+        let root = Link::to_slot(write_set.create_leaf());
         let at = self.insert(parent, name, OpenBucket::new(root, 0));
         self.all[at].changed = true;
         Ok(at)
@@ -167,12 +167,10 @@ impl OpenBuckets {
             return Err(Error::Corrupt { page, what });
         }
         for at in self.deepest_first() {
-            for (name, child) in self.all[at].children.clone() {
-                if self.all[child].changed {
-                    let header = self.header(write_set, child);
-                    self.tree(write_set, at).put_bucket(&name, &header)?;
-                }
-            }
+            let children = std::mem::take(&mut self.all[at].children);
+            let written = self.put_headers(write_set, at, &children);
+            self.all[at].children = children;
+            written?;
             let OpenBucket { root, changed, fill, .. } = self.all[at];
             assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
             let Some(root) = root.slot().filter(|_| changed) else { continue };
@@ -184,6 +182,22 @@ impl OpenBuckets {
             }
         }
         Ok(self.all[ROOT].changed)
+    }
+
+    /// Puts the headers of the changed buckets among `children` into the tree of bucket `at`, which they are in.
+    fn put_headers(
+        &mut self,
+        write_set: &mut WriteSet,
+        at: BucketIndex,
+        children: &BTreeMap<Vec<u8>, BucketIndex>,
+    ) -> Result<()> {
+        for (name, &child) in children {
+            if self.all[child].changed {
+                let header = self.header(write_set, child);
+                self.tree(write_set, at).put_bucket(name, &header)?;
+            }
+        }
+        Ok(())
     }
 
     /// The changed buckets whose roots are in memory, deepest first: those whose nodes get pages.
