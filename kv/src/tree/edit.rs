@@ -1,6 +1,6 @@
 //! Put and delete.
 
-use super::path::Path;
+use super::path::{Path, child};
 use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
@@ -53,7 +53,8 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Removes an item; false, and nothing copied, when there is none. O(log n).
+    /// Removes an item; false, and nothing copied, when there is none. O(log n). A leaf that is empty then goes at once: a
+    /// walk never passes over leaves that deletions have emptied.
     pub(crate) fn delete(&mut self, key: &[u8]) -> Result<bool> {
         if find(&self.write_set.pages(), Root::Link(*self.root), key)?.is_none() {
             return Ok(false);
@@ -64,8 +65,30 @@ impl Tree<'_> {
             assert!(self.write_set.dirty(slot).key(index) == key, "what is removed has the key");
             self.write_set.dirty_mut(slot).remove(index);
             self.write_set.any_shrunk = true;
+            self.drop_empty(&path);
         }
         Ok(path.found)
+    }
+
+    /// Takes the node at the end of `path` out of its tree if it is empty, and so the branches above it. A root that has
+    /// no child left becomes an empty leaf.
+    fn drop_empty(&mut self, path: &Path) {
+        for depth in (1..path.len()).rev() {
+            let (slot, _) = path.step(depth);
+            if self.write_set.dirty(slot).count() > 0 {
+                return;
+            }
+            let (parent, index) = path.step(depth.saturating_sub(1));
+            assert_eq!(child(self.write_set, parent, index), Link::to_slot(slot), "a path leads from parent to child");
+            self.write_set.dirty_mut(parent).remove(index);
+            self.write_set.vacate(slot);
+            self.write_set.note_merge();
+        }
+        let (root, _) = path.step(0);
+        if self.write_set.dirty(root).is_branch() && self.write_set.dirty(root).count() == 0 {
+            let leaf = self.write_set.create_leaf();
+            self.write_set.replace(root, leaf);
+        }
     }
 
     /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
