@@ -238,7 +238,8 @@ impl WriteSet {
         node
     }
 
-    fn insert(&mut self, node: DirtyNode) -> Slot {
+    /// Takes a node in.
+    pub(crate) fn insert(&mut self, node: DirtyNode) -> Slot {
         assert!(!self.frozen, "no node is added after the others have got their pages");
         if let Some(slot) = self.vacant.pop() {
             let vacant = std::mem::replace(self.dirty_mut(slot), node);

@@ -5,7 +5,7 @@ use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, BUCKET_HEADER, ELEMENT, NODE_BYTES_MAX};
-use crate::store::{Link, WriteSet};
+use crate::store::{Link, Slot, WriteSet};
 
 /// One tree of a write set, changeable.
 #[derive(Debug)]
@@ -70,9 +70,8 @@ impl Tree<'_> {
         Ok(path.found)
     }
 
-    /// Takes the node at the end of `path` out of its tree if it is empty, and so the branches above it. A root that has
-    /// no child left becomes an empty leaf.
-    fn drop_empty(&mut self, path: &Path) {
+    /// Takes the node at the end of `path` out of its tree if it is empty, and so the branches above it.
+    pub(super) fn drop_empty(&mut self, path: &Path) {
         for depth in (1..path.len()).rev() {
             let (slot, _) = path.step(depth);
             if self.write_set.dirty(slot).count() > 0 {
@@ -84,7 +83,11 @@ impl Tree<'_> {
             self.write_set.vacate(slot);
             self.write_set.note_merge();
         }
-        let (root, _) = path.step(0);
+        self.restore_root(path.step(0).0);
+    }
+
+    /// Makes a root that has no child left an empty leaf.
+    pub(super) fn restore_root(&mut self, root: Slot) {
         if self.write_set.dirty(root).is_branch() && self.write_set.dirty(root).count() == 0 {
             let leaf = self.write_set.create_leaf();
             self.write_set.replace(root, leaf);
@@ -92,7 +95,7 @@ impl Tree<'_> {
     }
 
     /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
-    fn split_overfull(&mut self, path: &Path) {
+    pub(super) fn split_overfull(&mut self, path: &Path) {
         let page_size = self.write_set.page_size();
         let cut = Cut::Growth { fill: self.fill, last: path.last };
         for depth in (0..path.len()).rev() {

@@ -12,6 +12,8 @@
 )]
 
 mod cursor;
+mod delete_range;
+mod discard;
 mod edit;
 mod forest;
 mod overwrite;
@@ -19,12 +21,14 @@ mod pack;
 mod path;
 mod range;
 mod rebalance;
+mod retain;
 mod search;
 mod spill;
 mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use discard::discard;
 pub(crate) use edit::Tree;
 pub(crate) use forest::{Forest, SHARED, unused};
 pub(crate) use overwrite::overwrite_header;

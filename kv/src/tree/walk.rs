@@ -48,6 +48,12 @@ impl<'t> Walk<'t> {
         walk
     }
 
+    /// A walk over several trees, the last one first.
+    pub(crate) fn over(pages: Pages<'t>, roots: Vec<Link>) -> Self {
+        let pending = roots.into_iter().map(|link| Pending { link, depth: 0, bounds: (None, None) }).collect();
+        Self { pages, inline: None, pending, children: 0, left: pages.nodes() }
+    }
+
     /// Leaves out what is below the node visited last.
     pub(crate) fn skip_children(&mut self) {
         assert!(self.children <= self.pending.len(), "the children of the last node have not been visited");
