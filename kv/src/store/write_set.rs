@@ -76,17 +76,25 @@ impl WriteSet {
         &mut self.nodes[slot.index()]
     }
 
-    /// A new, empty node.
-    pub(crate) fn create(&mut self, kind: NodeKind) -> Slot {
-        let node = DirtyNode::empty(kind, self.buffer());
-        self.insert(node)
+    /// A new, empty leaf. Its buffer grows with it: most new buckets stay small, and there may be very many.
+    pub(crate) fn create_leaf(&mut self) -> Slot {
+        self.insert(DirtyNode::empty(NodeKind::Leaf, Vec::new()))
     }
 
-    /// A copy of `node`, which need not be a whole page (an inline bucket is not).
-    pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
-        let buffer = self.buffer();
-        let node = copied(node, len, buffer)?;
+    /// A copy of `node`, the `len` bytes of an inline bucket, in a buffer of that size.
+    pub(crate) fn copy_inline(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
+        let node = copied(node, len, Vec::with_capacity(len))?;
         Ok(self.insert(node))
+    }
+
+    /// Makes room for `added` bytes more in a node. The buffer of a small node doubles; beyond half a page it becomes a
+    /// page's, which would otherwise end up twice as large as it has to be.
+    pub(crate) fn make_room(&mut self, slot: Slot, added: usize) {
+        let (half, whole) = (self.page_size() / 2, self.buffer_size());
+        let node = self.dirty_mut(slot);
+        if node.size().saturating_add(added) > half {
+            node.reserve(whole);
+        }
     }
 
     /// The node that `link` leads to, changeable: copied here and its page freed, unless it is here already.
@@ -129,7 +137,7 @@ impl WriteSet {
     /// Takes a node out of memory; its slot is used again.
     pub(crate) fn vacate(&mut self, slot: Slot) {
         let node = self.take(slot);
-        self.buffers.push(node.into_buffer());
+        self.recycle(node);
         self.vacant.push(slot);
     }
 
@@ -138,7 +146,7 @@ impl WriteSet {
         assert_ne!(to, from, "a node replaces another");
         let node = self.take(from);
         let old = std::mem::replace(self.dirty_mut(to), node);
-        self.buffers.push(old.into_buffer());
+        self.recycle(old);
         self.vacant.push(from);
     }
 
@@ -168,7 +176,7 @@ impl WriteSet {
             "the keys of the node that is appended are greater"
         );
         self.dirty_mut(left).append(&gone);
-        self.buffers.push(gone.into_buffer());
+        self.recycle(gone);
         self.vacant.push(right);
         self.note_merge();
     }
@@ -201,8 +209,8 @@ impl WriteSet {
         const KEPT: usize = 4096;
         let mut buffers = std::mem::take(&mut self.buffers);
         buffers.extend(std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer));
-        let large = self.page_size().saturating_mul(2);
-        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= large);
+        let (whole, large) = (self.buffer_size(), self.page_size().saturating_mul(2));
+        buffers.retain(|buffer| (whole..=large).contains(&buffer.capacity()));
         buffers.truncate(KEPT);
         buffers
     }
@@ -240,7 +248,8 @@ impl WriteSet {
         node
     }
 
-    fn insert(&mut self, node: DirtyNode) -> Slot {
+    /// Takes a node in.
+    pub(crate) fn insert(&mut self, node: DirtyNode) -> Slot {
         assert!(!self.frozen, "no node is added after the others have got their pages");
         if let Some(slot) = self.vacant.pop() {
             let vacant = std::mem::replace(self.dirty_mut(slot), node);
@@ -253,8 +262,21 @@ impl WriteSet {
     }
 
     fn buffer(&mut self) -> Vec<u8> {
-        // Room for one element more than a page, so that the insertion that splits a node does not move it.
-        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size().saturating_mul(5) / 4))
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.buffer_size()))
+    }
+
+    /// Bytes of a page's buffer: room for one element more than a page, so that the insertion that splits a node does not
+    /// move it.
+    fn buffer_size(&self) -> usize {
+        self.page_size().saturating_mul(5) / 4
+    }
+
+    /// Keeps the buffer of a node that is gone, if it is large enough for a page.
+    fn recycle(&mut self, gone: DirtyNode) {
+        let buffer = gone.into_buffer();
+        if buffer.capacity() >= self.buffer_size() {
+            self.buffers.push(buffer);
+        }
     }
 }
 

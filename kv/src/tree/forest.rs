@@ -22,6 +22,8 @@ pub(crate) struct Forest<'t> {
     used: PageSet,
     /// Nodes in memory that have been visited.
     slots: PageSet,
+    /// Whether the walk has come to the nested buckets.
+    nested: bool,
 }
 
 impl<'t> Forest<'t> {
@@ -31,8 +33,27 @@ impl<'t> Forest<'t> {
 
     /// A walk that must not meet any page of `used`.
     pub(crate) fn beside(pages: Pages<'t>, root: Link, used: PageSet) -> Self {
-        let walk = Walk::new(pages, Root::Link(root));
-        Self { pages, walk, roots: Vec::new(), leaf: None, used, slots: PageSet::new(pages.changed()) }
+        let slots = PageSet::new(pages.changed());
+        Self {
+            pages,
+            walk: Walk::new(pages, Root::Link(root)),
+            roots: Vec::new(),
+            leaf: None,
+            used,
+            slots,
+            nested: false,
+        }
+    }
+
+    /// A walk over several parts of one tree, then over the trees of the buckets in them and of those with these `roots`.
+    pub(crate) fn over(pages: Pages<'t>, parts: Vec<Link>, roots: Vec<Link>) -> Self {
+        let (used, slots) = (PageSet::new(pages.high_water()), PageSet::new(pages.changed()));
+        Self { pages, walk: Walk::over(pages, parts), roots, leaf: None, used, slots, nested: false }
+    }
+
+    /// Whether the node visited last is one of a nested bucket.
+    pub(crate) const fn is_nested(&self) -> bool {
+        self.nested
     }
 
     /// All pages visited so far, and those to begin with.
@@ -103,6 +124,7 @@ impl<'t> Iterator for Forest<'t> {
             }
             let root = self.roots.pop()?;
             debug_assert!(!root.in_memory(), "a header in a leaf names no node in memory");
+            self.nested = true;
             self.walk = Walk::new(self.pages, Root::Link(root));
         }
     }

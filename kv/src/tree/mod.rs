@@ -12,6 +12,8 @@
 )]
 
 mod cursor;
+mod delete_range;
+mod discard;
 mod edit;
 mod forest;
 mod order;
@@ -21,6 +23,7 @@ mod path;
 mod range;
 mod reach;
 mod rebalance;
+mod retain;
 mod search;
 mod shared;
 mod spill;
@@ -28,6 +31,7 @@ mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use discard::discard;
 pub(crate) use edit::Tree;
 pub(crate) use forest::Forest;
 pub(crate) use order::{disorder, unfit};

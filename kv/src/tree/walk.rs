@@ -34,7 +34,7 @@ pub(crate) struct Walk<'t> {
     pending: Vec<Pending<'t>>,
     /// The range of keys of the node visited last, which may have been damaged.
     bounds: (Option<&'t [u8]>, Option<&'t [u8]>),
-    /// How many of them are children of the node visited last.
+    /// How many of those pending are children of the node visited last.
     children: usize,
     /// How many children there can be still: every page is the child of one branch.
     left: u64,
@@ -54,6 +54,12 @@ impl<'t> Walk<'t> {
     /// The keys that the node visited last may hold, also if it could not be read: from, and up to but without.
     pub(crate) const fn bounds(&self) -> (Option<&'t [u8]>, Option<&'t [u8]>) {
         self.bounds
+    }
+
+    /// A walk over several trees, the last one first.
+    pub(crate) fn over(pages: Pages<'t>, roots: Vec<Link>) -> Self {
+        let pending = roots.into_iter().map(|link| Pending { link, depth: 0, bounds: (None, None) }).collect();
+        Self { pages, inline: None, pending, bounds: (None, None), children: 0, left: pages.nodes() }
     }
 
     /// Leaves out what is below the node visited last.
