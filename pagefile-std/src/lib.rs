@@ -48,6 +48,7 @@
 
 #![deny(unsafe_code)]
 
+mod abandoned;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod create;
@@ -59,6 +60,7 @@ mod lock;
 mod map;
 mod mapping;
 mod mem;
+mod new_file;
 mod options;
 mod page_file;
 mod path;
@@ -76,6 +78,7 @@ pub use error::{Operation, StoreError};
 pub use latch::Latch;
 pub use map::Map;
 pub use mem::MemStore;
+pub use new_file::NewFile;
 pub use options::FileOptions;
 pub use page_file::PageFile;
 pub use store::{PageStore, View};

@@ -120,6 +120,11 @@ impl PageFile {
         if !options.read_only && !options.no_sync {
             sync_directory(path)?;
         }
+        PageFile::without_name(file, path, options)
+    }
+
+    /// Of a file that `path` names, or will name.
+    pub(crate) fn without_name(file: LockedFile, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         let len = file.metadata().map_err(|source| failed(Operation::Open, path, source))?.len();
         let file = Arc::new(file);
         let map = map_file(&file, path, len, options)?;
