@@ -45,6 +45,7 @@ pub(crate) fn remove_abandoned(directory: &Path) {
 /// The maker of a temporary file holds its lock as long as it lives. So whoever can take the lock knows that the maker
 /// is gone, or has only just begun: then it notices, and begins again with another name.
 fn remove_if_abandoned(path: &Path) {
+    assert!(path.file_name().is_some_and(is_temporary), "nothing but temporary files is removed");
     let Ok(file) = open_regular(path, true) else { return };
     if sys::try_lock(&file, false).is_err() {
         return;

@@ -60,6 +60,7 @@ mod lock;
 mod map;
 mod mapping;
 mod mem;
+mod name;
 mod new_file;
 mod options;
 mod page_file;

@@ -139,6 +139,7 @@ impl NewFile {
 
     /// Gives it the final name, which nothing may have.
     pub(crate) fn link(&self) -> io::Result<()> {
+        assert_ne!(self.temporary.as_ref(), Some(&self.target), "the final name comes last");
         match &self.temporary {
             Some(temporary) => fs::hard_link(temporary, &self.target),
             None => sys::link_nameless(&self.file, &self.target),

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Operation, StoreError, failed};
 use crate::growth::grown_len;
@@ -11,6 +12,7 @@ use crate::latch::Latch;
 use crate::lock::{LockedFile, open_locked};
 use crate::map::{Map, addressable};
 use crate::mapping::Mapping;
+use crate::name::Name;
 use crate::options::FileOptions;
 use crate::path::{follow_links, sync_directory};
 use crate::store::{PageStore, View, check_range};
@@ -28,6 +30,12 @@ use crate::{create, position};
 /// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` calls
 /// the right one). On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
 /// synced file: use a later kernel.
+///
+/// # A file that loses its name
+///
+/// [`check_name`](PageStore::check_name) looks whether the path still leads to the open file: at the first call, and then
+/// at most once a second as long as it does. Windows refuses to remove or replace a file that is mapped; a rename is
+/// noticed there as elsewhere. Where the process may not look at the path, nothing is noticed.
 ///
 /// # Creation
 ///
@@ -56,6 +64,8 @@ use crate::{create, position};
 pub struct PageFile {
     file: Arc<LockedFile>,
     path: PathBuf,
+    /// None if the file has no name, or may lose it.
+    name: Option<Name>,
     len: AtomicU64,
     mapping: Mapping,
     latch: Latch,
@@ -120,10 +130,14 @@ impl PageFile {
         if !options.read_only && !options.no_sync {
             sync_directory(path)?;
         }
-        PageFile::without_name(file, path, options)
+        let mut store = PageFile::without_name(file, path, options)?;
+        if !options.allow_moved {
+            store.name = Some(Name::new(path).map_err(|source| failed(Operation::Open, path, source))?);
+        }
+        Ok(store)
     }
 
-    /// Of a file that `path` names, or will name.
+    /// Of a file that is to be called `path`.
     pub(crate) fn without_name(file: LockedFile, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         let len = file.metadata().map_err(|source| failed(Operation::Open, path, source))?.len();
         let file = Arc::new(file);
@@ -133,6 +147,7 @@ impl PageFile {
             mapping: if map.has_room() { Mapping::reserved(map) } else { Mapping::moving(map) },
             file,
             path: path.to_path_buf(),
+            name: None,
             len: AtomicU64::new(len),
             latch: Latch::new(),
             barrier: Mutex::new(()),
@@ -300,6 +315,10 @@ impl PageStore for PageFile {
         }
         self.assert_alone();
         self.change(|| self.file.sync_data().map_err(|source| failed(Operation::Sync, &self.path, source)))
+    }
+
+    fn check_name(&self) -> Result<(), StoreError> {
+        self.name.as_ref().map_or(Ok(()), |name| name.check(&self.file, Instant::now()))
     }
 
     fn poisoned(&self) -> bool {

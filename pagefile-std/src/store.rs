@@ -65,6 +65,7 @@ use crate::map::Map;
 /// #   fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> { self.store.read_at(offset, buf) }
 /// #   fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> { self.store.write_at(offset, bufs) }
 /// #   fn grow(&self, min_len: u64) -> Result<(), StoreError> { self.store.grow(min_len) }
+/// #   fn check_name(&self) -> Result<(), StoreError> { self.store.check_name() }
 /// #   fn poisoned(&self) -> bool { self.store.poisoned() }
 ///     // The other methods call those of `self.store`.
 /// }
@@ -127,6 +128,17 @@ pub trait PageStore: Send + Sync + Debug {
     /// poisoned.
     fn sync(&self) -> Result<(), StoreError>;
 
+    /// Notices that the store is no longer where its user will look for it: a file that was renamed, removed or
+    /// replaced. What is written to it then is lost to whoever opens the path. To be called before a change begins; it
+    /// changes nothing, and costs a look at the clock most of the time. A store without a name has nothing to notice,
+    /// and neither has one that does not say otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::FileMoved`], until the file is back.
+    fn check_name(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether a write, growth or sync has failed, so that the store refuses all of them. O(1).
     fn poisoned(&self) -> bool;
 }
@@ -155,6 +167,9 @@ macro_rules! forward {
             }
             fn sync(&self) -> Result<(), StoreError> {
                 (**self).sync()
+            }
+            fn check_name(&self) -> Result<(), StoreError> {
+                (**self).check_name()
             }
             fn poisoned(&self) -> bool {
                 (**self).poisoned()

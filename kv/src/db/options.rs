@@ -201,6 +201,20 @@ impl Options {
         self
     }
 
+    /// Lets commits go on when the path no longer names the open file. Default: false.
+    ///
+    /// A file that is renamed, removed or replaced while it is open stays with this handle, and whoever opens the path
+    /// does not see what is committed to it. So the first commit of a handle, and then one a second, looks at the path; if
+    /// it leads elsewhere or nowhere, the commit is [`NotCommitted`](Error::NotCommitted) with the cause
+    /// [`FileMoved`](Error::FileMoved) and nothing is written. Reads go on, and commits do as soon as the file is back
+    /// under its path. Commits within the second before the look may have gone into the file that is open here.
+    ///
+    /// Set this for a file that is meant to have no name, and if the process changes its root directory after opening.
+    pub const fn allow_moved(mut self, allow: bool) -> Self {
+        self.file.allow_moved = allow;
+        self
+    }
+
     /// Checks the whole new state at each commit before the state becomes visible. O(pages) for each commit. For finding
     /// defects. Default: false.
     pub const fn strict(mut self, strict: bool) -> Self {

@@ -22,6 +22,8 @@ mod hostile;
 mod hostile_shapes;
 mod limits;
 mod locking;
+#[cfg(unix)]
+mod moved;
 mod one_writer;
 mod options;
 mod poison;
