@@ -131,6 +131,7 @@ impl NewFile {
 
     /// What was written is all; with `sync` it is durable, but for the name.
     pub(crate) fn settle(&self, sync: bool) -> io::Result<()> {
+        assert!(!self.target.as_os_str().is_empty(), "a file is finished once");
         if self.file.metadata()?.len() == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no bytes were given"));
         }

@@ -36,6 +36,11 @@ pub struct FileOptions {
     /// default is 64 GiB or eight times the file's length, whichever is more. With zero, each growth
     /// makes a new map. Only 64-bit Unix can reserve; elsewhere this has no effect.
     pub reserve: Option<u64>,
+    /// Do not map the file: copy what is read, in blocks of 4 KiB, into private memory. If another program truncates
+    /// the file, or the disk fails, a read is then an error ([`View::read`](crate::View::read)) and not a fatal signal.
+    /// The first read of a block is a system call, and the block's memory stays in use until the store is dropped: in
+    /// the end as much as the file is long.
+    pub private_reads: bool,
     /// Do not look whether the path still names the file, in [`check_name`](crate::PageStore::check_name). For files
     /// that are meant to lose their name, and for programs that change their root directory.
     pub allow_moved: bool,

@@ -233,10 +233,13 @@ impl PageFile {
     }
 }
 
-/// Maps a file, with room to grow if the address space allows.
+/// Maps a file, or memory for copies of it, with room to grow if the address space allows.
 fn map_file(file: &Arc<LockedFile>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
-    let roomy = if Map::CAN_RESERVE { Map::of_file(file, len, options.room(len)).ok() } else { None };
-    roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| no_room(path, len, source))
+    let map = |room| {
+        if options.private_reads { Map::copy_of_file(file, path, len, room) } else { Map::of_file(file, len, room) }
+    };
+    let roomy = if Map::CAN_RESERVE { map(options.room(len)).ok() } else { None };
+    roomy.map_or_else(|| map(len), Ok).map_err(|source| no_room(path, len, source))
 }
 
 fn no_room(path: &Path, len: u64, source: io::Error) -> StoreError {
@@ -265,12 +268,7 @@ impl PageStore for PageFile {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
         check_range(Operation::Read, offset, buf.len() as u64, self.len())?;
-        position::read_exact_at(&self.file, offset, buf).map_err(|source| StoreError::Io {
-            operation: Operation::Read,
-            path: self.path.clone(),
-            offset: Some(offset),
-            source,
-        })
+        position::read(&self.file, &self.path, offset, buf)
     }
 
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
@@ -278,14 +276,18 @@ impl PageStore for PageFile {
         let len = bufs.iter().map(|buf| buf.len() as u64).sum();
         check_range(Operation::Write, offset, len, self.len())?;
         debug_assert!(offset + len <= self.mapping.current().len(), "the map shows whatever is written");
-        self.change(|| {
+        let write = || {
             position::write_all_at(&self.file, offset, bufs).map_err(|(offset, source)| StoreError::Io {
                 operation: Operation::Write,
                 path: self.path.clone(),
                 offset: Some(offset),
                 source,
             })
-        })
+        };
+        if self.options.private_reads {
+            return self.change(|| self.mapping.current().with_file(offset, bufs, write));
+        }
+        self.change(write)
     }
 
     fn grow(&self, min_len: u64) -> Result<(), StoreError> {

@@ -214,6 +214,16 @@ impl View<'_> {
         self.map().bytes(offset, len)
     }
 
+    /// The same as [`bytes`](View::bytes); the error says why not. O(1).
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfBounds`] if the view does not have all of them; [`StoreError::Io`] if the file does not have
+    /// them any more, or cannot be read, with [`FileOptions::private_reads`](crate::FileOptions::private_reads).
+    #[inline]
+    pub fn read(&self, offset: u64, len: usize) -> Result<&[u8], StoreError> {
+        self.map().read(offset, len)
+    }
+
     /// How many bytes the view has: as many as the store had when the view was taken, or more. O(1).
     #[inline]
     #[must_use]

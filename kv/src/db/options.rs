@@ -201,6 +201,21 @@ impl Options {
         self
     }
 
+    /// Reads pages with ordinary reads into private memory instead of mapping the file. Default: false.
+    ///
+    /// For files on shares, or wherever another program may truncate the file although it is open here. A read of what
+    /// is gone from a mapped file ends the process by a signal (`SIGBUS`, and an in-page error on Windows); with this
+    /// option it is [`Error::Store`] with the file, the offset and the number of bytes expected there. It also makes an
+    /// error of a disk that fails to read.
+    ///
+    /// It costs one system call for the first look at each 4 KiB, which may wait for a write under way, and memory: what was read once stays until the database
+    /// is closed, in the end as much as the file is long. Where the map moves as the file grows (32-bit systems, Windows)
+    /// each growth begins anew.
+    pub const fn private_reads(mut self, private: bool) -> Self {
+        self.file.private_reads = private;
+        self
+    }
+
     /// Lets commits go on when the path no longer names the open file. Default: false.
     ///
     /// A file that is renamed, removed or replaced while it is open stays with this handle, and whoever opens the path

@@ -27,6 +27,7 @@ mod moved;
 mod one_writer;
 mod options;
 mod poison;
+mod private_reads;
 mod readers;
 mod seal;
 mod stores;
