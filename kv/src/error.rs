@@ -108,6 +108,20 @@ pub enum Error {
         waited: Duration,
     },
 
+    /// The path no longer names the open file, which was renamed, removed or replaced. The commit that noticed it wrote
+    /// nothing; earlier ones are in the file that is open here. See [`Options::allow_moved`](crate::Options::allow_moved).
+    #[error(
+        "{} no longer names the open file: {}; put the file back, or close the database and open the path again",
+        .path.display(),
+        if *.replaced { "another file is there now" } else { "it was removed or renamed" }
+    )]
+    FileMoved {
+        /// The path that the file was opened with.
+        path: PathBuf,
+        /// Whether there is another file of this name now.
+        replaced: bool,
+    },
+
     /// The database was opened read-only.
     #[error("the database is open read-only: open it without `read_only` to change it")]
     ReadOnly,
@@ -279,6 +293,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Poisoned => Self::Poisoned,
             StoreError::Locked { path, waited } => Self::Locked { path, waited },
+            StoreError::FileMoved { path, replaced } => Self::FileMoved { path, replaced },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
             other => Self::Store(other),
         }

@@ -34,6 +34,18 @@
 //! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
 //! - [`surgery`]: examination and repair of a damaged file.
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
+//!
+//! # What ends the process
+//! A full disk is an error: the commit is [`NotCommitted`](Error::NotCommitted). Two conditions come close to it, and are
+//! signals that end a program unless something is done about them:
+//! - **A limit on the size of files** (`ulimit -f`, `RLIMIT_FSIZE`). A write beyond it raises `SIGXFSZ` on Unix. A program
+//!   that ignores or handles this signal gets an error as from a full disk; one line does it, at the start of `main`, for
+//!   example with the crate `signal-hook`: `signal_hook::flag::register(libc::SIGXFSZ, Arc::default())`. Signals belong to
+//!   the program, so the library leaves this one alone; the command `kv` handles it. What was committed before is in the
+//!   file, as after a kill.
+//! - **Another program truncates the open file**, on a share, say. A look at what is gone raises `SIGBUS` (on Windows an
+//!   in-page error), because the file is mapped. [`Options::private_reads`] reads without a map and makes it an error, at
+//!   the cost of memory.
 #![forbid(unsafe_code)]
 
 // Each test has a time limit. The model of threads knows no clock.

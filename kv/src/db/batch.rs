@@ -238,6 +238,7 @@ fn repeat(cause: &Error) -> Error {
                 source: std::io::Error::new(source.kind(), source.to_string()),
             })
         }
+        Error::FileMoved { path, replaced } => Error::FileMoved { path: path.clone(), replaced: *replaced },
         _ => Error::Poisoned,
     }
 }

@@ -223,6 +223,35 @@ impl Options {
         self
     }
 
+    /// Reads pages with ordinary reads into private memory instead of mapping the file. Default: false.
+    ///
+    /// For files on shares, or wherever another program may truncate the file although it is open here. A read of what
+    /// is gone from a mapped file ends the process by a signal (`SIGBUS`, and an in-page error on Windows); with this
+    /// option it is [`Error::Store`] with the file, the offset and the number of bytes expected there. It also makes an
+    /// error of a disk that fails to read.
+    ///
+    /// It costs one system call for the first look at each 4 KiB, which may wait for a write under way, and memory: what was read once stays until the database
+    /// is closed, in the end as much as the file is long. Where the map moves as the file grows (32-bit systems, Windows)
+    /// each growth begins anew.
+    pub const fn private_reads(mut self, private: bool) -> Self {
+        self.file.private_reads = private;
+        self
+    }
+
+    /// Lets commits go on when the path no longer names the open file. Default: false.
+    ///
+    /// A file that is renamed, removed or replaced while it is open stays with this handle, and whoever opens the path
+    /// does not see what is committed to it. So the first commit of a handle, and then one a second, looks at the path; if
+    /// it leads elsewhere or nowhere, the commit is [`NotCommitted`](Error::NotCommitted) with the cause
+    /// [`FileMoved`](Error::FileMoved) and nothing is written. Reads go on, and commits do as soon as the file is back
+    /// under its path. Commits within the second before the look may have gone into the file that is open here.
+    ///
+    /// Set this for a file that is meant to have no name, and if the process changes its root directory after opening.
+    pub const fn allow_moved(mut self, allow: bool) -> Self {
+        self.file.allow_moved = allow;
+        self
+    }
+
     /// Checks the whole new state at each commit before the state becomes visible. O(pages) for each commit. For finding
     /// defects. Default: false.
     pub const fn strict(mut self, strict: bool) -> Self {

@@ -1,7 +1,7 @@
 //! From a link to a checked page: the only way from the tree to bytes.
 
 use freelist_core::PageId;
-use pagefile_std::View;
+use pagefile_std::{StoreError, View};
 
 use super::{DirtyNode, Link};
 use crate::error::{Error, Result};
@@ -88,7 +88,7 @@ impl<'t> Pages<'t> {
         }
         let size = self.page_size as usize;
         let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
-        let first = self.view.bytes(at, size).ok_or_else(|| wrong(OUTSIDE))?;
+        let first = self.view.read(at, size).map_err(|error| unreadable(id, error))?;
         let header = Header::parse(first).map_err(|Malformed(what)| wrong(what))?;
         if header.id != id.get() {
             return Err(wrong("page says it is another page"));
@@ -101,7 +101,8 @@ impl<'t> Pages<'t> {
             return Err(wrong("overflow pages run beyond the high-water mark"));
         }
         let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
-        let bytes = len.and_then(|len| self.view.bytes(at, len)).ok_or_else(|| wrong(OUTSIDE))?;
+        let len = len.ok_or_else(|| wrong(OUTSIDE))?;
+        let bytes = self.view.read(at, len).map_err(|error| unreadable(id, error))?;
         debug_assert!(bytes.len() > size, "a page with overflow has more bytes than one page");
         Ok((header, bytes))
     }
@@ -157,6 +158,14 @@ pub(crate) const SHARED: &str = "page is used in two places";
 pub(super) const BEYOND: &str = "page number is beyond the high-water mark";
 
 const OUTSIDE: &str = "page lies beyond the end of the file";
+
+#[cold]
+fn unreadable(page: PageId, error: StoreError) -> Error {
+    match error {
+        StoreError::OutOfBounds { .. } => Error::Corrupt { page, what: OUTSIDE.into() },
+        error => error.into(),
+    }
+}
 
 #[cold]
 pub(crate) fn corrupt(link: Link, what: &'static str) -> Error {

@@ -28,7 +28,9 @@ pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: 
     assert_ne!(plan.meta.slot(), writer.visible.slot(), "the meta of the visible state is not written over");
     // Read once: a commit is synced as a whole or not at all.
     let sync = !core.no_sync.load(Ordering::Relaxed);
-    let written = write_pages(core, writer, write_set, plan, sync)
+    let named = core.store.check_name().map_err(Error::from);
+    let written = named
+        .and_then(|()| write_pages(core, writer, write_set, plan, sync))
         .and_then(|()| if core.settings.strict { check(core, writer, write_set, plan) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
     assert!(writer.in_doubt, "nothing builds on a state before its meta is durable");

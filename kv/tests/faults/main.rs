@@ -3,6 +3,7 @@
 //! - [`kill`]: `kill -9` at any moment: acknowledged commits are there, and nothing that is half done.
 //! - [`processes`]: several writers and readers at one file.
 //! - [`syscalls`], [`full`]: real system calls that fail, a real disk that is full.
+//! - [`truncated`]: a file that another process cuts off under an open handle.
 //! - [`flips`], [`lies`], [`corpus`]: every truncation, single flipped bits, hand-made lies, what fuzzers have kept.
 //! - `digest`, with that feature: what a digest beside the file finds that the format cannot.
 //! - [`stress`]: readers, writers and growth at once; what the sanitizers are run on.
@@ -43,4 +44,5 @@ mod processes;
 mod soak;
 mod stress;
 mod syscalls;
+mod truncated;
 mod workload;

@@ -23,9 +23,12 @@ mod hostile;
 mod hostile_shapes;
 mod limits;
 mod locking;
+#[cfg(unix)]
+mod moved;
 mod one_writer;
 mod options;
 mod poison;
+mod private_reads;
 mod readers;
 mod seal;
 mod shared_pages;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use kv::surgery::RawFile;
 use kv::{CompactReport, Error, Options};
 use pagefile_std::FileOptions;
 use serde::Serialize;
@@ -17,8 +18,7 @@ use crate::terminal::Terminal;
 /// Write a dense copy of the database to a new file
 ///
 /// Copies everything in key order, so that pages are well filled and almost none is free. The source is only read. The
-/// copy is synced once, and gets its name when it is complete and durable; Ctrl-C removes an unfinished copy. After a
-/// kill, NAME.PID.new may remain, which you may delete.
+/// copy is synced once, and gets its name when it is complete and durable; Ctrl-C removes an unfinished copy.
 ///
 /// A damaged file is not copied, unless with --salvage.
 #[derive(Debug, Args)]
@@ -70,10 +70,11 @@ impl Compact {
         let mut unfinished = Unfinished::new(&self.output)?;
         unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
-        // Until it is synced as a whole, the copy has a temporary name.
+        // Until it is synced as a whole, the copy has no name.
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
         let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
-        let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
+        let opened = unfinished.page_file(&file_options).and_then(|pages| options.open_store(Box::new(pages)));
+        let target = Arc::new(opened.map_err(failed)?);
         let growing = terminal.progress.growing("compacting", &target);
         let mut sound = true;
         let copied = if self.salvage {
@@ -94,11 +95,11 @@ impl Compact {
             target.close().map_err(failed)?;
         }
         // The file has grown ahead of its pages, which a copy does not need.
-        let copy = open::raw(&unfinished.path, None, terminal)?;
+        let copy = unfinished.page_file(&file_options).and_then(|pages| RawFile::new(pages, None)).map_err(failed)?;
         let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
         let len = meta.high_water * u64::from(meta.page_size);
         drop(copy);
-        unfinished.finish(&self.file, &self.output, len)?;
+        unfinished.finish(&self.file, len)?;
         let printed = self.print(&copied, source.file_len(), len, terminal);
         terminal.verdict(sound, printed)
     }

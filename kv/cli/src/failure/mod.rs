@@ -75,11 +75,12 @@ impl Failure {
     }
 
     /// The command's own file could not be copied to `target`: damage is in the former, any other error is the
-    /// latter's. Nobody needs to know the temporary name that the error may contain.
+    /// latter's.
     pub(crate) fn copying(target: &Path, error: Error) -> Self {
         match error {
             Error::Corrupt { .. } | Error::Store(StoreError::Io { operation: Operation::Read, .. }) => error.into(),
             Error::NotCommitted { cause } | Error::Unknown { cause } => Self::copying(target, *cause),
+            Error::Stream { ref source, .. } => Self::not_made(target, source),
             Error::Store(StoreError::Io { ref source, .. })
                 if !matches!(source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
             {

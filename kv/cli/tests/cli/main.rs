@@ -9,6 +9,8 @@ mod etcd;
 mod failures;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod kill;
 mod library;
 #[cfg(unix)]
 mod lies;

@@ -1,9 +1,10 @@
 //! Repairs: bytes and their offset, and the copy that receives them.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use freelist_core::PageId;
+use pagefile_std::{NewFile, Operation, StoreError};
 
 use super::file::RawFile;
 use super::meta::{MetaBytes, RawMeta};
@@ -222,34 +223,51 @@ impl RawFile {
     ///
     /// # Errors
     /// [`Error::Store`] if a file of this name exists, or reading or writing fails; then there is no new file.
-    pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], mut progress: impl FnMut(u64)) -> Result<()> {
+    pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], progress: impl FnMut(u64)) -> Result<()> {
+        let path = path.as_ref();
+        let mut new = NewFile::beside(path)?;
+        self.write_to(new.file(), edits, progress).map_err(|error| match error {
+            Error::Stream { source, .. } => {
+                let (operation, path) = (Operation::Create, path.to_path_buf());
+                Error::Store(StoreError::Io { operation, path, offset: None, source })
+            }
+            error => error,
+        })?;
+        Ok(new.finish(true)?)
+    }
+
+    /// Writes a copy of the file with these repairs to `target`. `progress` gets the number of bytes copied so far. O(bytes
+    /// of the file).
+    ///
+    /// # Errors
+    /// - [`Error::Stream`] if `target` fails.
+    /// - [`Error::Store`] if the file cannot be read.
+    pub fn write_to(
+        &self,
+        target: &mut (impl Write + Seek),
+        edits: &[Edit],
+        mut progress: impl FnMut(u64),
+    ) -> Result<()> {
         const PIECE: u64 = 1 << 20;
-        let mut read = Ok(());
-        let written = pagefile_std::create_whole(path.as_ref(), &mut |file| {
-            let (mut at, mut piece) = (0u64, Vec::new());
-            let len = self.store.len();
-            while at < len {
-                let left = PIECE.min(len.saturating_sub(at));
-                piece.resize(usize::try_from(left).unwrap_or(0), 0);
-                assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
-                read = self.store.read_at(at, &mut piece);
-                if read.is_err() {
-                    return Err(io::Error::other("the file could not be read"));
-                }
-                file.write_all(&piece)?;
-                at = at.saturating_add(piece.len() as u64);
-                progress(at);
-            }
-            assert_eq!(at, len, "a copy ends where the file does");
-            let unsealed = self.without_extensions();
-            for edit in unsealed.iter().chain(edits) {
-                file.seek(SeekFrom::Start(edit.offset))?;
-                file.write_all(&edit.bytes)?;
-            }
-            Ok(())
-        });
-        read?;
-        Ok(written?)
+        let written = |source| Error::Stream { what: "write the copy", source };
+        let (mut at, mut piece) = (0u64, Vec::new());
+        let len = self.store.len();
+        while at < len {
+            let left = PIECE.min(len.saturating_sub(at));
+            piece.resize(usize::try_from(left).unwrap_or(0), 0);
+            assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
+            self.store.read_at(at, &mut piece)?;
+            target.write_all(&piece).map_err(written)?;
+            at = at.saturating_add(piece.len() as u64);
+            progress(at);
+        }
+        assert_eq!(at, len, "a copy ends where the file does");
+        let unsealed = self.without_extensions();
+        for edit in unsealed.iter().chain(edits) {
+            let placed = target.seek(SeekFrom::Start(edit.offset)).and_then(|_at| target.write_all(&edit.bytes));
+            placed.map_err(written)?;
+        }
+        Ok(())
     }
 }
 
