@@ -1,9 +1,10 @@
 //! All errors of this library: what is wrong, where, and what a user of the library can do about it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use freelist_core::{FreelistError, PageId};
+use freelist_core::{FreelistError, PageId, TxId};
 use pagefile_std::StoreError;
 
 /// `Result` with this crate's [`enum@Error`].
@@ -61,8 +62,8 @@ pub enum Error {
     Corrupt {
         /// The damaged page; 0 if the bytes belong to no page yet.
         page: PageId,
-        /// The broken rule.
-        what: &'static str,
+        /// The broken rule, and what else is known of the damage.
+        what: Cow<'static, str>,
     },
 
     /// The commit failed, and certainly did not happen: the database has the state before the transaction.
@@ -84,7 +85,8 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// An earlier write or sync failed, so the content of the disk is unknown. This handle still reads, and refuses writes.
+    /// An earlier write or sync failed, or a commit panicked, so the content of the disk is unknown. This handle still reads,
+    /// and refuses writes.
     #[error(
         "an earlier write to this file failed: reads still work, writes are refused; close the database and open it again"
     )]
@@ -104,6 +106,20 @@ pub enum Error {
         path: PathBuf,
         /// The time spent waiting for the lock.
         waited: Duration,
+    },
+
+    /// The path no longer names the open file, which was renamed, removed or replaced. The commit that noticed it wrote
+    /// nothing; earlier ones are in the file that is open here. See [`Options::allow_moved`](crate::Options::allow_moved).
+    #[error(
+        "{} no longer names the open file: {}; put the file back, or close the database and open the path again",
+        .path.display(),
+        if *.replaced { "another file is there now" } else { "it was removed or renamed" }
+    )]
+    FileMoved {
+        /// The path that the file was opened with.
+        path: PathBuf,
+        /// Whether there is another file of this name now.
+        replaced: bool,
     },
 
     /// The database was opened read-only.
@@ -130,6 +146,19 @@ pub enum Error {
     /// Both meta pages fail their checksum.
     #[error("both meta pages fail their checksum: restore a backup, or repair a copy with `kv::surgery`")]
     ChecksumMismatch,
+
+    /// Both meta pages are valid and of one transaction, but they name different states. Nothing in the file says which is
+    /// the right one, and other programs may choose the other one, so a database that is open for writing cannot build on
+    /// either. Opened read-only, it shows one of them.
+    #[error(
+        "both meta pages are valid and of transaction {tx}, but they name different states: open the file read-only to see that of page {shown}, and choose one in a copy with `RawFile::choose_meta`"
+    )]
+    TwoStates {
+        /// The transaction id in both.
+        tx: TxId,
+        /// The meta page, 0 or 1, whose state a read-only database shows.
+        shown: PageId,
+    },
 
     /// The file is shorter than its meta page says.
     #[error(
@@ -264,6 +293,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Poisoned => Self::Poisoned,
             StoreError::Locked { path, waited } => Self::Locked { path, waited },
+            StoreError::FileMoved { path, replaced } => Self::FileMoved { path, replaced },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
             other => Self::Store(other),
         }
@@ -277,7 +307,7 @@ impl From<FreelistError> for Error {
 }
 
 /// A key in a message: as text if it is text, otherwise in hex, and cut if it is long.
-struct Name<'a>(&'a [u8]);
+pub(crate) struct Name<'a>(pub(crate) &'a [u8]);
 
 impl std::fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -31,8 +31,21 @@
 //! - [`Bucket`] and [`BucketMut`]: reading and changing.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
+//! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
 //! - [`surgery`]: examination and repair of a damaged file.
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
+//!
+//! # What ends the process
+//! A full disk is an error: the commit is [`NotCommitted`](Error::NotCommitted). Two conditions come close to it, and are
+//! signals that end a program unless something is done about them:
+//! - **A limit on the size of files** (`ulimit -f`, `RLIMIT_FSIZE`). A write beyond it raises `SIGXFSZ` on Unix. A program
+//!   that ignores or handles this signal gets an error as from a full disk; one line does it, at the start of `main`, for
+//!   example with the crate `signal-hook`: `signal_hook::flag::register(libc::SIGXFSZ, Arc::default())`. Signals belong to
+//!   the program, so the library leaves this one alone; the command `kv` handles it. What was committed before is in the
+//!   file, as after a kill.
+//! - **Another program truncates the open file**, on a share, say. A look at what is gone raises `SIGBUS` (on Windows an
+//!   in-page error), because the file is mapped. [`Options::private_reads`] reads without a map and makes it an error, at
+//!   the cost of memory.
 #![forbid(unsafe_code)]
 
 // Each test has a time limit. The model of threads knows no clock.
@@ -50,13 +63,14 @@ mod tx;
 #[cfg(feature = "digest")]
 pub use db::digest;
 pub use db::{
-    BucketStats, BucketStructure, CompactReport, Db, FreelistKind, FreelistSync, Options, PageInfo, PageKind, Stats,
-    compact, surgery,
+    BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
+    PageInfo, PageKind, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
+pub use store::{FreelistFault, FreelistOrigin};
 pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
 
 /// The documents of the repository.

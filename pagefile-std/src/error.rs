@@ -114,6 +114,19 @@ pub enum StoreError {
         path: PathBuf,
     },
 
+    /// The path no longer names the open file; nothing was written.
+    #[error(
+        "{} no longer names the open file: {}; put the file back, or close the store and open the path again",
+        .path.display(),
+        if *.replaced { "another file is there now" } else { "it was removed or renamed" }
+    )]
+    FileMoved {
+        /// The path that the file was opened with.
+        path: PathBuf,
+        /// Whether there is another file of this name now.
+        replaced: bool,
+    },
+
     /// The store does not have this range of bytes; nothing was read or written.
     #[error(
         "cannot {operation} offset {offset} ({len} bytes): the store ends at {end}; \

@@ -44,12 +44,15 @@
 //!    changes bytes under borrowed slices. If a program truncates the file, the next access to the
 //!    lost pages is a fatal signal (`SIGBUS`; an in-page error on Windows), and a mapping cannot be
 //!    defended against that. A disk that fails to read a mapped page has the same effect;
-//!    [`PageStore::read_at`] reports it as an error.
+//!    [`PageStore::read_at`] reports it as an error, and so does [`View::read`] with
+//!    [`FileOptions::private_reads`], which maps nothing of the file.
 
 #![deny(unsafe_code)]
 
+mod abandoned;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod copied;
 mod create;
 mod error;
 mod growth;
@@ -59,6 +62,8 @@ mod lock;
 mod map;
 mod mapping;
 mod mem;
+mod name;
+mod new_file;
 mod options;
 mod page_file;
 mod path;
@@ -76,6 +81,7 @@ pub use error::{Operation, StoreError};
 pub use latch::Latch;
 pub use map::Map;
 pub use mem::MemStore;
+pub use new_file::NewFile;
 pub use options::FileOptions;
 pub use page_file::PageFile;
 pub use store::{PageStore, View};

@@ -30,6 +30,15 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct LockedFile {
     file: File,
+    /// Another copy of the handle holds the lock, or nobody else can open the file.
+    lent: bool,
+}
+
+impl LockedFile {
+    /// Of a file whose lock is somebody else's to take and to release.
+    pub(crate) fn lent(file: File) -> LockedFile {
+        LockedFile { file, lent: true }
+    }
 }
 
 impl Deref for LockedFile {
@@ -42,6 +51,9 @@ impl Deref for LockedFile {
 
 impl Drop for LockedFile {
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         // If it fails the lock goes with the file, a moment later.
         let _ = sys::unlock(&self.file);
     }
@@ -85,7 +97,7 @@ fn lock(file: File, options: &FileOptions, wait: &mut Wait<'_>) -> Result<Option
             Err(TryLockError::Error(source)) => return Err(failed(Operation::Lock, wait.path, source)),
         }
     }
-    let locked = LockedFile { file };
+    let locked = LockedFile { file, lent: false };
     Ok(still_names(wait.path, &locked)?.then_some(locked))
 }
 

@@ -1,5 +1,8 @@
 //! A range of address space that shows the bytes of a file, or private memory.
 //!
+//! The memory of a file is the system's map of it, or a private copy that is made block by block
+//! ([`Copied`]), for files that other programs may truncate.
+//!
 //! One of the two files with `unsafe` code. What every block here relies on:
 //!
 //! - **Bounds.** `len <= room`, where `room` is what the system mapped. `len` only grows. Nothing
@@ -10,17 +13,24 @@
 //!   lives. This is the protocol in the crate's documentation: the layer above does not write bytes
 //!   that a view may still reach, and other processes heed the lock. The compiler cannot check it, as
 //!   with every shared map of a file.
+//! - **A copy is made once.** A block of a private copy is written before its bytes are handed out for
+//!   the first time, and afterwards only as the file is written: see above.
 //! - **Nobody truncates the file** while it is mapped: this crate never does, and the lock keeps away
 //!   other processes that heed it.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::path::Path;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::copied::Copied;
+use crate::error::{Operation, StoreError};
 use crate::lock::LockedFile;
+use crate::store::check_range;
 use crate::sys;
 
 /// Bytes in the address space of the process. The stores of this crate make maps; a
@@ -49,6 +59,8 @@ enum Backing {
     /// A file. Its handle holds the advisory lock, so that nobody else writes to the file before
     /// the last view is dropped, even if the store is dropped earlier.
     File { _locked: Arc<LockedFile> },
+    /// A file, of which this private memory has copies.
+    Copy(Copied),
     /// No file: private memory, writable by its store.
     Memory,
 }
@@ -66,6 +78,13 @@ impl Map {
         assert!(room == len || Map::CAN_RESERVE, "only 64-bit Unix maps room beyond the end of a file");
         let memory = MmapOptions::new().len(room).no_reserve_swap().map_raw_read_only(&***file)?;
         Ok(Map::of(memory, len, Backing::File { _locked: Arc::clone(file) }))
+    }
+
+    /// Private memory for copies of the first `len` bytes of a file, with room for `room`.
+    pub(crate) fn copy_of_file(file: &Arc<LockedFile>, path: &Path, len: u64, room: u64) -> io::Result<Map> {
+        let Map { memory, len, .. } = Map::in_memory(len, room)?;
+        let copied = Copied::nothing(file, path, memory.len());
+        Ok(Map { memory, len, backing: Backing::Copy(copied) })
     }
 
     /// Maps `len` zero bytes of memory, with room for `room`.
@@ -95,22 +114,90 @@ impl Map {
         self.len() == 0
     }
 
-    /// The `len` bytes from `offset` on; `None` unless the map shows all of them. O(1).
+    /// The `len` bytes from `offset` on; `None` unless the map shows all of them, and can read them if it has not done
+    /// so yet. O(1), after the first time.
     #[inline]
     #[must_use]
     pub fn bytes(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.present(offset, len).or_else(|| self.fetch(offset, len).ok())
+    }
+
+    /// The same; the error says why not.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfBounds`] if the map does not show all of them; [`StoreError::Io`] if they cannot be read, with
+    /// [`FileOptions::private_reads`](crate::FileOptions::private_reads).
+    #[inline]
+    pub fn read(&self, offset: u64, len: usize) -> Result<&[u8], StoreError> {
+        match self.present(offset, len) {
+            Some(bytes) => Ok(bytes),
+            None => self.fetch(offset, len),
+        }
+    }
+
+    /// Bytes that are in memory already, or that the system brings there.
+    #[inline]
+    fn present(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let start = usize::try_from(offset).ok()?;
         let end = start.checked_add(len)?;
         if end > self.len.load(Ordering::Acquire) {
+            return None;
+        }
+        if let Backing::Copy(copied) = &self.backing
+            && !copied.has(&(start..end))
+        {
             return None;
         }
         debug_assert!(end <= self.memory.len(), "what a map shows, it has");
         // SAFETY: `start..end` lies below `self.len`, hence inside the mapping and inside the
         // file (Bounds). The mapping lives as long as `self`, which the slice borrows. The bytes
         // are initialised: a file's are, and anonymous memory starts as zeros. They are not
-        // written while the slice lives (No write under a borrow). `end` fits `isize`, because
+        // written while the slice lives (No write under a borrow; A copy is made once: all blocks of
+        // the range are there). `end` fits `isize`, because
         // `addressable` has checked the room.
         Some(unsafe { slice::from_raw_parts(self.memory.as_ptr().add(start), len) })
+    }
+
+    /// Copies what is not in memory yet.
+    #[cold]
+    fn fetch(&self, offset: u64, len: usize) -> Result<&[u8], StoreError> {
+        let outside = || check_range(Operation::Read, offset, len as u64, self.len());
+        outside()?;
+        if let (Backing::Copy(copied), Ok(start)) = (&self.backing, usize::try_from(offset)) {
+            let mut buffer = copied.alone();
+            // Read now: nobody makes the file longer or writes to it meanwhile.
+            let shown = self.len.load(Ordering::Acquire);
+            copied.copy(&(start..start.saturating_add(len)), shown, &mut buffer, |at, bytes| {
+                self.write(at as u64, bytes);
+            })?;
+        }
+        let fetched = self.present(offset, len);
+        assert!(fetched.is_some(), "what lies inside the map is there once it is copied");
+        Ok(fetched.unwrap_or_default())
+    }
+
+    /// Runs `write`, which writes `bufs` to the file from `offset` on, and then shows these bytes where the map has
+    /// copied what was there before.
+    pub(crate) fn with_file<E>(
+        &self,
+        offset: u64,
+        bufs: &[IoSlice<'_>],
+        write: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Backing::Copy(copied) = &self.backing else { return write() };
+        let _alone = copied.alone();
+        let len = bufs.iter().map(|buf| buf.len() as u64).sum::<u64>();
+        assert!(offset + len <= self.len(), "the map shows whatever is written");
+        write()?;
+        let mut at = usize::try_from(offset).expect("an offset inside the map");
+        for buf in bufs {
+            let whole = at..at + buf.len();
+            copied.parts(whole.clone()).for_each(|Range { start, end }| {
+                self.write(start as u64, &buf[start - at..end - at]);
+            });
+            at = whole.end;
+        }
+        Ok(())
     }
 
     /// Whether the map could show more bytes than it does.
@@ -144,17 +231,18 @@ impl Map {
     /// Writes into private memory.
     ///
     /// # Panics
-    /// If the range is not inside the map, or the map is of a file: errors of this crate.
+    /// If the range is not inside the map, or the map is the system's map of a file: errors of this crate.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) {
         let start = usize::try_from(offset).expect("an offset inside the map");
         let end = start.checked_add(bytes.len()).expect("an end in the map");
         assert!(end <= self.len.load(Ordering::Acquire), "write past the end");
-        assert!(matches!(self.backing, Backing::Memory), "write to a file");
+        assert!(!matches!(self.backing, Backing::File { .. }), "write to a file");
         // SAFETY: `start..end` lies inside the mapping (Bounds), which is writable because it is
         // private memory. `bytes` cannot overlap it: it would be a slice handed out by `bytes`,
         // and those are not written while they live (No write under a borrow), which also rules
-        // out every other reader of the range. Two writers at once are kept apart by the lock
-        // that `MemStore` holds around this call.
+        // out every other reader of the range; a block of a copy has no reader before it is there
+        // (A copy is made once). Two writers at once are kept apart by the lock that `MemStore`
+        // holds around this call, and the one of `Copied` for a copy.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.memory.as_mut_ptr().add(start), bytes.len());
         }

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// # assert!(!options.no_sync);
 /// ```
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent switches")]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct FileOptions {
     /// Open for reading only, under a lock that is shared with other readers. The file must exist.
     pub read_only: bool,
@@ -36,6 +36,14 @@ pub struct FileOptions {
     /// default is 64 GiB or eight times the file's length, whichever is more. With zero, each growth
     /// makes a new map. Only 64-bit Unix can reserve; elsewhere this has no effect.
     pub reserve: Option<u64>,
+    /// Do not map the file: copy what is read, in blocks of 4 KiB, into private memory. If another program truncates
+    /// the file, or the disk fails, a read is then an error ([`View::read`](crate::View::read)) and not a fatal signal.
+    /// The first read of a block is a system call, and the block's memory stays in use until the store is dropped: in
+    /// the end as much as the file is long.
+    pub private_reads: bool,
+    /// Do not look whether the path still names the file, in [`check_name`](crate::PageStore::check_name). For files
+    /// that are meant to lose their name, and for programs that change their root directory.
+    pub allow_moved: bool,
     /// Permissions of a new file on Unix, less those that the process's umask removes. The default
     /// is 0o600: only the owner. An existing file keeps its permissions.
     pub mode: Option<u32>,

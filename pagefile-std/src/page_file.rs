@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Operation, StoreError, failed};
 use crate::growth::grown_len;
@@ -11,6 +12,7 @@ use crate::latch::Latch;
 use crate::lock::{LockedFile, open_locked};
 use crate::map::{Map, addressable};
 use crate::mapping::Mapping;
+use crate::name::Name;
 use crate::options::FileOptions;
 use crate::path::{follow_links, sync_directory};
 use crate::store::{PageStore, View, check_range};
@@ -28,6 +30,12 @@ use crate::{create, position};
 /// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` calls
 /// the right one). On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
 /// synced file: use a later kernel.
+///
+/// # A file that loses its name
+///
+/// [`check_name`](PageStore::check_name) looks whether the path still leads to the open file: at the first call, and then
+/// at most once a second as long as it does. Windows refuses to remove or replace a file that is mapped; a rename is
+/// noticed there as elsewhere. Where the process may not look at the path, nothing is noticed.
 ///
 /// # Creation
 ///
@@ -56,6 +64,8 @@ use crate::{create, position};
 pub struct PageFile {
     file: Arc<LockedFile>,
     path: PathBuf,
+    /// None if the file has no name, or may lose it.
+    name: Option<Name>,
     len: AtomicU64,
     mapping: Mapping,
     latch: Latch,
@@ -120,6 +130,15 @@ impl PageFile {
         if !options.read_only && !options.no_sync {
             sync_directory(path)?;
         }
+        let mut store = PageFile::without_name(file, path, options)?;
+        if !options.allow_moved {
+            store.name = Some(Name::new(path).map_err(|source| failed(Operation::Open, path, source))?);
+        }
+        Ok(store)
+    }
+
+    /// Of a file that is to be called `path`.
+    pub(crate) fn without_name(file: LockedFile, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         let len = file.metadata().map_err(|source| failed(Operation::Open, path, source))?.len();
         let file = Arc::new(file);
         let map = map_file(&file, path, len, options)?;
@@ -128,6 +147,7 @@ impl PageFile {
             mapping: if map.has_room() { Mapping::reserved(map) } else { Mapping::moving(map) },
             file,
             path: path.to_path_buf(),
+            name: None,
             len: AtomicU64::new(len),
             latch: Latch::new(),
             barrier: Mutex::new(()),
@@ -213,10 +233,13 @@ impl PageFile {
     }
 }
 
-/// Maps a file, with room to grow if the address space allows.
+/// Maps a file, or memory for copies of it, with room to grow if the address space allows.
 fn map_file(file: &Arc<LockedFile>, path: &Path, len: u64, options: &FileOptions) -> Result<Map, StoreError> {
-    let roomy = if Map::CAN_RESERVE { Map::of_file(file, len, options.room(len)).ok() } else { None };
-    roomy.map_or_else(|| Map::of_file(file, len, len), Ok).map_err(|source| no_room(path, len, source))
+    let map = |room| {
+        if options.private_reads { Map::copy_of_file(file, path, len, room) } else { Map::of_file(file, len, room) }
+    };
+    let roomy = if Map::CAN_RESERVE { map(options.room(len)).ok() } else { None };
+    roomy.map_or_else(|| map(len), Ok).map_err(|source| no_room(path, len, source))
 }
 
 fn no_room(path: &Path, len: u64, source: io::Error) -> StoreError {
@@ -245,12 +268,7 @@ impl PageStore for PageFile {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
         check_range(Operation::Read, offset, buf.len() as u64, self.len())?;
-        position::read_exact_at(&self.file, offset, buf).map_err(|source| StoreError::Io {
-            operation: Operation::Read,
-            path: self.path.clone(),
-            offset: Some(offset),
-            source,
-        })
+        position::read(&self.file, &self.path, offset, buf)
     }
 
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
@@ -258,14 +276,18 @@ impl PageStore for PageFile {
         let len = bufs.iter().map(|buf| buf.len() as u64).sum();
         check_range(Operation::Write, offset, len, self.len())?;
         debug_assert!(offset + len <= self.mapping.current().len(), "the map shows whatever is written");
-        self.change(|| {
+        let write = || {
             position::write_all_at(&self.file, offset, bufs).map_err(|(offset, source)| StoreError::Io {
                 operation: Operation::Write,
                 path: self.path.clone(),
                 offset: Some(offset),
                 source,
             })
-        })
+        };
+        if self.options.private_reads {
+            return self.change(|| self.mapping.current().with_file(offset, bufs, write));
+        }
+        self.change(write)
     }
 
     fn grow(&self, min_len: u64) -> Result<(), StoreError> {
@@ -295,6 +317,10 @@ impl PageStore for PageFile {
         }
         self.assert_alone();
         self.change(|| self.file.sync_data().map_err(|source| failed(Operation::Sync, &self.path, source)))
+    }
+
+    fn check_name(&self) -> Result<(), StoreError> {
+        self.name.as_ref().map_or(Ok(()), |name| name.check(&self.file, Instant::now()))
     }
 
     fn poisoned(&self) -> bool {

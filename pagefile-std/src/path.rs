@@ -59,6 +59,11 @@ pub(crate) fn follow_links(path: &Path) -> Result<PathBuf, StoreError> {
     Err(failed(Operation::Open, path, source))
 }
 
+/// The directory that a path lies in.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// Makes the directory entry of a file durable, where the system can do so.
 ///
 /// Every opener that may write does this, not only the creator, which may have been killed before it
@@ -67,8 +72,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     if cfg!(not(unix)) {
         return Ok(());
     }
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let directory = parent.unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     match File::open(directory).and_then(|directory| directory.sync_all()) {
         // A directory that may be searched but not read, and file systems that cannot sync one.
         Err(error)

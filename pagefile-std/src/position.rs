@@ -2,18 +2,33 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::path::Path;
 
+use crate::error::{Operation, StoreError};
 use crate::sys::BUFS_MAX;
+
+/// Fills `buf` from `offset` on, of the file at `path`.
+pub(crate) fn read(file: &File, path: &Path, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+    read_exact_at(file, offset, buf).map_err(|source| {
+        let source = match source.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(source.kind(), format!("the file ends before {} bytes that belong here do", buf.len()))
+            }
+            _ => source,
+        };
+        StoreError::Io { operation: Operation::Read, path: path.to_path_buf(), offset: Some(offset), source }
+    })
+}
 
 /// Fills `buf` from `offset` on.
 #[cfg(unix)]
-pub(crate) fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
 }
 
 /// Fills `buf` from `offset` on.
 #[cfg(windows)]
-pub(crate) fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
+fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
     while !buf.is_empty() {
         match std::os::windows::fs::FileExt::seek_read(file, buf, offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

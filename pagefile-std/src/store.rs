@@ -65,6 +65,7 @@ use crate::map::Map;
 /// #   fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> { self.store.read_at(offset, buf) }
 /// #   fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> { self.store.write_at(offset, bufs) }
 /// #   fn grow(&self, min_len: u64) -> Result<(), StoreError> { self.store.grow(min_len) }
+/// #   fn check_name(&self) -> Result<(), StoreError> { self.store.check_name() }
 /// #   fn poisoned(&self) -> bool { self.store.poisoned() }
 ///     // The other methods call those of `self.store`.
 /// }
@@ -127,6 +128,17 @@ pub trait PageStore: Send + Sync + Debug {
     /// poisoned.
     fn sync(&self) -> Result<(), StoreError>;
 
+    /// Notices that the store is no longer where its user will look for it: a file that was renamed, removed or
+    /// replaced. What is written to it then is lost to whoever opens the path. To be called before a change begins; it
+    /// changes nothing, and costs a look at the clock most of the time. A store without a name has nothing to notice,
+    /// and neither has one that does not say otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::FileMoved`], until the file is back.
+    fn check_name(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether a write, growth or sync has failed, so that the store refuses all of them. O(1).
     fn poisoned(&self) -> bool;
 }
@@ -155,6 +167,9 @@ macro_rules! forward {
             }
             fn sync(&self) -> Result<(), StoreError> {
                 (**self).sync()
+            }
+            fn check_name(&self) -> Result<(), StoreError> {
+                (**self).check_name()
             }
             fn poisoned(&self) -> bool {
                 (**self).poisoned()
@@ -197,6 +212,16 @@ impl View<'_> {
     #[must_use]
     pub fn bytes(&self, offset: u64, len: usize) -> Option<&[u8]> {
         self.map().bytes(offset, len)
+    }
+
+    /// The same as [`bytes`](View::bytes); the error says why not. O(1).
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfBounds`] if the view does not have all of them; [`StoreError::Io`] if the file does not have
+    /// them any more, or cannot be read, with [`FileOptions::private_reads`](crate::FileOptions::private_reads).
+    #[inline]
+    pub fn read(&self, offset: u64, len: usize) -> Result<&[u8], StoreError> {
+        self.map().read(offset, len)
     }
 
     /// How many bytes the view has: as many as the store had when the view was taken, or more. O(1).

@@ -68,6 +68,50 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
     Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
 }
 
+/// Makes a file without a name in a directory, open for reading and writing, that [`link_nameless`] can give one.
+#[cfg(target_os = "linux")]
+pub(crate) fn create_nameless(directory: &Path, mode: u32) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let file = OpenOptions::new().read(true).write(true).mode(mode).custom_flags(libc::O_TMPFILE).open(directory)?;
+    std::fs::metadata(in_proc(&file))?;
+    Ok(file)
+}
+
+/// Gives a file without a name this one, unless something has it.
+#[cfg(target_os = "linux")]
+pub(crate) fn link_nameless(file: &File, path: &Path) -> io::Result<()> {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+
+    let (from, to) = (CString::new(in_proc(file))?, CString::new(path.as_os_str().as_bytes())?);
+    assert!(from.as_bytes().starts_with(b"/proc/"), "the link leads to the open file");
+    // SAFETY: both arguments are strings that end with a zero byte and live through the call, which only reads them.
+    let linked =
+        unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) };
+    if linked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A symbolic link to an open file, where `/proc` is mounted.
+#[cfg(target_os = "linux")]
+fn in_proc(file: &File) -> String {
+    use std::os::fd::AsRawFd;
+
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Other systems have no files without a name.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn create_nameless(_directory: &Path, _mode: u32) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Other systems have no files without a name.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn link_nameless(_file: &File, _path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Keeps `len` bytes from `start` on in main memory. They may belong to any mapping; what is not
 /// mapped is an error.
 #[cfg(unix)]

@@ -8,13 +8,17 @@ use pagefile_std::{FileOptions, MemStore, PageFile, PageStore};
 
 /// Runs the suite on files with this much address space reserved.
 fn files(reserve: Option<u64>) {
+    files_with(&FileOptions { reserve, ..FileOptions::default() });
+    files_with(&FileOptions { reserve, private_reads: true, ..FileOptions::default() });
+}
+
+fn files_with(options: &FileOptions) {
     let dir = tempfile::tempdir().unwrap();
-    let options = FileOptions { reserve, ..FileOptions::default() };
     let mut count = 0;
     page_store(|| {
         count += 1;
         let path = dir.path().join(format!("{count}"));
-        PageFile::open_or_create(&path, &options, &mut || vec![7; 4096]).unwrap()
+        PageFile::open_or_create(&path, options, &mut || vec![7; 4096]).unwrap()
     });
 }
 

@@ -151,13 +151,21 @@ fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
 }
 
 #[test]
-fn leftovers_of_a_killed_creator_do_not_hurt() {
+fn what_a_killed_creator_has_left_is_removed_and_what_a_living_one_writes_is_not() {
     let dir = tempfile::tempdir().unwrap();
-    let left = dir.path().join(".pagefile-1-0123456789abcdef.new");
-    fs::File::create(&left).unwrap().write_all(b"half of i").unwrap();
+    let [abandoned, living] =
+        ["1-0123456789abcdef", "1-fedcba9876543210"].map(|name| dir.path().join(format!(".pagefile-{name}.new")));
+    for left in [&abandoned, &living] {
+        fs::write(left, b"half of i").unwrap();
+    }
+    let maker = PageFile::open(&living, &FileOptions::default()).unwrap();
     drop(create(&dir.path().join("new"), b"first").unwrap());
     assert_eq!(fs::read(dir.path().join("new")).unwrap(), b"first");
-    assert_eq!(fs::read(&left).unwrap(), b"half of i", "not ours to judge");
+    assert!(!abandoned.exists(), "nobody holds its lock");
+    assert_eq!(fs::read(&living).unwrap(), b"half of i", "somebody does");
+    drop(maker);
+    pagefile_std::create_whole(&dir.path().join("copy"), &mut |file| file.write_all(b"copy")).unwrap();
+    assert_eq!(names(dir.path()), ["copy", "new"]);
 }
 
 #[test]

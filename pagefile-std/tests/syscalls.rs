@@ -68,6 +68,7 @@ fn call(line: &str, place: &str) -> String {
     let on = match on {
         on if on.starts_with("/pages") => "pages",
         on if on.starts_with("/.pagefile-") => "temporary",
+        on if on.starts_with("/#") => "nameless",
         _ => "directory",
     };
     format!("{} {on}", name.trim_end_matches("at"))
@@ -98,8 +99,8 @@ fn every_step_is_durable_before_the_next_one() {
             return;
         }
     };
-    let (creation, work) = calls.split_at(5);
-    expect(creation, &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"]);
+    let (creation, work) = calls.split_at(4);
+    expect(creation, &["write nameless", "fsync nameless", "link pages", "fsync directory"]);
     expect(&work[..4], &["ftruncate pages", "fsync pages", "pwritev pages", "fdatasync pages"]);
     expect(&work[4..], &["ftruncate pages", "fdatasync pages", "ftruncate pages"]);
 }
@@ -177,11 +178,10 @@ fn without_hard_links_the_name_is_claimed_by_an_empty_file() {
     let Some(process) = under_strace(test, &["-e", "inject=link,linkat:error=EPERM"]) else { return };
     match process {
         Process::Parent(calls) => {
-            let written = ["write temporary", "fsync temporary"];
-            let claim = [&written[..], &["link temporary", "unlink temporary"]].concat();
-            // The second temporary is renamed, so there is nothing left to unlink.
-            let replace = [&written[..], &["unlink temporary", "fsync directory"]].concat();
-            expect(&calls, &[claim, replace].concat());
+            let claim = ["write nameless", "fsync nameless", "link pages"];
+            // A file without a name cannot be renamed, so a copy with a name is.
+            let copy = ["link temporary", "fsync temporary", "fsync directory"];
+            expect(&calls, &[&claim[..], &claim[..2], &copy].concat());
         }
         Process::Child(path) => {
             let store = PageFile::open_or_create(&path, &FileOptions::default(), &mut || vec![7; 4096]).unwrap();
@@ -209,7 +209,7 @@ fn a_copy_is_durable_under_its_name_when_it_is_done() {
     copies_durably(
         "a_copy_is_durable_under_its_name_when_it_is_done",
         &[],
-        &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"],
+        &["write nameless", "fsync nameless", "link pages", "fsync directory"],
     );
 }
 
@@ -218,8 +218,8 @@ fn a_copy_without_hard_links_is_durable_too() {
     copies_durably(
         "a_copy_without_hard_links_is_durable_too",
         &["-e", "inject=link,linkat:error=EPERM"],
-        // The temporary file is renamed, so there is nothing left to unlink.
-        &["write temporary", "fsync temporary", "link temporary", "unlink temporary", "fsync directory"],
+        // The copy with a temporary name is renamed, so there is nothing left to unlink.
+        &["write nameless", "fsync nameless", "link pages", "link temporary", "fsync temporary", "fsync directory"],
     );
 }
 
@@ -247,7 +247,7 @@ fn a_creation_that_fails_leaves_nothing() {
     let test = "a_creation_that_fails_leaves_nothing";
     let Some(process) = under_strace(test, &["-e", "inject=fsync:error=ENOSPC:when=1"]) else { return };
     match process {
-        Process::Parent(calls) => expect(&calls, &["write temporary", "fsync temporary", "unlink temporary"]),
+        Process::Parent(calls) => expect(&calls, &["write nameless", "fsync nameless"]),
         Process::Child(path) => {
             let result = PageFile::open_or_create(&path, &FileOptions::default(), &mut || vec![7; 4096]);
             let error = result.unwrap_err().to_string();

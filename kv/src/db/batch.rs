@@ -166,12 +166,15 @@ impl Queue {
             }
         }));
         if led.is_err() {
-            // A broken assertion must not leave callers waiting: each meets it alone.
-            if taken.is_empty() {
-                taken.extend(round().into_iter().map(|job| job.done));
-            }
+            // A broken assertion, or a store that panics, must not leave callers waiting. Those whose turn has not come meet
+            // it alone; for the others it may have come after the commit.
             for done in &taken {
-                done.decide_unless_over(Outcome::Alone);
+                done.decide_unless_over(Outcome::Failed(Error::Unknown { cause: Box::new(Error::Poisoned) }));
+            }
+            if taken.is_empty() {
+                for job in round() {
+                    job.done.decide(Turn::Over(Outcome::Alone));
+                }
             }
         }
         assert!(own.is_over(), "a round decides the job of its leader");
@@ -235,6 +238,7 @@ fn repeat(cause: &Error) -> Error {
                 source: std::io::Error::new(source.kind(), source.to_string()),
             })
         }
+        Error::FileMoved { path, replaced } => Error::FileMoved { path: path.clone(), replaced: *replaced },
         _ => Error::Poisoned,
     }
 }

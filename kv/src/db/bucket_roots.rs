@@ -33,6 +33,6 @@ impl BucketRoots {
         if page.get() == 0 || self.0.add(page.get()) {
             return Ok(());
         }
-        Err(Error::Corrupt { page, what: "page is used in two places, or lies beyond the high-water mark" })
+        Err(Error::Corrupt { page, what: "page is used in two places, or lies beyond the high-water mark".into() })
     }
 }

@@ -1,9 +1,10 @@
 //! Copying everything into a new file with full pages.
 
-use super::bucket_roots::BucketRoots;
+use super::contents::{Contents, Step};
+use super::damage::Damage;
 use super::db::Db;
-use crate::error::{Error, Result};
-use crate::tx::{Bucket, BucketIndex, BucketMut, Cursor, WriteTx};
+use crate::error::Result;
+use crate::tx::{BucketIndex, BucketMut, WriteTx};
 
 /// Counts of the work of a compaction. [`compact()`](crate::compact()) returns it.
 ///
@@ -47,91 +48,119 @@ pub struct CompactReport {
 /// ```
 ///
 /// # Errors
-/// - [`Error::Corrupt`] if a page of `source` is damaged, or has an empty key.
-/// - [`Error::IncompatibleValue`] if `target` has a bucket where `source` has a key, or
+/// - [`Error::Corrupt`](crate::Error::Corrupt) if `source` is damaged, even where every key could be copied: [`salvage()`] goes on there.
+/// - [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) if `target` has a bucket where `source` has a key, or
 ///   a key where it has a bucket.
 /// - As [`Db::update`] on `target`. The transactions before the error stay committed.
 pub fn compact(source: &Db, target: &Db, tx_max_bytes: u64) -> Result<CompactReport> {
+    copy(source, target, tx_max_bytes, &mut |damage| Err(damage.into()))
+}
+
+/// As [`compact()`], of a damaged `source`: copies everything that can be read, and passes to `met` each damage with what
+/// is not in the copy because of it. Without a call of `met`, the copy is whole. `target` should be new.
+///
+/// [`Contents`](crate::Contents) says what is read, and which of two items with one key.
+///
+/// ```
+/// # let store = || kv::Options::new().open_store(Box::new(kv::MemStore::new()));
+/// # let (source, target) = (store()?, store()?);
+/// source.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+/// let mut damages = Vec::new();
+/// let report = kv::salvage(&source, &target, 0, |damage| damages.push(damage))?;
+/// assert_eq!((report.keys, damages), (1, vec![]));
+/// # Ok::<_, kv::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`compact()`], without [`Error::Corrupt`](crate::Error::Corrupt) for a damaged page of `source`.
+pub fn salvage(source: &Db, target: &Db, tx_max_bytes: u64, mut met: impl FnMut(Damage)) -> Result<CompactReport> {
+    copy(source, target, tx_max_bytes, &mut |damage| {
+        met(damage);
+        Ok(())
+    })
+}
+
+fn copy(
+    source: &Db,
+    target: &Db,
+    tx_max_bytes: u64,
+    met: &mut dyn FnMut(Damage) -> Result<()>,
+) -> Result<CompactReport> {
     let state = source.begin_read();
     let limit = if tx_max_bytes == 0 { u64::MAX } else { tx_max_bytes };
-    let mut report = CompactReport::default();
-    let mut way = vec![Part::new(&[], state.root())];
-    let mut roots = BucketRoots::new(&state.root());
-    while !way.is_empty() {
-        target.update(|tx| fill(tx, &mut way, &mut roots, limit, &mut report))?;
-        report.transactions = report.transactions.saturating_add(1);
+    let mut copying = Copying { contents: state.root().contents(), way: Vec::new(), report: CompactReport::default() };
+    let mut done = false;
+    while !done {
+        done = target.update(|tx| copying.fill(tx, limit, met))?;
+        copying.report.transactions = copying.report.transactions.saturating_add(1);
     }
-    Ok(report)
+    assert!(copying.way.is_empty(), "every bucket that was entered has been left");
+    Ok(copying.report)
 }
 
-/// A bucket that is being copied, inside the bucket before it on the way.
-struct Part<'s> {
-    name: &'s [u8],
-    bucket: Bucket<'s>,
-    items: Cursor<'s>,
+/// A copy in progress.
+struct Copying<'s> {
+    contents: Contents<'s>,
+    /// The names of the buckets that are being copied, the outermost first.
+    way: Vec<&'s [u8]>,
+    report: CompactReport,
 }
 
-impl<'s> Part<'s> {
-    fn new(name: &'s [u8], bucket: Bucket<'s>) -> Self {
-        Self { name, bucket, items: bucket.cursor() }
+impl Copying<'_> {
+    /// Copies until the transaction is full or nothing is left; whether nothing is left.
+    ///
+    /// The walk enters each bucket where its name comes in key order. So the target's leaves before the current key, with
+    /// the small buckets inside them, have their final form, and the next transaction only adds after it.
+    fn fill(&mut self, tx: &mut WriteTx<'_>, limit: u64, met: &mut dyn FnMut(Damage) -> Result<()>) -> Result<bool> {
+        assert!(limit > 0, "a transaction has room for something");
+        // The buckets on the way, as this transaction numbers them.
+        let mut opened: Vec<BucketIndex> = vec![densely(tx.root_mut())];
+        for name in &self.way {
+            let around = opened.last().copied().unwrap_or_default();
+            opened.push(densely(tx.opened_mut(around).into_bucket_mut(name)?));
+        }
+        let mut copied = 0u64;
+        while copied < limit {
+            let step = match self.contents.next() {
+                None => return Ok(true),
+                Some(Err(damage)) => {
+                    met(damage)?;
+                    continue;
+                }
+                Some(Ok(step)) => step,
+            };
+            let Some(&at) = opened.last() else { unreachable!("the root bucket is open") };
+            copied = copied.saturating_add(match step {
+                Step::Pair { key, value } => self.pair(tx.opened_mut(at), key, value)?,
+                Step::Enter { name, bucket } => {
+                    let mut target = tx.opened_mut(at);
+                    let mut nested = target.import_bucket(name)?;
+                    nested.set_sequence(bucket.sequence())?;
+                    self.report.buckets = self.report.buckets.saturating_add(1);
+                    opened.push(densely(nested));
+                    self.way.push(name);
+                    name.len() as u64
+                }
+                Step::Leave => {
+                    opened.pop();
+                    self.way.pop();
+                    0
+                }
+            });
+            assert_eq!(opened.len(), self.way.len().saturating_add(1), "each bucket on the way is open in the target");
+        }
+        Ok(false)
     }
-}
 
-/// Copies until the transaction is full or nothing is left.
-///
-/// The walk enters each bucket where its name comes in key order. So the target's leaves before the current key, with the
-/// small buckets inside them, have their final form, and the next transaction only adds after it.
-fn fill(
-    tx: &mut WriteTx<'_>,
-    way: &mut Vec<Part<'_>>,
-    roots: &mut BucketRoots,
-    limit: u64,
-    report: &mut CompactReport,
-) -> Result<()> {
-    assert!(limit > 0 && !way.is_empty(), "a transaction has something to copy, and room for it");
-    // The buckets on the way, as this transaction numbers them.
-    let mut opened: Vec<BucketIndex> = Vec::with_capacity(way.len());
-    for part in &*way {
-        let target = match opened.last() {
-            None => tx.root_mut(),
-            Some(&around) => tx.opened_mut(around).into_bucket_mut(part.name)?,
-        };
-        opened.push(densely(target));
+    /// Copies a pair; its bytes.
+    fn pair(&mut self, mut target: BucketMut<'_>, key: &[u8], value: &[u8]) -> Result<u64> {
+        target.put(key, value)?;
+        let bytes = key.len().saturating_add(value.len()) as u64;
+        assert!(bytes > 0, "a walk returns no empty key");
+        self.report.keys = self.report.keys.saturating_add(1);
+        self.report.bytes = self.report.bytes.saturating_add(bytes);
+        Ok(bytes)
     }
-    let mut copied = 0u64;
-    while let (Some(part), Some(&at)) = (way.last_mut(), opened.last()) {
-        if copied >= limit {
-            return Ok(());
-        }
-        let Some((key, value)) = part.items.next()? else {
-            way.pop();
-            opened.pop();
-            continue;
-        };
-        if key.is_empty() {
-            // Another engine may have written it; no bucket of ours takes it.
-            return Err(Error::Corrupt { page: part.items.page(), what: "key is empty" });
-        }
-        let mut target = tx.opened_mut(at);
-        let bytes = key.len().saturating_add(value.map_or(0, <[u8]>::len)) as u64;
-        copied = copied.saturating_add(bytes);
-        if let Some(value) = value {
-            target.put(key, value)?;
-            report.keys = report.keys.saturating_add(1);
-            report.bytes = report.bytes.saturating_add(bytes);
-            continue;
-        }
-        let bucket = part.bucket.bucket(key)?;
-        roots.enter(&bucket)?;
-        let mut nested = target.import_bucket(key)?;
-        nested.set_sequence(bucket.sequence())?;
-        report.buckets = report.buckets.saturating_add(1);
-        opened.push(densely(nested));
-        way.push(Part::new(key, bucket));
-        assert_eq!(opened.len(), way.len(), "each bucket on the way is open in the target");
-    }
-    assert!(way.is_empty() && opened.is_empty(), "both ways end at once");
-    Ok(())
 }
 
 /// Makes commits fill the pages of `bucket`: inline buckets grow in their parent's leaves when the transaction ends.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use freelist_core::PageId;
 use pagefile_std::PageStore;
 
 use super::batch::Queue;
@@ -205,6 +206,13 @@ impl Db {
         Stats::of(&self.core)
     }
 
+    /// Returns the meta page, 0 or 1, whose state this database shows, if the other one is valid and of the same transaction
+    /// too but names another state: see [`Error::TwoStates`]. Only a database that was opened read-only has one. O(1).
+    #[must_use]
+    pub fn contested_meta(&self) -> Option<PageId> {
+        self.core.contested
+    }
+
     /// Returns the path of the file, or `None` if the database is in another kind of store. O(1).
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -242,15 +250,18 @@ impl Db {
 impl Options {
     /// Opens the database at `path`, or creates it.
     ///
-    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file lists them, otherwise O(pages).
-    /// Opening for reading costs O(1).
+    /// Opening for writing writes and syncs a meta page. It costs O(free pages) if the file has a list of them that this
+    /// library wrote. Otherwise a walk over all trees finds the free pages, or checks the list of another program before it
+    /// is believed, at O(pages); [`Stats::freelist`] says which. Opening for reading costs O(1).
     ///
     /// # Errors
     /// - [`Error::InvalidOption`] for a page size out of range.
     /// - [`Error::Locked`] if the lock is not free within the [`lock_timeout`](Self::lock_timeout).
     /// - [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`], [`Error::ChecksumMismatch`] if the
     ///   meta pages show that the file is not a database that this library reads.
-    /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged.
+    /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged. Opening read-only does not meet damage behind the
+    ///   meta pages.
+    /// - [`Error::TwoStates`] if the meta pages disagree and the file is to be written.
     /// - [`Error::Store`] if the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
         self.validate()?;

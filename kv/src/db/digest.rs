@@ -23,13 +23,14 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
-use std::collections::BTreeMap;
+mod verify;
+
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
 use super::bucket_roots::BucketRoots;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tx::{Bucket, ReadTx};
 
 /// The names on the way to a bucket, the outermost first; empty for the root bucket.
@@ -54,18 +55,21 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 ///     chunks.push(chunk);
 ///     Ok(())
 /// })?;
-/// assert_eq!(chunks[0].bucket.len(), 0, "the root bucket");
-/// assert_eq!((&chunks[1].bucket[0][..], &chunks[1].last[..]), (&b"letters"[..], &b"a"[..]));
+/// assert_eq!(chunks[0].depth, 0, "the root bucket");
+/// assert_eq!((chunks[1].depth, &chunks[1].name[..], &chunks[1].last[..]), (1, &b"letters"[..], &b"a"[..]));
 /// # Ok::<_, kv::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
-    /// The bucket.
-    pub bucket: BucketPath,
+    /// How many buckets are around the bucket: 0 for the root bucket. One of depth n + 1 is inside the bucket of depth n
+    /// that came last before it.
+    pub depth: usize,
+    /// The name of the bucket. Empty for the root bucket.
+    pub name: Vec<u8>,
     /// The last key, or name of a nested bucket, in the chunk. The chunk begins after the last key of the chunk before.
     /// Empty if the bucket is empty.
     pub last: Vec<u8>,
-    /// SHA-256 of the bucket's path and counter, and of the keys and values of the chunk, each after its length.
+    /// SHA-256 of a hash of the bucket's path, and of its counter, and of the keys and values of the chunk, each after its length.
     pub sha256: [u8; 32],
 }
 
@@ -170,14 +174,9 @@ struct Hashing {
 }
 
 impl Hashing {
-    fn new(path: &[Vec<u8>], bucket: &Bucket<'_>) -> Self {
-        let mut hashing = Self { sha256: Sha256::new(), items: 0, bytes: 0 };
-        hashing.sha256.update((path.len() as u64).to_le_bytes());
-        for name in path {
-            hashing.add_bytes(name);
-        }
-        hashing.sha256.update(bucket.sequence().to_le_bytes());
-        hashing
+    fn new(entered: &Entered<'_>) -> Self {
+        let sha256 = Sha256::new().chain_update(entered.way).chain_update(entered.bucket.sequence().to_le_bytes());
+        Self { sha256, items: 0, bytes: 0 }
     }
 
     fn add(&mut self, key: &[u8], value: Option<&[u8]>) {
@@ -206,13 +205,15 @@ impl ReadTx<'_> {
     /// and values).
     ///
     /// # Errors
-    /// - [`Error::Corrupt`] if a page is damaged.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page is damaged.
     /// - The errors of `each`, which end the walk.
     pub fn digest(&self, mut each: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
         let mut walk = Walk::new(self.root());
-        while let Some((path, bucket)) = walk.waiting.pop() {
-            walk.enter(&path, &bucket)?;
-            let (mut hashing, mut last): (_, &[u8]) = (Hashing::new(&path, &bucket), &[]);
+        while let Some(entered) = walk.next() {
+            walk.enter(&entered)?;
+            let Entered { depth, name, bucket, .. } = entered;
+            let chunk = |last: &[u8], sha256| Chunk { depth, name: name.to_vec(), last: last.to_vec(), sha256 };
+            let (mut hashing, mut last): (_, &[u8]) = (Hashing::new(&entered), &[]);
             let (mut whole, mut chunks) = (false, 0u64);
             for item in bucket {
                 let (key, value) = item?;
@@ -220,110 +221,73 @@ impl ReadTx<'_> {
                 last = key;
                 whole = hashing.bytes >= CHUNK_BYTES;
                 if whole {
-                    let full = std::mem::replace(&mut hashing, Hashing::new(&path, &bucket));
+                    let full = std::mem::replace(&mut hashing, Hashing::new(&entered));
                     chunks = chunks.saturating_add(1);
-                    each(Chunk { bucket: path.clone(), last: last.to_vec(), sha256: full.finish() })?;
+                    each(chunk(last, full.finish()))?;
                 }
             }
             assert_eq!(whole, hashing.items == 0 && chunks > 0, "a chunk without items is that of an empty bucket");
             if !whole {
-                each(Chunk { bucket: path, last: last.to_vec(), sha256: hashing.finish() })?;
+                each(chunk(last, hashing.finish()))?;
             }
         }
         Ok(())
-    }
-
-    /// Compares this state with `chunks`, which [`digest`](Self::digest) returned at an earlier time or for another copy,
-    /// and returns all differences. The list is empty if every bucket, counter, key and value is the same. O(bytes of keys
-    /// and values).
-    ///
-    /// # Errors
-    /// [`Error::Store`] if the file cannot be read. Damage is a [`Difference`] and does not end the comparison.
-    pub fn verify(&self, chunks: &[Chunk]) -> Result<Vec<Difference>> {
-        let mut expected: BTreeMap<&[Vec<u8>], Vec<&Chunk>> = BTreeMap::new();
-        for chunk in chunks {
-            expected.entry(&chunk.bucket).or_default().push(chunk);
-        }
-        let mut differences = Vec::new();
-        let mut walk = Walk::new(self.root());
-        while let Some((path, bucket)) = walk.waiting.pop() {
-            let mut compared = walk.enter(&path, &bucket);
-            if let Some(chunks) = expected.remove(&path[..]) {
-                compared = compared.and_then(|()| compare(&path, &bucket, &chunks, &mut differences));
-            } else {
-                differences.push(Difference::Added { bucket: path.clone() });
-            }
-            match compared {
-                Err(Error::Corrupt { page, what }) => {
-                    let why = format!("page {page} is damaged: {what}");
-                    differences.push(Difference::Unreadable { bucket: path, why });
-                }
-                other => other?,
-            }
-        }
-        differences.extend(expected.into_keys().map(|path| Difference::Missing { bucket: path.to_vec() }));
-        Ok(differences)
     }
 }
 
 /// A walk over all buckets, those around others first, each once.
 struct Walk<'t> {
-    waiting: Vec<(BucketPath, Bucket<'t>)>,
+    waiting: Vec<Entered<'t>>,
     roots: BucketRoots,
+    /// The names on the way to the bucket that was entered last.
+    way: Vec<&'t [u8]>,
+}
+
+/// A bucket that a walk comes to.
+#[derive(Clone, Copy)]
+struct Entered<'t> {
+    depth: usize,
+    name: &'t [u8],
+    /// SHA-256 of the way to the bucket around it, and of its name: names cost the same at any depth.
+    way: [u8; 32],
+    bucket: Bucket<'t>,
 }
 
 impl<'t> Walk<'t> {
     fn new(top: Bucket<'t>) -> Self {
-        Self { roots: BucketRoots::new(&top), waiting: vec![(BucketPath::new(), top)] }
+        let entered = Entered { depth: 0, name: &[], way: [0; 32], bucket: top };
+        Self { roots: BucketRoots::new(&top), waiting: vec![entered], way: Vec::new() }
+    }
+
+    /// The next bucket. It is to be entered before another is taken.
+    fn next(&mut self) -> Option<Entered<'t>> {
+        let entered = self.waiting.pop()?;
+        self.way.truncate(entered.depth.saturating_sub(1));
+        if entered.depth > 0 {
+            self.way.push(entered.name);
+        }
+        assert_eq!(self.way.len(), entered.depth, "a walk goes down one level at a time");
+        Some(entered)
     }
 
     /// Lets the buckets inside this one be next, in the order of their names; before damage, those before it.
-    fn enter(&mut self, path: &[Vec<u8>], bucket: &Bucket<'t>) -> Result<()> {
-        self.roots.enter(bucket)?;
+    fn enter(&mut self, entered: &Entered<'t>) -> Result<()> {
+        self.roots.enter(&entered.bucket)?;
         let first = self.waiting.len();
-        let listed = bucket.buckets().try_for_each(|nested| {
-            let (name, nested) = nested?;
-            self.waiting.push((path.iter().cloned().chain([name.to_vec()]).collect(), nested));
+        let listed = entered.bucket.buckets().try_for_each(|nested| {
+            let (name, bucket) = nested?;
+            let way = Sha256::new().chain_update(entered.way).chain_update(name).finalize().into();
+            self.waiting.push(Entered { depth: entered.depth.saturating_add(1), name, way, bucket });
             Ok(())
         });
         if let Some(inside) = self.waiting.get_mut(first..) {
             inside.reverse();
         }
-        listed.map_err(|error| match error {
-            Error::BucketNotFound { .. } | Error::IncompatibleValue { .. } => Error::Corrupt {
-                page: bucket.root_page(),
-                what: "a bucket is not found by its name: keys are out of order",
-            },
-            other => other,
-        })
+        listed
     }
-}
 
-/// Compares a bucket with its chunks; the last reaches to the bucket's end.
-fn compare(path: &[Vec<u8>], bucket: &Bucket<'_>, chunks: &[&Chunk], differences: &mut Vec<Difference>) -> Result<()> {
-    debug_assert!(chunks.iter().all(|chunk| chunk.bucket == path), "a bucket is compared with its own chunks");
-    let mut items = bucket.iter().peekable();
-    let mut after: Option<&Chunk> = None;
-    let mut rest = chunks.iter();
-    while let Some(&chunk) = rest.next() {
-        let ends = rest.len() == 0;
-        let mut hashing = Hashing::new(path, bucket);
-        let inside = |item: &Result<(&[u8], _)>| item.as_ref().is_ok_and(|(key, _)| ends || *key <= &chunk.last[..]);
-        while let Some((key, value)) = items.next_if(inside).transpose()? {
-            hashing.add(key, value);
-        }
-        if items.peek().is_some_and(Result::is_err) {
-            return items.next().transpose().map(|_| ());
-        }
-        if hashing.finish() != chunk.sha256 {
-            differences.push(Difference::Changed {
-                bucket: path.to_vec(),
-                after: after.map(|before| before.last.clone()),
-                to: (!ends).then(|| chunk.last.clone()),
-            });
-        }
-        after = Some(chunk);
+    /// The path of the bucket that was entered last.
+    fn path(&self) -> BucketPath {
+        self.way.iter().map(|name| name.to_vec()).collect()
     }
-    assert!(after.is_some() && items.next().is_none(), "the last chunk reaches to the end of the bucket");
-    Ok(())
 }

@@ -74,7 +74,7 @@ fn read<'t>(bucket: &Bucket<'t>, mut each: impl FnMut(&'t [u8], Bucket<'t>)) -> 
         for index in 0..leaf.count() {
             if leaf.is_bucket(index) {
                 let name = page.entry(leaf, index)?.key;
-                each(name, bucket.bucket(name)?);
+                each(name, bucket.listed(name, page.link.page_id())?);
             } else {
                 keys = keys.saturating_add(1);
             }

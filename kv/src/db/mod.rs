@@ -13,6 +13,8 @@ mod backup;
 mod batch;
 mod bucket_roots;
 mod compact;
+mod contents;
+mod damage;
 #[allow(clippy::module_inception, reason = "the handle gives the room its name")]
 mod db;
 #[cfg(feature = "digest")]
@@ -24,7 +26,9 @@ mod page_info;
 mod stats;
 pub mod surgery;
 
-pub use compact::{CompactReport, compact};
+pub use compact::{CompactReport, compact, salvage};
+pub use contents::{Contents, Step};
+pub use damage::{Damage, Lost};
 pub use db::Db;
 pub use inspect::BucketStructure;
 pub use options::{FreelistKind, FreelistSync, Options};

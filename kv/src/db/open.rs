@@ -9,7 +9,7 @@ use std::io::IoSlice;
 use std::iter;
 use std::path::{Path, PathBuf};
 
-use freelist_core::PageId;
+use freelist_core::{PageId, TxId};
 use pagefile_std::{PageFile, PageStore};
 
 use super::options::{FreelistSync, Options};
@@ -18,8 +18,8 @@ use crate::format::{
     Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED,
     SECTOR, set_header,
 };
-use crate::store::{FreeSpace, Pages};
-use crate::tree::unused;
+use crate::store::{FreeSpace, Link, Pages};
+use crate::tree::{reach, with_places};
 use crate::tx::{Core, Settings, Snapshot, Writer};
 
 pub(super) fn open_path(path: &Path, options: &Options) -> Result<Core> {
@@ -44,6 +44,10 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     }
     let found = winner(&*store)?;
     believable(&found, store.len())?;
+    let contested = contested(&found);
+    if let Some(shown) = contested.filter(|_| !read_only) {
+        return Err(Error::TwoStates { tx: TxId::new(found.meta.tx), shown });
+    }
     assert!(2 <= found.meta.root && found.meta.root < found.meta.high_water, "a state has a root page");
     if !read_only {
         seal(&*store, &found)?;
@@ -60,7 +64,20 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         no_sync: options.no_sync,
         read_cache: options.read_cache,
     };
-    Ok(Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer))
+    let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
+    Ok(Core { contested, ..core })
+}
+
+/// The page of the winning meta, if the other meta is of the same transaction and names another state.
+fn contested(found: &Found) -> Option<PageId> {
+    found.other.filter(|other| disagree(&found.meta, other)).map(|_| PageId::new(found.slot))
+}
+
+/// Whether two valid metas are of one transaction and name different states. Where the list of free pages lies is no part
+/// of the state.
+pub(super) fn disagree(one: &Meta, other: &Meta) -> bool {
+    let state = |meta: &Meta| (meta.page_size, meta.root, meta.root_sequence, meta.high_water);
+    one.tx == other.tx && state(one) != state(other)
 }
 
 /// The four pages of a new database: two metas, an empty freelist, an empty leaf.
@@ -161,7 +178,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
             MetaError::PageSize(_) => {
                 return Error::Corrupt {
                     page: PageId::new(0),
-                    what: "page size is not a power of two from 512 to 16 MiB",
+                    what: "page size is not a power of two from 512 to 16 MiB".into(),
                 };
             }
             MetaError::Checksum | MetaError::NotAMeta => {}
@@ -173,7 +190,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
 /// Checks that a meta with a right checksum must still pass.
 fn believable(found: &Found, len: u64) -> Result<()> {
     let Found { meta, other, .. } = found;
-    let wrong = |what| Err(Error::Corrupt { page: PageId::new(meta.slot()), what });
+    let wrong = |what: &'static str| Err(Error::Corrupt { page: PageId::new(meta.slot()), what: what.into() });
     let end = |meta: &Meta| meta.high_water.checked_mul(meta.page_size.into());
     match end(meta) {
         Some(expected) if expected > len => {
@@ -214,8 +231,10 @@ fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
 fn writer(store: &dyn PageStore, meta: &Meta, options: &Options) -> Result<Writer> {
     let view = store.view();
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
-    let scan = || unused(pages, PageId::new(meta.root));
-    let free_space = FreeSpace::load(options.freelist.create(), pages, meta, options.max_size, scan)?;
+    let progress = |visited| options.walk_progress.report(visited, meta.high_water);
+    let root = PageId::new(meta.root);
+    let walk = || reach(pages, root, &progress).map_err(|error| with_places(pages, Link::page(root), error));
+    let free_space = FreeSpace::load(options.freelist.create(), pages, meta, options.max_size, walk)?;
     assert_eq!(free_space.planned_high_water(), meta.high_water, "opening allocates nothing");
     Ok(Writer::new(meta, free_space))
 }

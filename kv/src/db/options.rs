@@ -1,5 +1,7 @@
 //! How to open a database.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use freelist_core::{SortedArray, SpanMaps};
@@ -83,6 +85,25 @@ pub struct Options {
     pub(super) strict: bool,
     pub(super) no_sync: bool,
     pub(super) read_cache: usize,
+    pub(super) walk_progress: WalkProgress,
+}
+
+/// Whoever wants to know how far the walk for free pages is.
+#[derive(Clone, Default)]
+pub(super) struct WalkProgress(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
+
+impl WalkProgress {
+    pub(super) fn report(&self, visited: u64, pages: u64) {
+        if let Some(report) = &self.0 {
+            report(visited, pages);
+        }
+    }
+}
+
+impl fmt::Debug for WalkProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WalkProgress").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Default for Options {
@@ -99,6 +120,7 @@ impl Default for Options {
             strict: false,
             no_sync: false,
             read_cache: 16 << 20,
+            walk_progress: WalkProgress::default(),
         }
     }
 }
@@ -183,8 +205,8 @@ impl Options {
         self
     }
 
-    /// Loads the list of free pages in read-only mode too, so that [`Stats`](crate::Stats) counts them. O(free pages). A
-    /// database open for writing always has it loaded. Default: false.
+    /// Finds the free pages in read-only mode too, so that [`Stats`](crate::Stats) counts them: at the same cost as in a
+    /// database open for writing, which always knows them. Default: false.
     pub const fn preload_freelist(mut self, preload: bool) -> Self {
         self.preload_freelist = preload;
         self
@@ -212,10 +234,57 @@ impl Options {
         self
     }
 
+    /// Reads pages with ordinary reads into private memory instead of mapping the file. Default: false.
+    ///
+    /// For files on shares, or wherever another program may truncate the file although it is open here. A read of what
+    /// is gone from a mapped file ends the process by a signal (`SIGBUS`, and an in-page error on Windows); with this
+    /// option it is [`Error::Store`] with the file, the offset and the number of bytes expected there. It also makes an
+    /// error of a disk that fails to read.
+    ///
+    /// It costs one system call for the first look at each 4 KiB, which may wait for a write under way, and memory: what was read once stays until the database
+    /// is closed, in the end as much as the file is long. Where the map moves as the file grows (32-bit systems, Windows)
+    /// each growth begins anew.
+    pub const fn private_reads(mut self, private: bool) -> Self {
+        self.file.private_reads = private;
+        self
+    }
+
+    /// Lets commits go on when the path no longer names the open file. Default: false.
+    ///
+    /// A file that is renamed, removed or replaced while it is open stays with this handle, and whoever opens the path
+    /// does not see what is committed to it. So the first commit of a handle, and then one a second, looks at the path; if
+    /// it leads elsewhere or nowhere, the commit is [`NotCommitted`](Error::NotCommitted) with the cause
+    /// [`FileMoved`](Error::FileMoved) and nothing is written. Reads go on, and commits do as soon as the file is back
+    /// under its path. Commits within the second before the look may have gone into the file that is open here.
+    ///
+    /// Set this for a file that is meant to have no name, and if the process changes its root directory after opening.
+    pub const fn allow_moved(mut self, allow: bool) -> Self {
+        self.file.allow_moved = allow;
+        self
+    }
+
     /// Checks the whole new state at each commit before the state becomes visible. O(pages) for each commit. For finding
     /// defects. Default: false.
     pub const fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// Calls `report` now and then while opening walks over all trees to find the free pages, from several threads if the
+    /// file is large: with the number of pages visited so far, and the number of pages of the file, all of which it
+    /// visits at most. Default: nobody.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// static PAGES: AtomicU64 = AtomicU64::new(0);
+    /// let options = kv::Options::new().walk_progress(|_visited, pages| PAGES.store(pages, Ordering::Relaxed));
+    /// drop(options.open_store(Box::new(kv::MemStore::new()))?);
+    /// assert_eq!(PAGES.load(Ordering::Relaxed), 4);
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    pub fn walk_progress(mut self, report: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
+        self.walk_progress = WalkProgress(Some(Arc::new(report)));
         self
     }
 

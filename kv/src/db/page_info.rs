@@ -4,9 +4,11 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{NO_FREELIST, Node, TX_SOUND_MAX};
-use crate::store::{Link, PageSet, StoredList};
-use crate::tree::{Forest, SHARED, Visit};
+use crate::store::{Link, PageSet, SHARED, StoredList};
+use crate::tree::{Forest, Visit};
 use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
+
+const TWO_STATES: &str = "the other meta page is as new as this one, whose state is shown, and names another state";
 
 /// The use of a page.
 ///
@@ -92,7 +94,7 @@ impl ReadTx<'_> {
         for info in &map {
             for page in info.id.get()..=info.last() {
                 if !used.add(page) {
-                    return Err(Error::Corrupt { page: PageId::new(page), what: SHARED });
+                    return Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() });
                 }
             }
         }
@@ -120,8 +122,8 @@ impl ReadTx<'_> {
 
     /// Checks this state and returns all problems; an empty list means that the state is consistent. O(pages).
     ///
-    /// Problems are: damaged pages, pages used twice or not at all, keys out of order, and a transaction id that leaves
-    /// fewer than 4 billion commits (a [compacted](crate::compact) copy starts again at 1).
+    /// Problems are: damaged pages, pages used twice or not at all, keys out of order, two meta pages of one transaction
+    /// with different states ([`Error::TwoStates`]), and a transaction id that leaves fewer than 4 billion commits (a [compacted](crate::compact) copy starts again at 1).
     ///
     /// # Errors
     /// None today: damage is a [`Problem`].
@@ -132,6 +134,9 @@ impl ReadTx<'_> {
             page => Free::Stored(PageId::new(page)),
         };
         let mut problems = check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free);
+        if let Some(shown) = self.core().contested {
+            problems.push(Problem { page: shown, what: TWO_STATES });
+        }
         if snapshot.tx > TX_SOUND_MAX {
             problems.push(Problem { page: PageId::new(snapshot.tx % 2), what: "transaction ids are nearly used up" });
         }

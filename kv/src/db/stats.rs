@@ -3,6 +3,7 @@
 use super::bucket_roots::BucketRoots;
 use crate::error::Result;
 use crate::format::Node;
+use crate::store::FreelistOrigin;
 use crate::tree::{Root, Walk};
 use crate::tx::{Bucket, Core, TxStats};
 
@@ -18,9 +19,14 @@ use crate::tx::{Bucket, Core, TxStats};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Pages that the next write transaction can use. This field and the next three are 0 in a database that was opened
-    /// read-only without [`Options::preload_freelist`](crate::Options::preload_freelist).
+    /// Pages that the next write transaction can use. This field, and those of pages and bytes below, are 0 in a database that was
+    /// opened read-only without [`Options::preload_freelist`](crate::Options::preload_freelist).
     pub free_pages: u64,
+    /// How the free pages were found when the database was opened.
+    pub freelist: FreelistOrigin,
+    /// Pages that were lost when the database was opened, since neither the list in the file nor a tree had them, and that
+    /// are free now. Another program's defect, or a repair, has left them out of the list.
+    pub reclaimed_pages: u64,
     /// Pages that become free when no reader can see them any more.
     pub pending_pages: u64,
     /// Bytes of free and pending pages.
@@ -41,9 +47,12 @@ impl Stats {
     pub(super) fn of(core: &Core) -> Self {
         let (free_pages, pending_pages) = core.counters.free_and_pending();
         let (read_tx_begun, read_tx_open) = core.readers.counts();
+        let (freelist, reclaimed_pages) = core.freelist;
         let listed = free_pages.saturating_add(pending_pages);
         Self {
             free_pages,
+            freelist,
+            reclaimed_pages,
             pending_pages,
             free_bytes: listed.saturating_mul(core.page_size.into()),
             freelist_bytes: crate::format::freelist_len(listed),
@@ -189,7 +198,8 @@ fn own_stats<'t>(bucket: &Bucket<'t>, nested: &mut Vec<Bucket<'t>>) -> Result<Bu
             Node::Leaf(leaf) => {
                 stats.items = stats.items.saturating_add(leaf.count() as u64);
                 for index in (0..leaf.count()).filter(|&index| leaf.is_bucket(index)) {
-                    nested.push(bucket.bucket(visit.page.entry(leaf, index)?.key)?);
+                    let name = visit.page.entry(leaf, index)?.key;
+                    nested.push(bucket.listed(name, visit.page.link.page_id())?);
                 }
                 if inline {
                     stats.inline_buckets = 1;

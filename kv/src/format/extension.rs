@@ -18,9 +18,10 @@ const ABSENT: u64 = 0;
 /// Bytes that an extension has room for.
 pub(crate) const EXTENSION_BYTES: usize = SECTOR - BYTES_AT;
 
-/// The bytes after a meta, which this layer does not look into. All zeros where there is no extension.
+/// The bytes after a meta. What the [records](super::records) in them say is not looked at here. All zeros where there is
+/// no extension.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Extension([u8; EXTENSION_BYTES]);
+pub(crate) struct Extension(pub(super) [u8; EXTENSION_BYTES]);
 
 impl Extension {
     /// No extension: what bbolt writes.

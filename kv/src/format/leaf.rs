@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::bytes::u32_at;
-use super::element::{binary_search, element, element_at, touch_table};
-use super::{BUCKET_FLAG, Malformed};
+use super::element::{ELEMENT, binary_search, element, element_at, touch_table};
+use super::{BUCKET_FLAG, Malformed, PAGE_HEADER};
 
 /// A leaf whose element table lies inside its page.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,14 @@ impl<'a> Leaf<'a> {
     /// Only the flags, for walks that look for buckets.
     pub(crate) fn is_bucket(&self, index: usize) -> bool {
         element(self.bytes, index).is_some_and(|element| word(&element, 0) & BUCKET_FLAG != 0)
+    }
+
+    /// The elements that are buckets.
+    #[inline]
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = usize> {
+        let table = self.bytes.get(PAGE_HEADER..element_at(self.count)).unwrap_or_default();
+        let flagged = |element: &[u8; ELEMENT]| word(element, 0) & BUCKET_FLAG != 0;
+        table.as_chunks().0.iter().enumerate().filter(move |(_, element)| flagged(element)).map(|(index, _)| index)
     }
 
     /// Where `key` is (`Ok`) or would be inserted (`Err`).

@@ -20,8 +20,10 @@ mod extension;
 mod freelist;
 mod leaf;
 mod limits;
+mod list_seal;
 mod meta;
 mod page;
+mod records;
 
 pub(crate) use branch::Branch;
 pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
@@ -31,6 +33,7 @@ pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
 pub(crate) use leaf::{Leaf, LeafEntry};
 pub(crate) use limits::{DEPTH_MAX, ELEMENTS_MAX, NODE_BYTES_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED, TX_SOUND_MAX};
 pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
+pub(crate) use list_seal::ListSeal;
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
 

@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use super::Link;
 use super::pages::BEYOND;
 use crate::format::{
-    ELEMENT, Header, Kind, Malformed, NODE_BYTES_MAX, Node, PAGE_HEADER, element_at, header_bytes, set_count,
+    ELEMENT, Header, Kind, LeafEntry, Malformed, NODE_BYTES_MAX, Node, PAGE_HEADER, element_at, header_bytes, set_count,
 };
 
 pub(crate) use cut::share_of;
@@ -106,6 +106,26 @@ impl DirtyNode {
         Ok(dirty)
     }
 
+    /// What is left of one or more leaves: `entries`, which ascend and take `size` bytes with the header, in a buffer of
+    /// whole pages.
+    pub(crate) fn leaf_of(entries: &[LeafEntry<'_>], size: usize, page_size: usize) -> Self {
+        let mut leaf = Self::empty(NodeKind::Leaf, Vec::with_capacity(size.next_multiple_of(page_size)));
+        let mut data = element_at(entries.len());
+        for (index, LeafEntry { flags, key, value }) in entries.iter().enumerate() {
+            let element = leaf_element(*flags, data - element_at(index), key.len(), value.len());
+            leaf.bytes.extend_from_slice(&element);
+            data += key.len() + value.len();
+        }
+        for LeafEntry { key, value, .. } in entries {
+            leaf.bytes.extend_from_slice(key);
+            leaf.bytes.extend_from_slice(value);
+        }
+        assert_eq!(leaf.size(), size, "a leaf has its elements and nothing else");
+        leaf.set_count(entries.len());
+        leaf.shrunk = true;
+        leaf
+    }
+
     pub(crate) const fn is_branch(&self) -> bool {
         self.branch
     }
@@ -131,6 +151,11 @@ impl DirtyNode {
     /// Bytes that element `index` takes in its node.
     pub(crate) fn element_size(&self, index: usize) -> usize {
         ELEMENT + self.data_end(index) - self.data_start(index)
+    }
+
+    /// Makes the buffer hold at least `capacity` bytes.
+    pub(crate) fn reserve(&mut self, capacity: usize) {
+        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
     }
 
     /// Gives the buffer back for another node.

@@ -22,11 +22,12 @@ mod turn;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
-pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList, spans_of};
+pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList};
+pub use free_space::{FreelistFault, FreelistOrigin};
 pub(crate) use heads::{Below, Heads};
 pub(crate) use link::{Link, Slot};
 pub(crate) use page_set::PageSet;
-pub(crate) use pages::{PageRef, Pages, bucket_root, corrupt};
+pub(crate) use pages::{PageRef, Pages, SHARED, bucket_root, corrupt};
 pub(crate) use run::write_runs;
 pub(crate) use turn::{Candidates, LeafRef, Turn};
 pub(crate) use write_set::{WriteSet, page_span};

@@ -1,5 +1,12 @@
 //! A set of page numbers, a bit for each page.
 
+use std::mem;
+
+use freelist_core::Span;
+
+use super::page_span;
+use crate::error::Result;
+
 /// Pages that one block of bits covers: 1 KiB of bits.
 const BLOCK_PAGES: u64 = 1 << 13;
 
@@ -10,7 +17,7 @@ const _: () = assert!(BLOCK_WORDS as u64 * 64 == BLOCK_PAGES, "a block has a bit
 
 /// Pages of one file. Memory follows the parts of the file that have members: a walk over a small bucket of a large
 /// file costs little.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PageSet {
     blocks: Vec<Option<Box<[u64; BLOCK_WORDS]>>>,
     end: u64,
@@ -42,6 +49,84 @@ impl PageSet {
         *word |= bit;
         new
     }
+
+    /// Adds `pages` pages from `first` on; the first of them that was there already, or is not below the end.
+    pub(crate) fn add_run(&mut self, first: u64, pages: u64) -> Option<u64> {
+        let mut found = None;
+        for page in first..first.saturating_add(pages) {
+            if !self.add(page) {
+                found = found.or(Some(page));
+            }
+        }
+        found
+    }
+
+    /// Adds the pages of `other`, a set of the same file. Returns the first page that was there already, if any was.
+    /// O(blocks).
+    pub(crate) fn add_all(&mut self, other: Self) -> Option<u64> {
+        assert_eq!(self.end, other.end, "both are sets of one file's pages");
+        let mut shared = None;
+        for (at, (mine, block)) in (0..).zip(self.blocks.iter_mut().zip(other.blocks)) {
+            let Some(block) = block else { continue };
+            let Some(mine) = mine else {
+                *mine = Some(block);
+                continue;
+            };
+            for (word, (mine, new)) in (0..).zip(mine.iter_mut().zip(*block)) {
+                if shared.is_none() && *mine & new != 0 {
+                    shared = Some(page_at(at, word, (*mine & new).trailing_zeros()));
+                }
+                *mine |= new;
+            }
+        }
+        shared
+    }
+
+    /// The spans of pages from 2 on that are not in the set, in page order. O(pages / 64 + spans).
+    ///
+    /// # Errors
+    /// A page number that no file can have, which no set of a file's pages has.
+    pub(crate) fn gaps(&self) -> Result<Vec<Span>> {
+        let mut gaps = Vec::new();
+        let mut next = 2;
+        while next < self.end {
+            let start = self.first_from(next, false);
+            next = self.first_from(start, true);
+            assert!(start <= next && next <= self.end, "a gap ends where the next member is");
+            if start < next {
+                gaps.push(page_span(start, next.saturating_sub(start))?);
+            }
+        }
+        Ok(gaps)
+    }
+
+    /// The first page from `from` on that is in the set, or is not; the end if there is none.
+    fn first_from(&self, from: u64, member: bool) -> u64 {
+        let (block, mut word, bit) = position(from);
+        // The bits of the first word that lie before `from` are left out.
+        let mut wanted = bit.wrapping_neg();
+        for (at, block) in (block as u64..).zip(self.blocks.get(block..).unwrap_or_default()) {
+            let from_word = mem::take(&mut word);
+            match block {
+                None if member => wanted = u64::MAX,
+                None => return page_at(at, from_word as u64, wanted.trailing_zeros()).min(self.end),
+                Some(block) => {
+                    for (at_word, bits) in (from_word as u64..).zip(block.get(from_word..).unwrap_or_default()) {
+                        let found = if member { *bits } else { !*bits } & mem::replace(&mut wanted, u64::MAX);
+                        if found != 0 {
+                            return page_at(at, at_word, found.trailing_zeros()).min(self.end);
+                        }
+                    }
+                }
+            }
+        }
+        self.end
+    }
+}
+
+/// The page of a bit of a word of a block.
+fn page_at(block: u64, word: u64, bit: u32) -> u64 {
+    block.saturating_mul(BLOCK_PAGES).saturating_add(word.saturating_mul(64)).saturating_add(bit.into())
 }
 
 /// Block, word in it and bit in that.
@@ -51,7 +136,13 @@ fn position(page: u64) -> (usize, usize, u64) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use freelist_core::PageId;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -67,5 +158,38 @@ mod tests {
             assert!(!set.add(page) && !set.has(page), "{page}");
         }
         assert!(!PageSet::new(0).add(0));
+    }
+
+    proptest! {
+        /// Beside a set of numbers, with members near the edges of words and blocks.
+        #[test]
+        fn gaps_and_unions_are_those_of_a_set_of_numbers(
+            end in 0..4 * BLOCK_PAGES,
+            (one, two) in (members(), members()),
+        ) {
+            let [one, two] = [one, two].map(|set| set.into_iter().filter(|&page| page < end).collect::<BTreeSet<u64>>());
+            let [mut first, second] = [&one, &two].map(|pages| {
+                let mut set = PageSet::new(end);
+                for &page in pages {
+                    set.add(page);
+                }
+                set
+            });
+            prop_assert_eq!(first.add_all(second), one.intersection(&two).next().copied());
+            let both: BTreeSet<u64> = one.union(&two).copied().collect();
+            prop_assert!((0..end).all(|page| first.has(page) == both.contains(&page)));
+            let gaps = first.gaps().unwrap();
+            prop_assert!(gaps.is_sorted_by(|one, next| one.end() < next.start()), "gaps do not touch: {:?}", gaps);
+            let absent = gaps.iter().flat_map(|gap| gap.pages()).map(PageId::get);
+            prop_assert!(absent.eq((2..end).filter(|page| !both.contains(page))));
+        }
+    }
+
+    fn members() -> impl Strategy<Value = BTreeSet<u64>> {
+        let edge = (0..=4u64, prop::sample::select(vec![0, 64, 128, BLOCK_PAGES - 64]), 0..6u64);
+        let near = edge.prop_map(|(block, word, bit)| (block * BLOCK_PAGES + word + bit).saturating_sub(3));
+        let run = (0..4 * BLOCK_PAGES, 1..300u64).prop_map(|(start, len)| (start..start + len).collect::<Vec<u64>>());
+        let some = prop_oneof![near.prop_map(|page| vec![page]), run];
+        prop::collection::vec(some, 0..20).prop_map(|runs| runs.into_iter().flatten().collect())
     }
 }

@@ -1,7 +1,7 @@
 //! From a link to a checked page: the only way from the tree to bytes.
 
 use freelist_core::PageId;
-use pagefile_std::View;
+use pagefile_std::{StoreError, View};
 
 use super::heads::below;
 use super::{DirtyNode, Heads, Link};
@@ -62,18 +62,6 @@ impl<'t> Pages<'t> {
         Ok(PageRef { link, node })
     }
 
-    /// Reads a word of each of the first cache lines of the page at `link`, header and the beginning of the element table,
-    /// so that they are near when the page is read.
-    #[inline]
-    pub(crate) fn touch(&self, link: Link) {
-        const LINE: usize = 64;
-        const LINES: usize = 6;
-        let at = link.page_id().get().checked_mul(u64::from(self.page_size));
-        let start = at.filter(|_| !link.in_memory()).and_then(|at| self.view.bytes(at, LINE.saturating_mul(LINES)));
-        let lines = start.unwrap_or(&[]).chunks(LINE);
-        std::hint::black_box(lines.fold(0u8, |seen, line| seen ^ line.first().copied().unwrap_or(0)));
-    }
-
     /// How many slots there are for nodes in memory.
     pub(crate) const fn changed(&self) -> u64 {
         self.changed.len() as u64
@@ -92,17 +80,28 @@ impl<'t> Pages<'t> {
         Ok(self.page(link.page_id())?.0.pages())
     }
 
+    /// Reads the first cache lines of some pages of the file, where headers and the first elements are. These reads do not
+    /// wait for each other, as those of a walk do that looks into one page after the other.
+    pub(crate) fn touch(&self, pages: &[u64]) {
+        const LINES: [usize; 4] = [0, 64, 128, 192];
+        let touched = |page: &u64| {
+            let head = self.view.bytes(page.checked_mul(self.page_size.into())?, 256)?;
+            Some(LINES.iter().fold(0, |seen, &line| seen ^ head.get(line).copied().unwrap_or(0)))
+        };
+        std::hint::black_box(pages.iter().filter_map(touched).fold(0, |seen, byte| seen ^ byte));
+    }
+
     /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the
     /// file, and saying itself that it is page `id`.
     #[inline]
     pub(crate) fn page(&self, id: PageId) -> Result<(Header, &'t [u8])> {
-        let wrong = |what| Error::Corrupt { page: id, what };
+        let wrong = |what| corrupt(Link::page(id), what);
         if id.get() < 2 || id.get() >= self.high_water {
             return Err(wrong("page number is beyond the high-water mark"));
         }
         let size = self.page_size as usize;
         let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
-        let first = self.view.bytes(at, size).ok_or_else(|| wrong(OUTSIDE))?;
+        let first = self.view.read(at, size).map_err(|error| unreadable(id, error))?;
         let header = Header::parse(first).map_err(|Malformed(what)| wrong(what))?;
         if header.id != id.get() {
             return Err(wrong("page says it is another page"));
@@ -133,14 +132,15 @@ impl<'t> Pages<'t> {
     /// All bytes of page `id`, overflow included: within the high-water mark and within the file.
     #[inline]
     fn run_of(&self, id: PageId, header: Header) -> Result<&'t [u8]> {
-        let wrong = |what| Error::Corrupt { page: id, what };
+        let wrong = |what| corrupt(Link::page(id), what);
         let (size, pages) = (self.page_size as usize, header.pages());
         let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
         if id.get().checked_add(pages).is_none_or(|end| end > self.high_water) {
             return Err(wrong("overflow pages run beyond the high-water mark"));
         }
         let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
-        let bytes = len.and_then(|len| self.view.bytes(at, len)).ok_or_else(|| wrong(OUTSIDE))?;
+        let len = len.ok_or_else(|| wrong(OUTSIDE))?;
+        let bytes = self.view.read(at, len).map_err(|error| unreadable(id, error))?;
         debug_assert!(bytes.len() >= size, "a run of pages has the bytes of one page at least");
         Ok(bytes)
     }
@@ -190,13 +190,24 @@ pub(crate) fn bucket_root(holder: Link, raw: u64) -> Result<Link> {
     if link.in_memory() { Err(corrupt(holder, BEYOND)) } else { Ok(link) }
 }
 
+/// What is wrong with a page that two links lead to.
+pub(crate) const SHARED: &str = "page is used in two places";
+
 pub(super) const BEYOND: &str = "page number is beyond the high-water mark";
 
 const OUTSIDE: &str = "page lies beyond the end of the file";
 
 #[cold]
+fn unreadable(page: PageId, error: StoreError) -> Error {
+    match error {
+        StoreError::OutOfBounds { .. } => Error::Corrupt { page, what: OUTSIDE.into() },
+        error => error.into(),
+    }
+}
+
+#[cold]
 pub(crate) fn corrupt(link: Link, what: &'static str) -> Error {
-    Error::Corrupt { page: link.page_id(), what }
+    Error::Corrupt { page: link.page_id(), what: what.into() }
 }
 
 fn parse(link: Link, bytes: &[u8]) -> Result<PageRef<'_>> {

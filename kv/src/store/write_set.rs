@@ -1,9 +1,11 @@
 //! The pages that one write transaction changes: copies in memory, until the commit gives them page numbers.
 
+use std::collections::BTreeMap;
+
 use freelist_core::{PageId, Span};
 use pagefile_std::View;
 
-use super::pages::corrupt;
+use super::pages::{SHARED, corrupt};
 use super::{DirtyNode, Link, NodeKind, Pages, Slot};
 use crate::error::Result;
 use crate::format::{Malformed, Node};
@@ -20,7 +22,8 @@ pub(crate) struct WriteSet {
     nodes: Vec<DirtyNode>,
     vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
-    freed: Vec<Span>,
+    /// By their first pages; no two overlap.
+    freed: BTreeMap<PageId, Span>,
     /// All nodes have their pages: none may be added.
     frozen: bool,
     /// Some node lost an element: there may be something to merge.
@@ -41,7 +44,7 @@ impl WriteSet {
             nodes: Vec::new(),
             vacant: Vec::new(),
             buffers,
-            freed: Vec::new(),
+            freed: BTreeMap::new(),
             frozen: false,
             any_shrunk: false,
             splits: 0,
@@ -73,17 +76,25 @@ impl WriteSet {
         &mut self.nodes[slot.index()]
     }
 
-    /// A new, empty node.
-    pub(crate) fn create(&mut self, kind: NodeKind) -> Slot {
-        let node = DirtyNode::empty(kind, self.buffer());
-        self.insert(node)
+    /// A new, empty leaf. Its buffer grows with it: most new buckets stay small, and there may be very many.
+    pub(crate) fn create_leaf(&mut self) -> Slot {
+        self.insert(DirtyNode::empty(NodeKind::Leaf, Vec::new()))
     }
 
-    /// A copy of `node`, which need not be a whole page (an inline bucket is not).
-    pub(crate) fn copy(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
-        let buffer = self.buffer();
-        let node = copied(node, len, buffer)?;
+    /// A copy of `node`, the `len` bytes of an inline bucket, in a buffer of that size.
+    pub(crate) fn copy_inline(&mut self, node: &Node<'_>, len: usize) -> Result<Slot, Malformed> {
+        let node = copied(node, len, Vec::with_capacity(len))?;
         Ok(self.insert(node))
+    }
+
+    /// Makes room for `added` bytes more in a node. The buffer of a small node doubles; beyond half a page it becomes a
+    /// page's, which would otherwise end up twice as large as it has to be.
+    pub(crate) fn make_room(&mut self, slot: Slot, added: usize) {
+        let (half, whole) = (self.page_size() / 2, self.buffer_size());
+        let node = self.dirty_mut(slot);
+        if node.size().saturating_add(added) > half {
+            node.reserve(whole);
+        }
     }
 
     /// The node that `link` leads to, changeable: copied here and its page freed, unless it is here already.
@@ -126,7 +137,7 @@ impl WriteSet {
     /// Takes a node out of memory; its slot is used again.
     pub(crate) fn vacate(&mut self, slot: Slot) {
         let node = self.take(slot);
-        self.buffers.push(node.into_buffer());
+        self.recycle(node);
         self.vacant.push(slot);
     }
 
@@ -135,7 +146,7 @@ impl WriteSet {
         assert_ne!(to, from, "a node replaces another");
         let node = self.take(from);
         let old = std::mem::replace(self.dirty_mut(to), node);
-        self.buffers.push(old.into_buffer());
+        self.recycle(old);
         self.vacant.push(from);
     }
 
@@ -165,7 +176,7 @@ impl WriteSet {
             "the keys of the node that is appended are greater"
         );
         self.dirty_mut(left).append(&gone);
-        self.buffers.push(gone.into_buffer());
+        self.recycle(gone);
         self.vacant.push(right);
         self.note_merge();
     }
@@ -181,9 +192,15 @@ impl WriteSet {
         self.frozen = true;
     }
 
-    /// The pages of the snapshot that this transaction no longer uses.
-    pub(crate) fn freed(&self) -> &[Span] {
-        &self.freed
+    /// The pages of the snapshot that this transaction no longer uses, ascending.
+    pub(crate) fn freed(&self) -> impl Iterator<Item = Span> {
+        self.freed.values().copied()
+    }
+
+    /// Whether the page that `link` leads to is one that this transaction no longer uses. O(log n).
+    pub(crate) fn has_freed(&self, link: Link) -> bool {
+        let before = self.freed.range(..=link.page_id()).next_back();
+        !link.in_memory() && before.is_some_and(|(_, span)| span.end() > link.page_id())
     }
 
     /// The buffers, for the next transaction. There are no more than a moderate transaction uses, so that a large one
@@ -192,8 +209,8 @@ impl WriteSet {
         const KEPT: usize = 4096;
         let mut buffers = std::mem::take(&mut self.buffers);
         buffers.extend(std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer));
-        let large = self.page_size().saturating_mul(2);
-        buffers.retain(|buffer| buffer.capacity() != 0 && buffer.capacity() <= large);
+        let (whole, large) = (self.buffer_size(), self.page_size().saturating_mul(2));
+        buffers.retain(|buffer| (whole..=large).contains(&buffer.capacity()));
         buffers.truncate(KEPT);
         buffers
     }
@@ -216,11 +233,12 @@ impl WriteSet {
             span.start().get() >= 2 && span.end().get() <= self.high_water,
             "a freed page is one of the snapshot's"
         );
-        // A tree that leads to one page twice would free it twice, without end if it leads there in a circle.
-        if self.freed.len() as u64 >= self.high_water {
-            return Err(corrupt(link, "more pages are freed than the file has: pages are shared"));
+        // A page is copied or discarded once. If trees lead to it twice, the second change would be made to another copy.
+        let before = self.freed.range(..span.end()).next_back();
+        if before.is_some_and(|(_, before)| before.end() > span.start()) {
+            return Err(corrupt(link, SHARED));
         }
-        self.freed.push(span);
+        self.freed.insert(span.start(), span);
         Ok(())
     }
 
@@ -230,7 +248,8 @@ impl WriteSet {
         node
     }
 
-    fn insert(&mut self, node: DirtyNode) -> Slot {
+    /// Takes a node in.
+    pub(crate) fn insert(&mut self, node: DirtyNode) -> Slot {
         assert!(!self.frozen, "no node is added after the others have got their pages");
         if let Some(slot) = self.vacant.pop() {
             let vacant = std::mem::replace(self.dirty_mut(slot), node);
@@ -243,15 +262,32 @@ impl WriteSet {
     }
 
     fn buffer(&mut self) -> Vec<u8> {
-        // Room for one element more than a page, so that the insertion that splits a node does not move it.
-        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.page_size().saturating_mul(5) / 4))
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(self.buffer_size()))
+    }
+
+    /// Bytes of a page's buffer: room for one element more than a page, so that the insertion that splits a node does not
+    /// move it.
+    fn buffer_size(&self) -> usize {
+        self.page_size().saturating_mul(5) / 4
+    }
+
+    /// Keeps the buffer of a node that is gone, if it is large enough for a page.
+    fn recycle(&mut self, gone: DirtyNode) {
+        let buffer = gone.into_buffer();
+        if buffer.capacity() >= self.buffer_size() {
+            self.buffers.push(buffer);
+        }
     }
 }
 
 /// A copy of `node`, which has been checked as a whole: every edit relies on its order.
 fn copied(node: &Node<'_>, len: usize, buffer: Vec<u8>) -> Result<DirtyNode, Malformed> {
     let copy = DirtyNode::from_node(node, len, buffer)?;
-    if copy.ascends() { Ok(copy) } else { Err(Malformed("keys do not ascend")) }
+    if !copy.ascends() {
+        return Err(Malformed("keys do not ascend"));
+    }
+    // Of ascending keys only the first can be empty.
+    if copy.count() > 0 && copy.key(0).is_empty() { Err(Malformed("key is empty")) } else { Ok(copy) }
 }
 
 /// Page `id` as a span of `pages` pages.

@@ -170,7 +170,7 @@ impl<'t> Cursor<'t> {
                 let child = self.pages.node(page.child(branch, next)?)?;
                 // The leaf after the one that is entered now is on its way while this one is read.
                 if let (Node::Leaf(_), Some(after)) = (&child.node, step(next)) {
-                    self.pages.touch(page.child(branch, after)?);
+                    self.pages.touch(&[page.child(branch, after)?.page_id().get()]);
                 }
                 self.branches.truncate(depth);
                 self.push(link, next)?;

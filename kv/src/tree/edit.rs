@@ -1,11 +1,11 @@
 //! Put and delete.
 
-use super::path::Path;
+use super::path::{Path, child};
 use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_FLAG, BUCKET_HEADER, ELEMENT, NODE_BYTES_MAX};
-use crate::store::{Link, WriteSet};
+use crate::store::{Link, Slot, WriteSet};
 
 /// One tree of a write set, changeable.
 #[derive(Debug)]
@@ -34,8 +34,9 @@ impl Tree<'_> {
     fn set(&mut self, key: &[u8], flags: u32, value: &[u8]) -> Result<()> {
         let path = Path::open(self.write_set, self.root, key, true)?;
         let (slot, index) = path.leaf();
-        let leaf = self.write_set.dirty_mut(slot);
         let added = ELEMENT.saturating_add(key.len()).saturating_add(value.len());
+        self.write_set.make_room(slot, added);
+        let leaf = self.write_set.dirty_mut(slot);
         if leaf.size().saturating_add(added) > NODE_BYTES_MAX {
             // Only a leaf with several gigantic values, as another engine may write it, comes here.
             return Err(Error::ValueTooLarge { len: value.len() });
@@ -52,7 +53,8 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Removes an item; false, and nothing copied, when there is none. O(log n).
+    /// Removes an item; false, and nothing copied, when there is none. O(log n). A leaf that is empty then goes at once: a
+    /// walk never passes over leaves that deletions have emptied.
     pub(crate) fn delete(&mut self, key: &[u8]) -> Result<bool> {
         if find(&self.write_set.pages(), Root::Link(*self.root), key)?.is_none() {
             return Ok(false);
@@ -63,12 +65,37 @@ impl Tree<'_> {
             assert!(self.write_set.dirty(slot).key(index) == key, "what is removed has the key");
             self.write_set.dirty_mut(slot).remove(index);
             self.write_set.any_shrunk = true;
+            self.drop_empty(&path);
         }
         Ok(path.found)
     }
 
+    /// Takes the node at the end of `path` out of its tree if it is empty, and so the branches above it.
+    pub(super) fn drop_empty(&mut self, path: &Path) {
+        for depth in (1..path.len()).rev() {
+            let (slot, _) = path.step(depth);
+            if self.write_set.dirty(slot).count() > 0 {
+                return;
+            }
+            let (parent, index) = path.step(depth.saturating_sub(1));
+            assert_eq!(child(self.write_set, parent, index), Link::to_slot(slot), "a path leads from parent to child");
+            self.write_set.dirty_mut(parent).remove(index);
+            self.write_set.vacate(slot);
+            self.write_set.note_merge();
+        }
+        self.restore_root(path.step(0).0);
+    }
+
+    /// Makes a root that has no child left an empty leaf.
+    pub(super) fn restore_root(&mut self, root: Slot) {
+        if self.write_set.dirty(root).is_branch() && self.write_set.dirty(root).count() == 0 {
+            let leaf = self.write_set.create_leaf();
+            self.write_set.replace(root, leaf);
+        }
+    }
+
     /// Splits what has grown over a page, from the leaf upwards. A root keeps its slot and gets a level below it.
-    fn split_overfull(&mut self, path: &Path) {
+    pub(super) fn split_overfull(&mut self, path: &Path) {
         let page_size = self.write_set.page_size();
         let cut = Cut::Growth { fill: self.fill, last: path.last };
         for depth in (0..path.len()).rev() {

@@ -1,14 +1,11 @@
 //! Every page of a tree and of the trees of all buckets inside it, each once.
 
-use freelist_core::{PageId, Span};
+use freelist_core::PageId;
 
 use super::{Root, Visit, Walk};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, Node};
-use crate::store::{Link, PageRef, PageSet, Pages, bucket_root, spans_of};
-
-/// What is wrong with a page that two links lead to.
-pub(crate) const SHARED: &str = "page is used in two places";
+use crate::store::{Link, PageRef, PageSet, Pages, SHARED, bucket_root};
 
 /// A walk over a tree and the trees of its nested buckets. Inline buckets have no pages and are not visited.
 ///
@@ -25,6 +22,8 @@ pub(crate) struct Forest<'t> {
     used: PageSet,
     /// Nodes in memory that have been visited.
     slots: PageSet,
+    /// Whether the walk has come to the nested buckets.
+    nested: bool,
 }
 
 impl<'t> Forest<'t> {
@@ -34,8 +33,27 @@ impl<'t> Forest<'t> {
 
     /// A walk that must not meet any page of `used`.
     pub(crate) fn beside(pages: Pages<'t>, root: Link, used: PageSet) -> Self {
-        let walk = Walk::new(pages, Root::Link(root));
-        Self { pages, walk, roots: Vec::new(), leaf: None, used, slots: PageSet::new(pages.changed()) }
+        let slots = PageSet::new(pages.changed());
+        Self {
+            pages,
+            walk: Walk::new(pages, Root::Link(root)),
+            roots: Vec::new(),
+            leaf: None,
+            used,
+            slots,
+            nested: false,
+        }
+    }
+
+    /// A walk over several parts of one tree, then over the trees of the buckets in them and of those with these `roots`.
+    pub(crate) fn over(pages: Pages<'t>, parts: Vec<Link>, roots: Vec<Link>) -> Self {
+        let (used, slots) = (PageSet::new(pages.high_water()), PageSet::new(pages.changed()));
+        Self { pages, walk: Walk::over(pages, parts), roots, leaf: None, used, slots, nested: false }
+    }
+
+    /// Whether the node visited last is one of a nested bucket.
+    pub(crate) const fn is_nested(&self) -> bool {
+        self.nested
     }
 
     /// All pages visited so far, and those to begin with.
@@ -76,14 +94,8 @@ impl<'t> Forest<'t> {
             return Ok(());
         }
         assert!(visit.pages > 0, "a node in the file takes at least one page");
-        let first = link.page_id().get();
-        let mut shared = None;
-        for page in first..first.saturating_add(visit.pages) {
-            if !self.used.add(page) {
-                shared = shared.or(Some(PageId::new(page)));
-            }
-        }
-        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page, what: SHARED }))
+        let shared = self.used.add_run(link.page_id().get(), visit.pages);
+        shared.map_or(Ok(()), |page| Err(Error::Corrupt { page: PageId::new(page), what: SHARED.into() }))
     }
 
     fn visit(&mut self, visit: Visit<'t>) -> Result<Visit<'t>> {
@@ -112,18 +124,8 @@ impl<'t> Iterator for Forest<'t> {
             }
             let root = self.roots.pop()?;
             debug_assert!(!root.in_memory(), "a header in a leaf names no node in memory");
+            self.nested = true;
             self.walk = Walk::new(self.pages, Root::Link(root));
         }
     }
-}
-
-/// The spans of pages below the high-water mark that no tree below `root` uses. O(pages).
-///
-/// # Errors
-/// `Corrupt` where a page is damaged or in two places.
-pub(crate) fn unused(pages: Pages<'_>, root: PageId) -> Result<Vec<Span>> {
-    let mut forest = Forest::new(pages, Link::page(root));
-    forest.try_for_each(|visit| visit.map(drop))?;
-    let used = forest.into_used();
-    spans_of((2..pages.high_water()).filter(|&page| !used.has(page)))
 }

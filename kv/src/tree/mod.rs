@@ -12,29 +12,40 @@
 )]
 
 mod cursor;
+mod delete_range;
+mod discard;
 mod edit;
 mod forest;
 mod many;
+mod order;
 mod overwrite;
 mod pack;
 mod path;
 mod range;
+mod reach;
 mod rebalance;
+mod retain;
 mod search;
+mod shared;
 mod spill;
 mod split;
 mod walk;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use discard::discard;
 pub(crate) use edit::Tree;
-pub(crate) use forest::{Forest, SHARED, unused};
+pub(crate) use forest::Forest;
 pub(crate) use many::find_many;
+pub(crate) use order::{disorder, unfit};
 pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
 pub(crate) use range::Range;
+pub(crate) use reach::reach;
 pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
+pub(crate) use shared::with_places;
 pub(crate) use spill::{patch_children, spill_order};
 pub(crate) use walk::{Visit, Walk};
 
+const MORE_LINKS: &str = "tree has more pages than the file: pages are shared";
 const TOO_DEEP: &str = "tree is deeper than 64 levels: pages lead in a circle";

@@ -55,6 +55,23 @@ impl Path {
         }
     }
 
+    /// Goes down by the children at `indices`, copying each node: a way that reading has found. It may end in a branch.
+    pub(crate) fn along(write_set: &mut WriteSet, root: &mut Link, indices: &[usize]) -> Result<Self> {
+        let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: false, found: false };
+        let mut slot = write_set.touch(*root)?;
+        *root = Link::to_slot(slot);
+        let mut high = None;
+        for &index in indices {
+            path.push(slot, index)?;
+            let next = high_of_child(write_set, slot, index, high.as_deref());
+            slot = own_child(write_set, slot, index, high.as_deref())?;
+            high = next;
+        }
+        path.push(slot, 0)?;
+        assert_eq!(path.len, indices.len().saturating_add(1), "a path has a node more than it has steps");
+        Ok(path)
+    }
+
     /// The leaf, and the index in it.
     pub(crate) fn leaf(&self) -> (Slot, usize) {
         assert!(self.len > 0, "a path that is open leads to a leaf");
@@ -124,6 +141,20 @@ pub(super) fn touch_child(write_set: &mut WriteSet, parent: Slot, index: usize, 
     }
     debug_assert_eq!(child(write_set, parent, index), Link::to_slot(slot), "the parent leads to the copy");
     Ok(slot)
+}
+
+/// Child `index` of `parent`, whose keys are all less than `high`, changeable.
+pub(super) fn own_child(write_set: &mut WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Result<Slot> {
+    let next = index.saturating_add(1);
+    let last = next == write_set.dirty(parent).count();
+    let high = if last { high.map_or(High::Unbounded, High::Copied) } else { High::Key(parent, next) };
+    touch_child(write_set, parent, index, high)
+}
+
+/// The upper bound of the keys of child `index`, if `high` is that of `parent`.
+pub(super) fn high_of_child(write_set: &WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Option<Vec<u8>> {
+    let (node, next) = (write_set.dirty(parent), index.saturating_add(1));
+    if next < node.count() { Some(node.key(next).to_vec()) } else { high.map(<[u8]>::to_vec) }
 }
 
 const OUT_OF_RANGE: &str = "keys are not in the range that the page's parent has for it";

@@ -2,6 +2,8 @@
 
 use std::ops::Bound;
 
+use freelist_core::PageId;
+
 use super::cursor::Way;
 use super::{Cursor, Root};
 use crate::error::Result;
@@ -101,6 +103,11 @@ impl<'t> Range<'t> {
             Way::Back => (0, 0),
         };
         leaf.key(index).is_ok_and(|key| inside(self, key)).then_some(edge)
+    }
+
+    /// The page of the item that [`next`](Self::next) has returned last.
+    pub(crate) fn page(&self) -> PageId {
+        self.front.link().page_id()
     }
 
     /// Whether an item may be returned twice.

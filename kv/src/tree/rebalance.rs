@@ -2,11 +2,11 @@
 //! and parents get the first keys of their children.
 #![allow(clippy::arithmetic_side_effects, reason = "indices and sizes within nodes in memory, which stay below 4 GiB")]
 
-use super::path::{High, child, touch_child};
+use super::path::{child, high_of_child, own_child};
 use super::split::{Cut, split_child, split_root};
 use crate::error::Result;
 use crate::format::{Node, PAGE_HEADER};
-use crate::store::{Link, NodeKind, Slot, WriteSet};
+use crate::store::{Link, Slot, WriteSet};
 
 /// Brings the changed nodes below `root` into the shape that a file may have.
 ///
@@ -94,8 +94,8 @@ fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot,
         return Ok(index);
     }
     let Some(left) = neighbour(write_set, parent, index, slot)? else { return Ok(index + 1) };
-    let merged = own(write_set, parent, left, high)?;
-    let right = own(write_set, parent, left + 1, high)?;
+    let merged = own_child(write_set, parent, left, high)?;
+    let right = own_child(write_set, parent, left + 1, high)?;
     write_set.merge(merged, right);
     write_set.dirty_mut(parent).remove(left + 1);
     // A branch that had a single child could not merge that; with its new siblings it can. The merged node may still be
@@ -149,27 +149,14 @@ fn joins(write_set: &WriteSet, link: Link, slot: Slot) -> Result<bool> {
     Ok(branch == node.is_branch() && (fits || is_lone(write_set, slot)))
 }
 
-/// Child `index` of `parent`, changeable.
-fn own(write_set: &mut WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Result<Slot> {
-    let last = index + 1 == write_set.dirty(parent).count();
-    let high = if last { high.map_or(High::Unbounded, High::Copied) } else { High::Key(parent, index + 1) };
-    touch_child(write_set, parent, index, high)
-}
-
-/// The upper bound of the keys of child `index`, if `high` is that of `parent`.
-fn high_of_child(write_set: &WriteSet, parent: Slot, index: usize, high: Option<&[u8]>) -> Option<Vec<u8>> {
-    let (node, next) = (write_set.dirty(parent), index + 1);
-    if next < node.count() { Some(node.key(next).to_vec()) } else { high.map(<[u8]>::to_vec) }
-}
-
 fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
     while write_set.dirty(root).is_branch() && write_set.dirty(root).count() <= 1 {
         if write_set.dirty(root).count() == 0 {
-            let leaf = write_set.create(NodeKind::Leaf);
+            let leaf = write_set.create_leaf();
             write_set.replace(root, leaf);
             return Ok(());
         }
-        let only = own(write_set, root, 0, None)?;
+        let only = own_child(write_set, root, 0, None)?;
         write_set.replace(root, only);
         write_set.note_merge();
     }

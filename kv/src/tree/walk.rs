@@ -1,6 +1,6 @@
 //! Every page of a tree, parents before children, in key order.
 
-use super::{Root, TOO_DEEP};
+use super::{MORE_LINKS, Root, TOO_DEEP};
 use crate::error::Result;
 use crate::format::{DEPTH_MAX, Node};
 use crate::store::{Link, PageRef, Pages, corrupt};
@@ -32,7 +32,9 @@ pub(crate) struct Walk<'t> {
     pages: Pages<'t>,
     inline: Option<PageRef<'t>>,
     pending: Vec<Pending<'t>>,
-    /// How many of them are children of the node visited last.
+    /// The range of keys of the node visited last, which may have been damaged.
+    bounds: (Option<&'t [u8]>, Option<&'t [u8]>),
+    /// How many of those pending are children of the node visited last.
     children: usize,
     /// How many children there can be still: every page is the child of one branch.
     left: u64,
@@ -40,12 +42,24 @@ pub(crate) struct Walk<'t> {
 
 impl<'t> Walk<'t> {
     pub(crate) fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
-        let mut walk = Self { pages, inline: None, pending: Vec::new(), children: 0, left: pages.nodes() };
+        let mut walk =
+            Self { pages, inline: None, pending: Vec::new(), bounds: (None, None), children: 0, left: pages.nodes() };
         match root {
             Root::Link(link) => walk.pending.push(Pending { link, depth: 0, bounds: (None, None) }),
             Root::Inline { leaf, home } => walk.inline = Some(PageRef { link: home, node: Node::Leaf(leaf) }),
         }
         walk
+    }
+
+    /// The keys that the node visited last may hold, also if it could not be read: from, and up to but without.
+    pub(crate) const fn bounds(&self) -> (Option<&'t [u8]>, Option<&'t [u8]>) {
+        self.bounds
+    }
+
+    /// A walk over several trees, the last one first.
+    pub(crate) fn over(pages: Pages<'t>, roots: Vec<Link>) -> Self {
+        let pending = roots.into_iter().map(|link| Pending { link, depth: 0, bounds: (None, None) }).collect();
+        Self { pages, inline: None, pending, bounds: (None, None), children: 0, left: pages.nodes() }
     }
 
     /// Leaves out what is below the node visited last.
@@ -64,7 +78,7 @@ impl<'t> Walk<'t> {
         let page = self.pages.node(link)?;
         let visit = Visit { page, depth, pages: self.pages.extent(link)?, bounds };
         if let Node::Branch(branch) = &page.node {
-            let shared = || corrupt(link, "tree has more pages than the file: pages are shared");
+            let shared = || corrupt(link, MORE_LINKS);
             self.left = self.left.checked_sub(branch.count() as u64).ok_or_else(shared)?;
             for index in (0..branch.count()).rev() {
                 let link = page.child(branch, index)?;
@@ -88,6 +102,7 @@ impl<'t> Iterator for Walk<'t> {
         }
         self.children = 0;
         let pending = self.pending.pop()?;
+        self.bounds = pending.bounds;
         Some(self.visit(pending))
     }
 }

@@ -203,20 +203,38 @@ impl<'t> Bucket<'t> {
         Iter(tree::Range::new(self.pages, self.root, owned(bounds.start_bound()), owned(bounds.end_bound())))
     }
 
-    /// The nested bucket `name`, which a walk has just met. If a search does not find it, the keys are out of order.
-    fn listed(&self, name: &[u8]) -> Result<Self> {
-        const UNFOUND: &str = "a key that a walk meets is not found: keys do not ascend";
-        self.get_bucket(name)?.ok_or(Error::Corrupt { page: self.root_page(), what: UNFOUND })
+    /// The nested bucket `name`, which a walk has just met in `page`.
+    ///
+    /// # Errors
+    /// `Corrupt` if a search does not find it there: the keys are out of order.
+    pub(crate) fn listed(&self, name: &[u8], page: PageId) -> Result<Self> {
+        const UNFOUND: &str = "a bucket is not found by its name: keys do not ascend";
+        match self.get_bucket(name) {
+            Ok(Some(bucket)) => Ok(bucket),
+            Ok(None) | Err(Error::IncompatibleValue { .. }) => Err(Error::Corrupt { page, what: UNFOUND.into() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The nested bucket that is the item `entry` of `page`, without a search for its name.
+    pub(crate) fn nested(&self, page: PageRef<'t>, entry: &LeafEntry<'t>) -> Result<Self> {
+        let opened = self.opened.and_then(|(buckets, at)| Some((buckets, *buckets.get(at).children.get(entry.key)?)));
+        match opened {
+            Some((buckets, at)) => Ok(Self::opened(self.pages, buckets, at)),
+            None => Self::of_entry(self.pages, page, entry),
+        }
     }
 
     /// Iterates over the nested buckets with their names, in name order. It visits every item of this bucket: O(n log n)
     /// at most.
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&'t [u8], Self)>> + use<'t> {
-        let bucket = *self;
-        bucket.iter().filter_map(move |item| match item {
-            Ok((name, None)) => Some(bucket.listed(name).map(|bucket| (name, bucket))),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
+        let (bucket, mut items) = (*self, self.iter());
+        std::iter::from_fn(move || {
+            let name = match items.find(|item| !matches!(item, Ok((_, Some(_)))))? {
+                Ok((name, _)) => name,
+                Err(error) => return Some(Err(error)),
+            };
+            Some(bucket.listed(name, items.0.page()).map(|bucket| (name, bucket)))
         })
     }
 }

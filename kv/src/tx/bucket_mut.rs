@@ -135,6 +135,68 @@ impl<'t> BucketMut<'t> {
         }
     }
 
+    /// Deletes the items whose keys lie within `bounds`: those that [`range`](Self::range) returns, and nested buckets
+    /// among them with everything in them. Returns how many items of this bucket there were; a nested bucket is one.
+    ///
+    /// Values are not read, and leaves that lie within the bounds as a whole are not copied. O(log n), and a header and a
+    /// table of elements for each page that becomes free.
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let mut log = tx.create_bucket("log")?;
+    ///     for day in 1..=30u8 {
+    ///         log.put([day], "what happened")?;
+    ///     }
+    ///     assert_eq!(log.delete_range(..[20])?, 19);
+    ///     assert_eq!(log.iter().count(), 11);
+    ///     Ok::<_, kv::Error>(())
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page on the way, or one that becomes free, is damaged.
+    pub fn delete_range<K: AsRef<[u8]>>(&mut self, bounds: impl RangeBounds<K>) -> Result<u64> {
+        let (start, end) = (bounds.start_bound().map(AsRef::as_ref), bounds.end_bound().map(AsRef::as_ref));
+        self.buckets.delete_range(self.write_set, self.at, (start, end))
+    }
+
+    /// Deletes everything in the bucket, nested buckets included. The counter stays. O(pages of the bucket).
+    ///
+    /// # Errors
+    /// As [`delete_range`](Self::delete_range).
+    pub fn clear(&mut self) -> Result<()> {
+        self.delete_range::<&[u8]>(..).map(drop)
+    }
+
+    /// Deletes the pairs that `keep` refuses and returns how many. It is asked for each pair, in key order. Nested buckets
+    /// stay, and it is not asked for them.
+    ///
+    /// One pass over the leaves: each that loses pairs is copied once, without them, and joined with its neighbour if both
+    /// fit into one page. If all pairs stay, nothing changes. O(n).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let mut sessions = tx.create_bucket("sessions")?;
+    ///     for (name, expires) in [("ada", 10u8), ("alan", 99), ("grace", 20)] {
+    ///         sessions.put(name, [expires])?;
+    ///     }
+    ///     let now = 50;
+    ///     assert_eq!(sessions.retain(|_name, value| value > &[now][..])?, 2);
+    ///     assert_eq!(sessions.get("alan")?, Some(&[99][..]));
+    ///     Ok::<_, kv::Error>(())
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a page of the bucket is damaged.
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) -> Result<u64> {
+        self.buckets.retain(self.write_set, self.at, &mut keep)
+    }
+
     /// Returns the bucket's counter. A new bucket has 0. O(1).
     #[must_use]
     pub fn sequence(&self) -> u64 {

@@ -2,14 +2,15 @@
 //!
 //! It lives here and not beside the handle because a strict commit uses it before the new state becomes visible.
 
+use std::borrow::Cow;
 use std::{fmt, mem};
 
 use freelist_core::{PageId, Span};
 
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
-use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, StoredList};
-use crate::tree::{Forest, SHARED, Visit};
+use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, SHARED, StoredList};
+use crate::tree::{Forest, Visit, disorder};
 
 /// A page and what is wrong with it. [`ReadTx::check`](crate::ReadTx::check) returns it.
 ///
@@ -85,7 +86,7 @@ impl<'t> Check<'t> {
 
     fn report_error(&mut self, error: &Error, page: PageId) {
         match error {
-            Error::Corrupt { page, what } => self.problems.push(Problem { page: *page, what }),
+            Error::Corrupt { page, what: Cow::Borrowed(what) } => self.report(page.get(), what),
             _ => self.report(page.get(), "cannot be read"),
         }
     }
@@ -134,7 +135,7 @@ impl<'t> Check<'t> {
             match visit {
                 Ok(visit) => self.visit(&visit),
                 // bbolt's words for it.
-                Err(Error::Corrupt { page, what: SHARED }) => self.report(page.get(), "multiple references"),
+                Err(Error::Corrupt { page, what }) if what == SHARED => self.report(page.get(), "multiple references"),
                 Err(error) => self.report_error(&error, root.page_id()),
             }
         }
@@ -163,47 +164,23 @@ impl<'t> Check<'t> {
         self.order(&Visit { page: inline, depth: 0, pages: 0, bounds: (None, None) })
     }
 
-    /// Keys ascend, and lie within what the parent says.
+    /// Keys ascend, lie within what the parent says, and are as bbolt's writer needs them.
     fn order(&mut self, visit: &Visit<'t>) -> Result<()> {
         let page = visit.page;
-        let at = page.link.page_id().get();
-        if page.located(page.node.packed_size())? > page.node.page_len() {
-            self.report(at, "elements overlap");
+        let mut wrong = Vec::new();
+        let read = disorder(visit, &mut |what| wrong.push(what));
+        for what in wrong {
+            self.report(page.link.page_id().get(), what);
         }
-        let mut before: Option<&[u8]> = None;
-        for index in 0..page.node.count() {
-            let key = match &page.node {
-                Node::Branch(branch) => page.located(branch.key(index))?,
-                Node::Leaf(leaf) => page.entry(leaf, index)?.key,
-            };
-            if key.is_empty() {
-                self.report(at, "key is empty");
-            }
-            if before.is_some_and(|before| before >= key) {
-                self.report(at, "keys do not ascend");
-                return Ok(());
-            }
-            before = Some(key);
-        }
-        let (low, high) = visit.bounds;
+        read?;
         if visit.depth > 0 {
             // Reading needs neither; bbolt's next write to such a tree would list a page twice, or panic.
-            if low != page.first_key()? {
-                self.report(at, "first key is not the one that its parent has for it");
+            if visit.bounds.0 != page.first_key()? {
+                self.report(page.link.page_id().get(), "first key is not the one that its parent has for it");
             }
             if matches!(page.node, Node::Branch(_)) && page.node.count() < 2 {
-                self.report(at, "branch has a single child");
+                self.report(page.link.page_id().get(), "branch has a single child");
             }
-        }
-        if let (Some(low), Some(first)) = (low, page.first_key()?)
-            && first < low
-        {
-            self.report(at, "first key is less than its parent says");
-        }
-        if let (Some(high), Some(last)) = (high, before)
-            && last >= high
-        {
-            self.report(at, "last key is not less than the next page's first");
         }
         Ok(())
     }

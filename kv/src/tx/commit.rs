@@ -61,6 +61,9 @@ fn run(
     with_list: bool,
     started: Instant,
 ) -> Result<()> {
+    // Until it is known how the commit ends. If it panics, in a store of the user's own for example, nothing builds on what
+    // is half done.
+    writer.in_doubt = true;
     let planned = plan(writer, write_set, buckets, tx, with_list).map_err(not_committed);
     let persisted = planned.and_then(|mut plan: Plan| {
         plan.stats.spill_time = started.elapsed();
@@ -74,6 +77,7 @@ fn run(
             assert!(writer.visible.tx < tx.get(), "what was not committed is not visible");
             // Without memory for it, the next transaction goes on with the rollback.
             let _ = writer.free_space.rollback(tx);
+            writer.in_doubt = false;
             return Err(error);
         }
         Err(error) => return Err(error),

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use freelist_core::PageId;
 use pagefile_std::PageStore;
 
 use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, Writer};
-use crate::store::Heads;
+use crate::store::{FreelistOrigin, Heads};
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,10 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// What readers remember of the pages that they have searched, if they do.
     pub(crate) heads: Option<Heads>,
+    /// How the free pages were found when the database was opened, and how many pages were lost to the list in the file.
+    pub(crate) freelist: (FreelistOrigin, u64),
+    /// The meta page whose state is shown, if the other one is as good and names another state.
+    pub(crate) contested: Option<PageId>,
 }
 
 impl Core {
@@ -59,6 +64,7 @@ impl Core {
         assert!(page_size.is_power_of_two(), "offsets of pages are multiples of a power of two");
         assert!(settings.read_only || writer.is_some(), "a database that is open for writing has a writer");
         let counters = Counters::default();
+        let freelist = writer.as_ref().map_or_else(Default::default, |writer| writer.free_space.origin());
         if let Some(writer) = &writer {
             assert_eq!(Snapshot::from(&writer.visible), snapshot, "readers and the writer begin at one state");
             counters.note_free_space(&writer.free_space);
@@ -74,6 +80,8 @@ impl Core {
             writer_lock: WriterLock::new(writer),
             counters,
             heads: (settings.read_cache > 0).then(|| Heads::new(settings.read_cache)),
+            freelist,
+            contested: None,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The public cursor of a bucket.
 
-use freelist_core::PageId;
-
 use super::Bucket;
 use crate::error::Result;
 use crate::format::LeafEntry;
@@ -70,11 +68,6 @@ impl<'t> Cursor<'t> {
     #[must_use]
     pub const fn bucket(&self) -> Bucket<'t> {
         self.bucket
-    }
-
-    /// The page of the current item, for messages.
-    pub(crate) fn page(&self) -> PageId {
-        self.inner.link().page_id()
     }
 
     /// Moves to the first item and returns it; `None` in an empty bucket. O(log n).

@@ -13,6 +13,7 @@
 mod bucket;
 mod bucket_mut;
 mod check;
+mod claims;
 mod commit;
 mod core;
 mod counters;

@@ -5,14 +5,16 @@
 //! deepest first, before the commit.
 #![allow(clippy::indexing_slicing, reason = "a number is given out here, and its bucket stays")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::{Bound, RangeBounds};
 
 use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Link, NodeKind, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Forest, Root, Tree, find, overwrite_header, pack, rebalance};
+use crate::store::{Link, PageRef, Slot, WriteSet, bucket_root, corrupt};
+use crate::tree::{Root, Tree, discard, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -34,14 +36,17 @@ pub(crate) struct OpenBucket {
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct OpenBuckets {
-    all: Vec<OpenBucket>,
+    pub(super) all: Vec<OpenBucket>,
     /// Damage that a change met. It may have been done by half, so the transaction cannot be committed.
-    met: Option<(PageId, &'static str)>,
+    met: Option<(PageId, Cow<'static, str>)>,
+    /// The root pages that the buckets had in the file, and whose they were.
+    pub(super) roots: BTreeMap<PageId, BucketIndex>,
 }
 
 impl OpenBuckets {
     pub(crate) fn new(root: Link, sequence: u64) -> Self {
-        Self { all: vec![OpenBucket::new(root, sequence)], met: None }
+        let roots = BTreeMap::from([(root.page_id(), ROOT)]);
+        Self { all: vec![OpenBucket::new(root, sequence)], met: None, roots }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
@@ -63,7 +68,7 @@ impl OpenBuckets {
     /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
     pub(crate) fn whole<T>(&mut self, outcome: Result<T>) -> Result<T> {
         if let Err(Error::Corrupt { page, what }) = &outcome {
-            self.met.get_or_insert((*page, what));
+            self.met.get_or_insert_with(|| (*page, what.clone()));
         }
         outcome
     }
@@ -79,19 +84,22 @@ impl OpenBuckets {
             return Ok(Some(open));
         }
         let pages = write_set.pages();
-        let Some((page, entry)) = find(&pages, Root::Link(self.all[parent].root), name)? else { return Ok(None) };
+        let Some((leaf, entry)) = find(&pages, Root::Link(self.all[parent].root), name)? else { return Ok(None) };
         if !entry.is_bucket() {
             return Err(Error::IncompatibleValue { key: name.to_vec(), is_bucket: false });
         }
-        let header = page.located(BucketHeader::parse(entry.value))?;
+        let header = leaf.located(BucketHeader::parse(entry.value))?;
         let root = if header.root == 0 {
-            let (at, len) = (page.link, entry.value.len());
+            let (at, len) = (leaf.link, entry.value.len());
             // The inline page is copied out first: its bytes may lie in a node that moves when another is made.
             let value = entry.value.to_vec();
-            let leaf = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
-            Link::to_slot(write_set.copy(&Node::Leaf(leaf), len).map_err(|Malformed(what)| corrupt(at, what))?)
+            let inline = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
+            Link::to_slot(write_set.copy_inline(&Node::Leaf(inline), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
-            bucket_root(page.link, header.root)?
+            let root = bucket_root(leaf.link, header.root)?;
+            let claimed = self.claim(write_set, &leaf.page(), (parent, name), root);
+            self.whole(claimed)?;
+            root
         };
         Ok(Some(self.insert(parent, name, OpenBucket::new(root, header.sequence))))
     }
@@ -101,7 +109,7 @@ impl OpenBuckets {
         // A placeholder with the size of an empty inline bucket, so that cursors meet the name already.
         let put = self.tree(write_set, parent).put_bucket(name, &empty_inline());
         self.whole(put)?;
-        let root = Link::to_slot(write_set.create(NodeKind::Leaf));
+        let root = Link::to_slot(write_set.create_leaf());
         let at = self.insert(parent, name, OpenBucket::new(root, 0));
         self.all[at].changed = true;
         Ok(at)
@@ -126,6 +134,41 @@ impl OpenBuckets {
         let closed = self.all[parent].children.remove(name);
         assert_eq!(closed, Some(at), "the bucket was opened under its name");
         self.tree(write_set, parent).delete(name)
+    }
+
+    /// Deletes the items of bucket `at` between two keys, and the buckets among them with all that is in them. Returns how
+    /// many items there were.
+    pub(crate) fn delete_range(
+        &mut self,
+        write_set: &mut WriteSet,
+        at: BucketIndex,
+        (start, end): (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> Result<u64> {
+        // Opened buckets know their trees better than the headers in the leaves do: they go first.
+        let inside = |name: &[u8]| (start, end).contains(name);
+        let opened: Vec<_> = self.all[at].children.keys().filter(|name| inside(name)).cloned().collect();
+        for name in &opened {
+            let deleted = self.delete(write_set, at, name)?;
+            assert!(deleted, "a bucket that is open exists");
+        }
+        let before = self.all[at].changed;
+        let deleted = self.tree(write_set, at).delete_range(start, end);
+        self.all[at].changed = before || !matches!(deleted, Ok(0));
+        Ok(self.whole(deleted)?.saturating_add(opened.len() as u64))
+    }
+
+    /// Deletes the pairs of bucket `at` that `keep` refuses; returns how many.
+    pub(crate) fn retain(
+        &mut self,
+        write_set: &mut WriteSet,
+        at: BucketIndex,
+        keep: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<u64> {
+        // The bucket counts as changed while `keep` runs, which may panic after the first pairs are gone.
+        let before = self.all[at].changed;
+        let deleted = self.tree(write_set, at).retain(keep);
+        self.all[at].changed = before || !matches!(deleted, Ok(0));
+        self.whole(deleted)
     }
 
     /// Hangs the child bucket `name` of `from` under `to`, with everything that this transaction did to it.
@@ -163,16 +206,15 @@ impl OpenBuckets {
     ///
     /// A bucket that has pages gets a header with its root's link; [`patch`](Self::patch) puts the page number there.
     pub(crate) fn spill(&mut self, write_set: &mut WriteSet) -> Result<bool> {
-        if let Some((page, what)) = self.met {
+        if let Some((page, what)) = self.met.clone() {
             return Err(Error::Corrupt { page, what });
         }
+        self.check_kept(write_set)?;
         for at in self.deepest_first() {
-            for (name, child) in self.all[at].children.clone() {
-                if self.all[child].changed {
-                    let header = self.header(write_set, child);
-                    self.tree(write_set, at).put_bucket(&name, &header)?;
-                }
-            }
+            let children = std::mem::take(&mut self.all[at].children);
+            let written = self.put_headers(write_set, at, &children);
+            self.all[at].children = children;
+            written?;
             let OpenBucket { root, changed, fill, .. } = self.all[at];
             assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
             let Some(root) = root.slot().filter(|_| changed) else { continue };
@@ -184,6 +226,22 @@ impl OpenBuckets {
             }
         }
         Ok(self.all[ROOT].changed)
+    }
+
+    /// Puts the headers of the changed buckets among `children` into the tree of bucket `at`, which they are in.
+    fn put_headers(
+        &mut self,
+        write_set: &mut WriteSet,
+        at: BucketIndex,
+        children: &BTreeMap<Vec<u8>, BucketIndex>,
+    ) -> Result<()> {
+        for (name, &child) in children {
+            if self.all[child].changed {
+                let header = self.header(write_set, child);
+                self.tree(write_set, at).put_bucket(name, &header)?;
+            }
+        }
+        Ok(())
     }
 
     /// The changed buckets whose roots are in memory, deepest first: those whose nodes get pages.
@@ -241,11 +299,11 @@ impl OpenBuckets {
         // Opened buckets know their trees better than the headers in their parents' leaves do: they go first, the
         // deepest before all, and their headers with them.
         for (parent, name, child) in self.opened_below(at).into_iter().rev() {
-            discard_tree(write_set, self.all[child].root)?;
+            discard(write_set, vec![self.all[child].root], Vec::new())?;
             self.tree(write_set, parent).delete(&name)?;
         }
         self.all[at].children.clear();
-        discard_tree(write_set, self.all[at].root)
+        discard(write_set, vec![self.all[at].root], Vec::new()).map(drop)
     }
 
     /// Whether `inner` is `outer` or lies inside it.
@@ -276,7 +334,7 @@ impl OpenBuckets {
     }
 
     /// Every opened bucket that still exists, children before parents.
-    fn deepest_first(&self) -> Vec<BucketIndex> {
+    pub(super) fn deepest_first(&self) -> Vec<BucketIndex> {
         let mut order = vec![ROOT];
         let mut next = 0;
         while let Some(&at) = order.get(next) {
@@ -315,13 +373,6 @@ fn fits_inline(write_set: &WriteSet, slot: Slot) -> bool {
         Ok(PageRef { node: Node::Leaf(leaf), .. }) => (0..leaf.count()).all(|index| !leaf.is_bucket(index)),
         _ => false,
     }
-}
-
-/// Frees all pages of a tree and of the buckets inside it, none of which is opened.
-fn discard_tree(write_set: &mut WriteSet, root: Link) -> Result<()> {
-    let links: Vec<Link> =
-        Forest::new(write_set.pages(), root).map(|visit| Ok(visit?.page.link)).collect::<Result<_>>()?;
-    links.into_iter().try_for_each(|link| write_set.discard(link))
 }
 
 /// The value of an inline bucket with nothing in it.

@@ -23,15 +23,17 @@ use crate::tree::{Forest, Visit};
 /// # Errors
 /// [`Error::NotCommitted`] before the meta is written, [`Error::Unknown`] from then on: a failure then says nothing about
 /// whether the disk has the new state. The store is poisoned by it, so nothing builds on either.
-pub(super) fn persist(core: &Core, writer: &mut Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
+pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan) -> Result<Checkpoint> {
     assert!(plan.meta.tx > writer.visible.tx, "a commit makes a new state");
     assert_ne!(plan.meta.slot(), writer.visible.slot(), "the meta of the visible state is not written over");
     // Read once: a commit is synced as a whole or not at all.
     let sync = !core.no_sync.load(Ordering::Relaxed);
-    let written = write_pages(core, writer, write_set, plan, sync)
+    let named = core.store.check_name().map_err(Error::from);
+    let written = named
+        .and_then(|()| write_pages(core, writer, write_set, plan, sync))
         .and_then(|()| if core.settings.strict { check(core, writer, write_set, plan) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
-    writer.in_doubt = true;
+    assert!(writer.in_doubt, "nothing builds on a state before its meta is durable");
     write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
     plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());
     Ok(if sync { Checkpoint::At(plan.tx()) } else { Checkpoint::Unknown })
@@ -42,7 +44,7 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     let high_water = plan.meta.high_water;
     let len = high_water.checked_mul(core.page_size.into()).ok_or(Error::Corrupt {
         page: PageId::new(high_water),
-        what: "high-water mark is beyond what a file can hold",
+        what: "high-water mark is beyond what a file can hold".into(),
     })?;
     if len > core.store.len() {
         core.store.grow(len)?;

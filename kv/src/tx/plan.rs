@@ -1,12 +1,12 @@
 //! The first step of a commit: from dirty nodes to pages with numbers. Nothing is written yet.
 
-use freelist_core::TxId;
+use freelist_core::{Span, TxId};
 
 use super::TxStats;
 use super::open_buckets::{OpenBuckets, ROOT};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::format::{Extension, Meta, NO_FREELIST};
+use crate::format::{Meta, NO_FREELIST};
 use crate::store::{FreeSpace, Slot, WriteSet, WrittenList};
 use crate::tree::{patch_children, spill_order};
 
@@ -29,7 +29,7 @@ impl Plan {
     /// Number and bytes of each run of pages, in page order.
     pub(super) fn images<'a>(&'a self, write_set: &'a WriteSet) -> Vec<(u64, &'a [u8])> {
         let mut images: Vec<_> = self.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
-        if let Some(WrittenList { span, bytes }) = &self.list {
+        if let Some(WrittenList { span, bytes, .. }) = &self.list {
             let at = images.partition_point(|&(id, _)| id < span.start().get());
             images.insert(at, (span.start().get(), bytes));
         }
@@ -50,7 +50,7 @@ pub(super) fn plan(
 ) -> Result<Plan> {
     let Writer { visible, free_space, .. } = writer;
     assert!(tx.get() > visible.tx, "a transaction comes after the state that it builds on");
-    free_space.free(tx, write_set.freed())?;
+    free_space.free(tx, &write_set.freed().collect::<Vec<_>>())?;
     let nodes = number(free_space, write_set, buckets, tx)?;
     let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
     let root = buckets.get(ROOT);
@@ -61,8 +61,7 @@ pub(super) fn plan(
         freelist: WrittenList::field(list.as_ref()),
         high_water: free_space.planned_high_water(),
         tx: tx.get(),
-        // It was bound to the state before.
-        extension: Extension::NONE,
+        extension: WrittenList::extension(list.as_ref()),
         ..*visible
     };
     assert!(meta.root >= 2 && meta.root < meta.high_water, "the root lies below the high-water mark");
@@ -74,7 +73,7 @@ pub(super) fn plan(
         commits: 1,
         nodes: nodes.len() as u64,
         pages: node_pages.fold(list_pages, u64::saturating_add),
-        pages_freed: write_set.freed().iter().map(|span| span.len()).fold(0, u64::saturating_add),
+        pages_freed: write_set.freed().map(Span::len).fold(0, u64::saturating_add),
         splits: write_set.splits,
         merges: write_set.merges,
         ..TxStats::default()
@@ -133,7 +132,7 @@ fn page_of_root(nodes: &[(u64, Slot)], slot: Option<Slot>) -> Option<u64> {
 pub(super) fn next_tx(last: &Meta) -> Result<TxId> {
     let used_up = Error::Corrupt {
         page: freelist_core::PageId::new(last.slot()),
-        what: "transaction ids are used up: compact into a new file",
+        what: "transaction ids are used up: compact into a new file".into(),
     };
     TxId::new(last.tx).next().ok_or(used_up)
 }

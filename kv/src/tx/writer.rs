@@ -15,8 +15,8 @@ pub(crate) struct Writer {
     pub(crate) visible: Meta,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) free_space: FreeSpace,
-    /// A meta was written whose state is not visible: it is not known whether the disk has it, so nothing may build on
-    /// either state.
+    /// A commit has begun and is not known to have failed or to be visible. So it stays where the disk may have its meta or
+    /// not, and where the commit panicked: nothing may build on either state.
     pub(crate) in_doubt: bool,
     /// Page buffers to use again.
     pub(crate) buffers: Vec<Vec<u8>>,

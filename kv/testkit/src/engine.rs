@@ -1,5 +1,6 @@
 //! The library runs programs.
 
+use std::ops::Bound;
 use std::path::Path;
 
 use kv::{Bucket, BucketMut, Db, Error, Options, Problem, Result, WriteTx};
@@ -195,6 +196,22 @@ fn change(bucket: &mut BucketMut<'_>, action: &Action) -> Result<Outcome> {
         Action::Delete(key) => Outcome::Deleted(bucket.delete(key)?),
         Action::Sweep(from, limit) => Outcome::Swept(sweep(bucket, from, *limit)?),
         Action::Thin(share) => thin(bucket, *share)?,
+        Action::DeleteRange(from, below) => {
+            let below = if below.is_empty() { Bound::Unbounded } else { Bound::Excluded(&below[..]) };
+            Outcome::Swept(count(bucket.delete_range::<&[u8]>((Bound::Included(&from[..]), below))?))
+        }
+        Action::Clear => {
+            bucket.clear()?;
+            Outcome::Done
+        }
+        Action::Retain(share) => {
+            let mut number = 0;
+            let refused = bucket.retain(|_, _| {
+                number += 1;
+                number % share != 0
+            });
+            Outcome::Swept(count(refused?))
+        }
         Action::SetSequence(number) => {
             bucket.set_sequence(*number)?;
             Outcome::Done
@@ -202,6 +219,11 @@ fn change(bucket: &mut BucketMut<'_>, action: &Action) -> Result<Outcome> {
         Action::NextSequence => Outcome::Sequence(bucket.next_sequence()?),
         _ => unreachable!("reads and buckets are done elsewhere"),
     })
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "items of a test")]
+const fn count(items: u64) -> usize {
+    items as usize
 }
 
 /// Deletes with one cursor, which must not skip.

@@ -185,12 +185,24 @@ impl Generator<'_> {
             (_, 3) if self.shape.careless => Action::Get(self.key(&path)),
             (_, 4) if self.shape.careless => Action::Seek(self.key(&path)),
             (Mood::Shrink, 5..=10) => Action::Sweep(self.key(&path), *self.random.pick(&[1, 5, 50, 1000])),
-            (Mood::Shrink, 11..=12) if !self.shape.for_bbolt => Action::Thin(self.random.within(1, 3)),
+            (Mood::Shrink, 11..=13) | (Mood::Mixed, 11) if !self.shape.for_bbolt => self.many_deletions(&path),
             (Mood::Shrink, 11..=18) | (_, 5..=9) => Action::Delete(self.key(&path)),
             (Mood::Mixed, 10) => Action::Sweep(self.key(&path), 3),
             _ => Action::Put(self.key(&path), self.value()),
         };
         Command::new(path, action)
+    }
+
+    /// A command that deletes in one walk, or without one.
+    fn many_deletions(&mut self, path: &[Vec<u8>]) -> Action {
+        match self.random.below(9) {
+            0..=2 => Action::Thin(self.random.within(1, 3)),
+            3..=4 => Action::Retain(self.random.within(1, 4)),
+            5 => Action::Clear,
+            6 => Action::DeleteRange(self.key(path), Vec::new()),
+            7 => Action::DeleteRange(Vec::new(), self.key(path)),
+            _ => Action::DeleteRange(self.key(path), self.key(path)),
+        }
     }
 
     /// Creates below a bucket or at the root, deletes the bucket, or moves it.
@@ -319,7 +331,8 @@ mod tests {
                 }
             }
         }
-        for verb in ["create", "create-if-absent", "delete-bucket", "move", "put", "del", "sweep", "thin", "get"] {
+        let verbs = ["create", "create-if-absent", "delete-bucket", "move", "put", "del", "sweep", "thin", "get"];
+        for verb in verbs.into_iter().chain(["delete-range", "clear", "retain"]) {
             for refused in [false, true] {
                 assert!(seen.contains(&(verb.to_owned(), refused)), "{verb}, refused: {refused}");
             }

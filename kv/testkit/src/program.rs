@@ -79,6 +79,13 @@ pub enum Action {
     Sweep(Vec<u8>, usize),
     /// Walks over it with a cursor, and deletes the keys whose number is a multiple of this. The other engines cannot.
     Thin(usize),
+    /// Deletes the items from the first key on and below the second one, nested buckets too; an empty second key is no
+    /// bound. The other engines cannot.
+    DeleteRange(Vec<u8>, Vec<u8>),
+    /// Deletes everything in it. The other engines cannot.
+    Clear,
+    /// Keeps the pairs whose number is no multiple of this. The other engines cannot.
+    Retain(usize),
     /// Sets its sequence.
     SetSequence(u64),
     /// Increments its sequence.
@@ -190,6 +197,11 @@ impl fmt::Display for Command {
             Action::Delete(key) => write!(f, "del {path} {}", key_text(key)),
             Action::Sweep(from, limit) => write!(f, "sweep {path} {} {limit}", key_text(from)),
             Action::Thin(share) => write!(f, "thin {path} {share}"),
+            Action::DeleteRange(from, below) => {
+                write!(f, "delete-range {path} {} {}", key_text(from), key_text(below))
+            }
+            Action::Clear => write!(f, "clear {path}"),
+            Action::Retain(share) => write!(f, "retain {path} {share}"),
             Action::SetSequence(n) => write!(f, "set-seq {path} {n}"),
             Action::NextSequence => write!(f, "next-seq {path}"),
             Action::Get(key) => write!(f, "get {path} {}", key_text(key)),

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kv::{FreelistOrigin, Options};
 use kv_testkit::engine::{self, dump_file};
 use kv_testkit::model::Model;
 use kv_testkit::peer::Peer;
@@ -87,6 +88,12 @@ impl<'p> Scene<'p> {
         same_text("kv's dump", &dump_file(path).expect("kv's dump"), &content).expect("the content");
     }
 
+    /// How kv finds the free pages of the file.
+    fn origin(&self) -> FreelistOrigin {
+        let options = Options::new().read_only(true).preload_freelist(true);
+        options.open(&self.path).expect("kv opens its file").stats().freelist
+    }
+
     fn stored(&self) -> bool {
         newest(&self.path).freelist != NO_FREELIST
     }
@@ -114,7 +121,9 @@ fn kv_and_bbolt_use_each_others_stored_freelists(peer: &mut Peer) {
     let high_water = newest(&scene.path).high_water;
     for round in 0..4 {
         assert!(scene.stored(), "round {round}");
+        assert_eq!(scene.origin(), FreelistOrigin::Sealed, "kv believes what it has written itself");
         scene.bbolt(true, &refilling());
+        assert_eq!(scene.origin(), FreelistOrigin::Checked, "bbolt's commit leaves no seal, and its list is right");
         scene.assert_sound();
         scene.kv(round % 2 == 0, &refilling());
         scene.assert_sound();
@@ -128,6 +137,7 @@ fn bbolt_takes_the_mark_back_and_kv_the_list(peer: &mut Peer) {
     for _ in 0..2 {
         scene.bbolt(false, &refilling());
         assert!(!scene.stored());
+        assert_eq!(scene.origin(), FreelistOrigin::Walked);
         scene.assert_sound();
         scene.kv(true, &refilling());
         assert!(scene.stored());

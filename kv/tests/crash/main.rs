@@ -41,3 +41,4 @@ mod second_order;
 mod state;
 mod torn_meta;
 mod trace;
+mod wrong_list;

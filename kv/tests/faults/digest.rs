@@ -71,7 +71,11 @@ fn letters() -> Db {
 fn a_difference_has_its_bucket_and_keys() {
     let db = letters();
     let chunks = digest_of(&db);
-    assert!(chunks.iter().filter(|chunk| chunk.bucket == [b"letters"]).count() > 2, "{}", chunks.len());
+    assert!(
+        chunks.iter().filter(|chunk| (chunk.depth, &chunk.name[..]) == (1, b"letters")).count() > 2,
+        "{}",
+        chunks.len()
+    );
     let told = || -> Vec<String> {
         let differences = db.begin_read().verify(&chunks).unwrap();
         differences.iter().map(ToString::to_string).collect()
@@ -111,4 +115,36 @@ fn the_same_content_has_the_same_digest_wherever_it_lies() {
     let dense = Options::new().page_size(4096).open_store(Box::new(MemStore::new())).unwrap();
     kv::compact(&db, &dense, 10_000).unwrap();
     assert_eq!(digest_of(&db), digest_of(&dense));
+}
+
+/// The cost of a digest does not grow with the depth of a bucket: paths are neither hashed nor kept for each.
+#[test]
+fn buckets_nested_deep_are_digested_and_told_by_their_paths() {
+    const LEVELS: usize = 20_000;
+    let db = Options::new().page_size(1024).open_store(Box::new(MemStore::new())).unwrap();
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("top")?;
+        for _ in 1..LEVELS {
+            bucket.create_bucket("b")?;
+            bucket = bucket.into_bucket_mut("b")?;
+        }
+        bucket.put("key", "value")
+    })
+    .unwrap();
+    let chunks = digest_of(&db);
+    assert_eq!(chunks.len(), LEVELS + 1);
+    assert!(chunks.iter().enumerate().all(|(depth, chunk)| chunk.depth == depth && chunk.name.len() <= 3));
+    assert_eq!(db.begin_read().verify(&chunks).unwrap(), []);
+
+    db.update(|tx| {
+        let mut bucket = tx.bucket_mut("top")?;
+        for _ in 1..LEVELS {
+            bucket = bucket.into_bucket_mut("b")?;
+        }
+        bucket.put("key", "other")
+    })
+    .unwrap();
+    let differences = db.begin_read().verify(&chunks).unwrap();
+    let [Difference::Changed { bucket, .. }] = &differences[..] else { panic!("{}", differences.len()) };
+    assert!(bucket.len() == LEVELS && bucket[0] == b"top" && bucket[1..].iter().all(|name| name == b"b"));
 }

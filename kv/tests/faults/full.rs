@@ -2,6 +2,7 @@
 //! still is.
 #![cfg(target_os = "linux")]
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -30,6 +31,29 @@ const SMALL_DISK: [&str; 6] =
 #[test]
 fn a_file_that_may_not_grow() {
     run("full::a_file_that_may_not_grow", "a limit on the file", &SHORT_FILES);
+}
+
+/// The same limit, and a program that leaves the signal as it is.
+const SIGNALLED: [&str; 4] = ["sh", "-c", "ulimit -f 200; exec \"$@\"", "sh"];
+
+const SIGXFSZ: i32 = 25;
+
+/// It has the effect of a kill: whole transactions are there, and the file opens.
+#[test]
+fn a_limit_ends_a_program_that_does_not_ignore_its_signal() {
+    let test = "full::a_limit_ends_a_program_that_does_not_ignore_its_signal";
+    if let Some(dir) = work() {
+        return fill(&PathBuf::from(dir).join("db"));
+    }
+    if kernel_is_left_out() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (said, status) = start(command(&SIGNALLED, test, dir.path().as_os_str())).end();
+    assert_eq!(status.signal(), Some(SIGXFSZ), "{status}: {}", said.join("\n"));
+    let file = dir.path().join("db");
+    let any: Vec<u64> = (1..1000).collect();
+    assert_whole(&file, &options(), &mut Expected::nothing(seed(), 5000), &any);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 //! - [`kill`]: `kill -9` at any moment: acknowledged commits are there, and nothing that is half done.
 //! - [`processes`]: several writers and readers at one file.
 //! - [`syscalls`], [`full`]: real system calls that fail, a real disk that is full.
+//! - [`truncated`]: a file that another process cuts off under an open handle.
 //! - [`flips`], [`lies`], [`corpus`]: every truncation, single flipped bits, hand-made lies, what fuzzers have kept.
 //! - `digest`, with that feature: what a digest beside the file finds that the format cannot.
 //! - [`stress`]: readers, writers and growth at once; what the sanitizers are run on.
+//! - [`soak`]: all of it in one file for as long as one likes, with kills and full disks: `cargo soak`.
 //!
 //! Cases that could kill or hang the test program run in a child: this program once more, see [`child`].
 //! Each test ends with a line that says how much it did. System calls fail with the help of `strace`: where it is
@@ -39,6 +41,8 @@ mod full;
 mod kill;
 mod lies;
 mod processes;
+mod soak;
 mod stress;
 mod syscalls;
+mod truncated;
 mod workload;

@@ -147,7 +147,7 @@ fn larger_files_keep_every_rule() {
         assert_eq!(meta.tx, tx.id().get());
         let mut expected = BTreeSet::from(["branch", "inline bucket", "overflow"]);
         if sync == FreelistSync::Every {
-            expected.insert("long freelist");
+            expected.extend(["long freelist", "seal"]);
         }
         assert_eq!(reader.seen, expected);
         assert_eq!(meta.freelist == NO_FREELIST, sync == FreelistSync::OnClose);

@@ -71,8 +71,39 @@ impl<'a> Reader<'a> {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         assert_eq!(self.number(at + 72, 8, "checksum", true), checksum);
-        self.zeros(at + 80, at + self.page_size);
+        if freelist == NO_FREELIST || self.file[at + 80..at + 88] == [0; 8] {
+            self.zeros(at + 80, at + self.page_size);
+        } else {
+            self.seal(at, freelist);
+        }
         Meta { root, freelist, high_water, tx }
+    }
+
+    /// The extension of the meta at `at`, which has one record.
+    fn seal(&mut self, at: usize, freelist: u64) {
+        let covered = self.file[at + 16..at + 72].iter().chain(&self.file[at + 88..at + 512]);
+        let checksum = covered.fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        assert_eq!(self.number(at + 80, 8, "extension", true), checksum);
+        assert_eq!(self.number(at + 88, 1, "record kind", false), 1);
+        assert_eq!(self.number(at + 89, 1, "record version", false), 1);
+        assert_eq!(self.number(at + 90, 2, "record length", false), 24);
+        assert_eq!(self.number(at + 92, 8, "freelist page", false), freelist);
+        let count = self.number(at + 100, 8, "freelist count", false);
+        let list = usize::try_from(freelist).unwrap() * self.page_size;
+        let word = |at: usize| u64::from_le_bytes(self.file[at..at + 8].try_into().unwrap());
+        let header = word(list + 8);
+        let pages = usize::try_from(header >> 32).unwrap() + 1;
+        assert_eq!(count, if header >> 16 & 0xFFFF == 0xFFFF { word(list + 16) } else { header >> 16 & 0xFFFF });
+        let words = (list..list + pages * self.page_size).step_by(8).map(word);
+        let checksum = words.fold(0xcbf2_9ce4_8422_2325, |sum: u64, word| {
+            let sum = (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+            sum ^ sum >> 32
+        });
+        assert_eq!(self.number(at + 108, 8, "freelist sum", true), checksum);
+        self.seen.insert("seal");
+        self.zeros(at + 116, at + self.page_size);
     }
 
     fn freelist(&mut self, id: u64) -> BTreeSet<u64> {

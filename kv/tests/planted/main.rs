@@ -1,6 +1,7 @@
 //! The crash suite catches what it is there to catch: each of the patches beside this file plants one bug, and the
 //! suite has to fail with it, within a minute. Some bugs do no harm that a test could see; their patches say "Only an
-//! assertion tells.", and there an assertion of the product has to fail.
+//! assertion tells.", and there an assertion of the product has to fail. Where the patch says "The soak tells.", that test
+//! (`kv/tests/faults/soak`) has to fail in place of the suite.
 //!
 //! A scratch copy of the workspace is patched, compiled and tested, one patch after the other; the copy and what is
 //! compiled of it stay below the target directory, so that the next time goes faster.
@@ -17,6 +18,24 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the first line of a patch says if its bug does no harm that a test could see.
 const ASSERTION_ONLY: &str = "Only an assertion tells.";
+
+/// What the first line of a patch says if the soak has to notice its bug.
+const SOAK: &str = "The soak tells.";
+
+/// Tests that have to notice a bug: a test program, and which of its tests.
+#[derive(Clone, Copy, Debug)]
+struct Suite {
+    program: &'static str,
+    tests: &'static str,
+}
+
+const SUITES: [Suite; 2] =
+    [Suite { program: "crash", tests: "" }, Suite { program: "faults", tests: "soak::nothing_is_lost" }];
+
+/// The one that has to notice the bug of a patch.
+fn suite(patch: &Path) -> Suite {
+    SUITES[usize::from(head_ends_with(patch, SOAK))]
+}
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("kv lies in the workspace")
@@ -57,10 +76,10 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// Whether the bug of a patch is caught by an assertion alone.
-fn is_assertion_only(patch: &Path) -> bool {
+/// Whether the first line of a patch says so.
+fn head_ends_with(patch: &Path, words: &str) -> bool {
     let text = fs::read_to_string(patch).unwrap();
-    text.lines().next().is_some_and(|head| head.ends_with(ASSERTION_ONLY))
+    text.lines().next().is_some_and(|head| head.ends_with(words))
 }
 
 /// A copy of the workspace.
@@ -90,9 +109,9 @@ impl Scratch {
     }
 
     /// The suite's program, compiled.
-    fn compile(&self) -> PathBuf {
+    fn compile(&self, suite: Suite) -> PathBuf {
         let compiled = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "-p", "kv", "--test", "crash", "--no-run"])
+            .args(["test", "--offline", "-p", "kv", "--test", suite.program, "--no-run"])
             .current_dir(&self.0)
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             .env("CARGO_TERM_COLOR", "never")
@@ -100,21 +119,22 @@ impl Scratch {
             .unwrap();
         let said = String::from_utf8_lossy(&compiled.stderr);
         assert!(compiled.status.success(), "it does not compile:\n{said}");
-        // Its last line: `Executable tests/crash/main.rs (PATH)`.
+        // Its last line: `Executable tests/NAME/main.rs (PATH)`.
         let path = said.trim_end().rsplit_once('(').and_then(|(_, path)| path.strip_suffix(')'));
         self.0.join(path.unwrap_or_else(|| panic!("cargo names no program:\n{said}")))
     }
 
     /// Compiles the suite, then runs it until a test has failed: which one, if any, and how long it took.
-    fn run(&self) -> (Option<String>, Duration) {
-        let (program, log) = (self.compile(), self.0.join("log"));
+    fn run(&self, suite: Suite) -> (Option<String>, Duration) {
+        let (program, log) = (self.compile(suite), self.0.join("log"));
         let began = Instant::now();
         // Panics are printed as they happen. More threads than one, so that a test's name and result share a line.
-        let mut suite = Command::new(program)
-            .args(["--nocapture", "--test-threads=2"])
+        let mut running = Command::new(program)
+            .args([suite.tests, "--nocapture", "--test-threads=2"])
             .current_dir(self.0.join("kv"))
             .env("RUST_BACKTRACE", "0")
             .env_remove("KV_BUDGET")
+            .env_remove("KV_SOAK_MINUTES")
             .env_remove("KV_STATES")
             .env_remove("KV_SEED")
             .stdout(fs::File::create(&log).unwrap())
@@ -122,7 +142,7 @@ impl Scratch {
             .spawn()
             .unwrap();
         loop {
-            let ended = suite.try_wait().unwrap().is_some();
+            let ended = running.try_wait().unwrap().is_some();
             let text = fs::read_to_string(&log).unwrap();
             let failed = |line: &str| line.strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::to_owned);
             // What another test prints can come between a name and its result.
@@ -131,8 +151,8 @@ impl Scratch {
             if ended || failed.is_some() || began.elapsed() > NOTICED_WITHIN {
                 assert!(!ended || text.contains("test result: "), "the suite ended without a result:\n{text}");
                 // It may have ended by itself at this moment.
-                let _ = suite.kill();
-                suite.wait().unwrap();
+                let _ = running.kill();
+                running.wait().unwrap();
                 return (failed, began.elapsed());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -168,24 +188,26 @@ impl Scratch {
 
 #[test]
 #[ignore = "compiles the workspace once for each bug, some minutes: `cargo planted-bugs`"]
-fn the_crash_suite_catches_every_planted_bug() {
+fn the_suites_catch_every_planted_bug() {
     if !found("patch", "patch") {
         return;
     }
     let began = Instant::now();
-    let (failed, took) = Scratch::fresh().run();
-    assert_eq!(failed, None, "the suite passes without a bug");
-    println!("without a bug: passes, {:.1} seconds", took.as_secs_f64());
+    for suite in SUITES {
+        let (failed, took) = Scratch::fresh().run(suite);
+        assert_eq!(failed, None, "{suite:?} passes without a bug");
+        println!("without a bug: {} passes, {:.1} seconds", suite.program, took.as_secs_f64());
+    }
     let patches = patches();
     let (mut missed, mut slowest) = (Vec::new(), Duration::ZERO);
     for patch in &patches {
         let scratch = Scratch::fresh();
         scratch.patch(patch);
-        let (failed, took) = scratch.run();
+        let (failed, took) = scratch.run(suite(patch));
         let name = patch.file_stem().expect("a patch has a name").to_string_lossy().into_owned();
         let assertion = scratch.failed_assertion();
         match failed {
-            Some(_) if is_assertion_only(patch) && assertion.is_none() => {
+            Some(_) if head_ends_with(patch, ASSERTION_ONLY) && assertion.is_none() => {
                 missed.push(format!("{name} (by an assertion)"));
             }
             Some(test) => {
@@ -211,7 +233,7 @@ fn the_crash_suite_catches_every_planted_bug() {
 #[test]
 fn every_patch_fits() {
     let patches = patches();
-    assert!(patches.len() >= 24, "all of the planted bugs are there");
+    assert!(patches.len() >= 29, "all of the planted bugs are there");
     if !found("patch", "patch") {
         return;
     }

@@ -129,6 +129,60 @@ fn a_panic_belongs_to_the_caller_whose_closure_it_is() {
     assert_eq!(db.batch(|_| Ok::<_, Error>(5)).unwrap(), 5);
 }
 
+/// The first caller leads, so that its closure runs in its own call, with the others behind it.
+#[test]
+fn a_leader_whose_closure_panics_leads_to_the_end() {
+    let db = with_bucket();
+    let writer = db.begin_write().unwrap();
+    let put = |n: usize| {
+        db.batch(move |tx| {
+            tx.bucket_mut("b")?.put(format!("{n}"), "v")?;
+            if n == 0 {
+                resume_unwind(Box::new("the leader's"));
+            }
+            Ok::<_, Error>(n)
+        })
+    };
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| catch_unwind(AssertUnwindSafe(|| put(0))));
+        std::thread::sleep(Duration::from_millis(50));
+        let followers: Vec<_> = (1..CALLERS).map(|n| scope.spawn(move || put(n))).collect();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(writer);
+        let panic = leader.join().unwrap().unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"the leader's"));
+        for (follower, n) in followers.into_iter().zip(1..) {
+            assert_eq!(follower.join().unwrap().unwrap(), n);
+        }
+    });
+    assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), CALLERS - 1);
+    assert_eq!(db.batch(|_| Ok::<_, Error>(5)).unwrap(), 5, "the next batch has a leader");
+}
+
+/// A store of the user's own panics while the leader commits for all: in the middle of the engine, not of a closure.
+#[test]
+fn a_leader_that_panics_in_the_commit_leaves_nobody_waiting() {
+    let bytes = file(&Options::new(), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
+    for nth in 1..=4 {
+        let store = Fragile::new(&bytes, 0);
+        let db = Options::new().open_store(Box::new(Arc::clone(&store))).unwrap();
+        store.panic(nth);
+        let put = |n: usize| db.batch(move |tx| tx.bucket_mut("b")?.put(format!("{n}"), vec![1; 5000]));
+        let results = together(&db, put);
+        let unknown = |result: &Result<(), Error>| matches!(result, Err(Error::Unknown { .. }));
+        assert!(results.iter().any(unknown), "change {nth}: {results:?}");
+        let refused = |result: &Result<(), Error>| unknown(result) || matches!(result, Err(Error::Poisoned));
+        assert!(results.iter().all(refused), "change {nth}: {results:?}");
+        // What is half done is not built on.
+        assert!(matches!(put(CALLERS), Err(Error::Poisoned)), "change {nth}");
+        assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), 0, "change {nth}");
+        drop(db);
+        let state = dump_of_bytes(&store.inner.snapshot());
+        let whole = state.len() == CALLERS + 2;
+        assert!(whole || state.len() == 2, "change {nth}: all of the group or nothing: {}", state.len());
+    }
+}
+
 #[test]
 fn calls_of_one_caller_happen_in_their_order_and_see_those_before() {
     let db = with_bucket();

@@ -201,5 +201,8 @@ fn an_empty_key_is_read_and_named_with_its_page() {
     assert!(problems.iter().any(|problem| problem.page == id && problem.what == "key is empty"), "{problems:?}");
     let (target, _) = in_memory(&Options::new());
     let refused = kv::compact(&db, &target, 0);
-    assert!(matches!(refused, Err(Error::Corrupt { page, what: "key is empty" }) if page == id), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Corrupt { page, what }) if *page == id && what == "key is empty"),
+        "{refused:?}"
+    );
 }

@@ -1,8 +1,9 @@
 //! Databases whose bytes can be looked at and changed, and stores that fail on command.
 
 use std::io::IoSlice;
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kv::{Bucket, Db, Error, Options, ReadTx};
 use pagefile_std::{Latch, MemStore, Operation, PageStore, StoreError, View};
@@ -110,6 +111,8 @@ pub(crate) struct Fragile {
     changes: AtomicU64,
     /// The change that fails, counted from 1; 0 for none.
     fails_at: AtomicU64,
+    /// Whether the change that fails panics.
+    panics: AtomicBool,
     /// How many bytes of a failing write are written nevertheless.
     torn: usize,
 }
@@ -123,6 +126,7 @@ impl Fragile {
             syncs: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             fails_at: AtomicU64::new(0),
+            panics: AtomicBool::new(false),
             torn,
         })
     }
@@ -130,6 +134,12 @@ impl Fragile {
     /// The n-th change from now on fails.
     pub(crate) fn fail(&self, nth: u64) {
         self.fails_at.store(self.changes.load(Ordering::Relaxed) + nth, Ordering::Relaxed);
+    }
+
+    /// The n-th change from now on panics, which poisons no latch.
+    pub(crate) fn panic(&self, nth: u64) {
+        self.panics.store(true, Ordering::Relaxed);
+        self.fail(nth);
     }
 
     pub(crate) fn changes(&self) -> u64 {
@@ -147,6 +157,9 @@ impl Fragile {
                 return run();
             }
             instead();
+            if self.panics.load(Ordering::Relaxed) {
+                resume_unwind(Box::new("planted"));
+            }
             Err(StoreError::Io {
                 operation,
                 path: "fragile".into(),

@@ -17,7 +17,7 @@ const CONFINED: [Confined; 4] = [
         places: &[
             ("pagefile-std/src/map.rs", "mapped bytes as slices"),
             ("pagefile-std/src/sys.rs", "system calls that std lacks"),
-            ("kv/tests/no_allocation.rs", "a test's counting allocator: the trait is unsafe to implement"),
+            ("kv/tests/allocations.rs", "a test's counting allocator: the trait is unsafe to implement"),
             ("freelist-core/tests/failing_heap/", "a test's failing allocator: the trait is unsafe to implement"),
             ("freelist-core/bare-metal/cortex-m/src/main.rs", "a program without a system gives itself a heap"),
             ("freelist-core/bare-metal/riscv32/src/main.rs", "a program without a system gives itself a heap"),

@@ -1,5 +1,6 @@
 //! What was durable and what was in flight, between two barriers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What ended an epoch; [`Epoch`] shows its use.
@@ -25,6 +26,10 @@ pub(super) struct Write {
 impl Write {
     pub(super) fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
+    }
+
+    pub(super) fn range(&self) -> Range<u64> {
+        self.offset..self.end()
     }
 
     pub(super) fn start_index(&self) -> usize {

@@ -52,6 +52,8 @@ struct Disk {
     durable: Arc<Vec<u8>>,
     /// Writes that a power cut may lose, in order; those that a failed sync has left come first.
     writes: Vec<Write>,
+    /// Their ranges, as the hook gets them.
+    in_flight: Arc<Vec<Range<u64>>>,
     lens: Vec<u64>,
     epochs: Vec<Epoch>,
     barriers: u64,
@@ -63,6 +65,7 @@ impl Machine {
         let disk = Disk {
             durable: Arc::new(bytes.to_vec()),
             writes: Vec::new(),
+            in_flight: Arc::default(),
             lens: Vec::new(),
             epochs: Vec::new(),
             barriers: 0,
@@ -88,7 +91,10 @@ impl Machine {
         self.announce(&write);
         let mut disk = lock(&self.disk);
         self.cache.write_at(write.offset, &[IoSlice::new(&write.bytes)]).map_err(io::Error::other)?;
+        // The hook has returned and left the list to the disk, so nothing is copied here.
+        Arc::make_mut(&mut disk.in_flight).push(write.range());
         disk.writes.push(write);
+        assert_eq!(disk.in_flight.len(), disk.writes.len(), "the list has every write");
         Ok(())
     }
 
@@ -98,10 +104,10 @@ impl Machine {
         let Some(hook) = hook.as_mut() else { return };
         let disk = lock(&self.disk);
         let durable = Arc::clone(&disk.durable);
-        let in_flight: Vec<_> = disk.writes.iter().map(|write| write.offset..write.end()).collect();
+        let in_flight = Arc::clone(&disk.in_flight);
         let barriers = disk.barriers;
         drop(disk);
-        hook(&Ahead { range: write.offset..write.end(), durable: &durable, in_flight: &in_flight, barriers });
+        hook(&Ahead { range: write.range(), durable: &durable, in_flight: &in_flight, barriers });
     }
 
     /// `ftruncate`: the new length is in flight.
@@ -120,11 +126,13 @@ impl Machine {
         disk.barriers += 1;
         if let Some(error) = error {
             disk.fail(kernel, &self.cache)?;
+            disk.list_in_flight();
             return Err(failed(Operation::Sync, None, error));
         }
         disk.settle_len();
         if barrier == Barrier::Sync {
             disk.settle_writes();
+            disk.list_in_flight();
         }
         Ok(())
     }
@@ -133,6 +141,11 @@ impl Machine {
 impl Disk {
     fn epoch(&self, ended_by: Barrier) -> Epoch {
         Epoch { durable: Arc::clone(&self.durable), writes: self.writes.clone(), lens: self.lens.clone(), ended_by }
+    }
+
+    /// Lists the ranges of all writes, after a sync has removed some.
+    fn list_in_flight(&mut self) {
+        self.in_flight = Arc::new(self.writes.iter().map(Write::range).collect());
     }
 
     /// The current length becomes durable.
@@ -154,7 +167,7 @@ impl Disk {
             assert!(index(write.end()) <= durable.len(), "every write lies inside the length that it was made under");
             let start = write.start_index();
             durable[start..start + write.bytes.len()].copy_from_slice(&write.bytes);
-            forgotten = forgotten.iter().flat_map(|old| without(old, &(write.offset..write.end()))).collect();
+            forgotten = forgotten.iter().flat_map(|old| without(old, &write.range())).collect();
         }
         self.writes = forgotten;
     }

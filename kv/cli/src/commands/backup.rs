@@ -8,14 +8,14 @@ use indicatif::ProgressBar;
 use kv::ReadTx;
 
 use crate::failure::{Failure, Result};
-use crate::files::new_file::{Unfinished, create_new};
+use crate::files::new_file::Unfinished;
 use crate::files::open;
 use crate::terminal::Terminal;
 
 /// Copy the database, free pages included, to a new file or to standard output
 ///
 /// The copy is a consistent state and opens in bbolt and etcd as well. It gets its name when it is complete and durable;
-/// Ctrl-C removes an unfinished copy. After a kill, NAME.PID.new may remain, which you may delete.
+/// Ctrl-C removes an unfinished copy.
 /// A program that has the database open can make backups while it runs, with the library's `write_to`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -43,15 +43,15 @@ impl Backup {
     }
 
     fn to_file(&self, tx: &ReadTx<'_>, bar: &ProgressBar) -> Result<()> {
-        let unfinished = Unfinished::new(&self.output)?;
-        let file = create_new(&unfinished.path).map_err(|error| Failure::not_made(&self.output, &error))?;
-        let mut target = bar.wrap_write(io::BufWriter::new(file));
+        let mut unfinished = Unfinished::new(&self.output)?;
+        let mut target = bar.wrap_write(io::BufWriter::new(unfinished.file()));
         let copied = tx.write_to(&mut target).map_err(|error| match error {
             kv::Error::Stream { source, .. } => Failure::not_made(&self.output, &source),
             error => error.into(),
         })?;
         target.flush().map_err(|error| Failure::not_made(&self.output, &error))?;
-        unfinished.finish(&self.file, &self.output, copied)
+        drop(target);
+        unfinished.finish(&self.file, copied)
     }
 }
 

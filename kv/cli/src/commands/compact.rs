@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use kv::{CompactReport, Options};
+use kv::surgery::RawFile;
+use kv::{CompactReport, Error, Options};
 use pagefile_std::FileOptions;
 use serde::Serialize;
 
@@ -17,12 +18,14 @@ use crate::terminal::Terminal;
 /// Write a dense copy of the database to a new file
 ///
 /// Copies everything in key order, so that pages are well filled and almost none is free. The source is only read. The
-/// copy is synced once, and gets its name when it is complete and durable; Ctrl-C removes an unfinished copy. After a
-/// kill, NAME.PID.new may remain, which you may delete.
+/// copy is synced once, and gets its name when it is complete and durable; Ctrl-C removes an unfinished copy.
+///
+/// A damaged file is not copied, unless with --salvage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  kv compact -o small.db big.db && kv check small.db && mv small.db big.db")]
+  kv compact -o small.db big.db && kv check small.db && mv small.db big.db
+  kv compact --salvage -o rescued.db damaged.db    everything that can be read")]
 pub(crate) struct Compact {
     /// The database
     pub(crate) file: PathBuf,
@@ -38,6 +41,10 @@ pub(crate) struct Compact {
     /// Do not sync the copy: a power cut soon after may leave it damaged
     #[arg(long)]
     no_sync: bool,
+
+    /// Of a damaged file, copy everything that can be read, and print on standard error what is left out; exit code 1
+    #[arg(long)]
+    salvage: bool,
 
     /// Print the figures as JSON
     #[arg(long)]
@@ -63,26 +70,43 @@ impl Compact {
         let mut unfinished = Unfinished::new(&self.output)?;
         unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
-        // Until it is synced as a whole, the copy has a temporary name.
+        // Until it is synced as a whole, the copy has no name.
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
         let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
-        let target = Arc::new(open::in_place(&unfinished.path, &options, &file_options).map_err(failed)?);
+        let opened = unfinished.page_file(&file_options).and_then(|pages| options.open_store(Box::new(pages)));
+        let target = Arc::new(opened.map_err(failed)?);
         let growing = terminal.progress.growing("compacting", &target);
-        let copied = kv::compact(&source, &target, self.tx_max_size);
+        let mut sound = true;
+        let copied = if self.salvage {
+            kv::salvage(&source, &target, self.tx_max_size, |damage| {
+                sound = false;
+                growing.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
+            })
+            .map_err(failed)
+        } else {
+            kv::compact(&source, &target, self.tx_max_size).map_err(|error| match error {
+                Error::Corrupt { .. } => Failure::salvageable(error),
+                error => failed(error),
+            })
+        };
         growing.finish_and_clear();
-        let copied = copied.map_err(failed)?;
+        let copied = copied?;
         if let Some(target) = Arc::into_inner(target) {
             target.close().map_err(failed)?;
         }
         // The file has grown ahead of its pages, which a copy does not need.
-        let copy = open::raw(&unfinished.path, None, terminal)?;
+        let copy = unfinished.page_file(&file_options).and_then(|pages| RawFile::new(pages, None)).map_err(failed)?;
         let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;
         let len = meta.high_water * u64::from(meta.page_size);
         drop(copy);
-        unfinished.finish(&self.file, &self.output, len)?;
-        let before = source.file_len();
+        unfinished.finish(&self.file, len)?;
+        let printed = self.print(&copied, source.file_len(), len, terminal);
+        terminal.verdict(sound, printed)
+    }
+
+    fn print(&self, copied: &CompactReport, before: u64, len: u64, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.json {
-            let CompactReport { buckets, keys, transactions, .. } = copied;
+            let CompactReport { buckets, keys, transactions, .. } = *copied;
             return terminal.json(&Figures { buckets, keys, transactions, bytes_before: before, bytes_after: len });
         }
         // Sizes are far below 2^52 bytes.

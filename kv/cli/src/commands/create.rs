@@ -43,7 +43,8 @@ impl Create {
             refuse_existing(&self.file)?;
         }
         let options = open::one_transaction(terminal).page_size(self.page_size);
-        let db = open::or_create(&self.file, &options, terminal.progress)?;
+        let db = open::or_create(&self.file, options, terminal.progress)?;
+        open::note_wrong_list(&db, &self.file, terminal);
         if !path.is_empty() {
             db.update(|tx| {
                 let (name, parent) = path.split_last().ok_or(kv::Error::BucketNameRequired)?;

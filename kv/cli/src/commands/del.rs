@@ -49,7 +49,7 @@ impl Del {
         if self.bucket { self.delete_bucket(terminal) } else { self.delete_key(terminal) }
     }
 
-    fn delete_key(&self, terminal: &Terminal<'_>) -> Result<()> {
+    fn delete_key(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.path.len() < 2 {
             return Err(Failure::Usage(
                 "give a bucket and a key: FILE BUCKET... KEY; --bucket deletes a bucket".into(),
@@ -69,7 +69,7 @@ impl Del {
         Ok(db.close()?)
     }
 
-    fn delete_bucket(&self, terminal: &Terminal<'_>) -> Result<()> {
+    fn delete_bucket(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
         let Some((name, parent)) = path.split_last() else {
             return Err(Failure::Usage("give a bucket: FILE BUCKET...".into()));

@@ -18,9 +18,10 @@ use crate::terminal::Terminal;
 #[command(after_help = "\
 One line, in hex, for each chunk of a bucket: at least 64 KiB, or the rest of the bucket:
   kv digest 1 sha256
-  PATH LAST-KEY SHA256     PATH is /NAME/NAME, / for the list of buckets;
-                           LAST-KEY is - if the bucket is empty
-  end COUNT SHA256         of the lines above
+  DEPTH NAME LAST-KEY SHA256   the bucket NAME inside the last bucket of DEPTH - 1;
+                               NAME is - for the list of buckets, at depth 0;
+                               LAST-KEY is - if the bucket is empty
+  end COUNT SHA256             of the lines above
 The same content has the same digest in every file: a copy, a compacted one, or one that bbolt wrote.
 
 Examples:

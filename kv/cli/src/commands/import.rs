@@ -60,7 +60,7 @@ impl Import {
         let mut lines = self.lines(&mut terminal.input)?;
         // Before the file is made, so that input that is wrong from the start makes no file.
         let mut batch = lines.batch(self.tx_max_size)?;
-        let db = open::or_create(&self.file, &options, terminal.progress)?;
+        let db = open::or_create(&self.file, options, terminal.progress)?;
         let count = terminal.progress.count("lines imported");
         let mut total = 0;
         while !batch.is_empty() {
@@ -72,6 +72,9 @@ impl Import {
             batch = lines.batch(self.tx_max_size)?;
         }
         count.finish_and_clear();
+        // The reader of lines borrows the terminal's input.
+        drop(lines);
+        open::note_wrong_list(&db, &self.file, terminal);
         db.close()?;
         Ok(writeln!(terminal.out, "{total} lines imported")?)
     }

@@ -16,7 +16,8 @@ use crate::terminal::Terminal;
 /// Show facts about the file: page size, transaction, bytes used
 ///
 /// Reads only the newest meta page and the length of the freelist. So it is quick on files of any size, and works on
-/// files that are cut off or damaged. `kv stats` counts what is in a file, `kv check` looks for damage.
+/// files that are cut off or damaged. The exit code is 1 if the two meta pages name different states of one transaction. `kv
+/// stats` counts what is in a file, `kv check` looks for damage.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
     /// The database
@@ -37,13 +38,20 @@ struct Facts {
     high_water_mark: u64,
     bytes_used: u64,
     bytes_in_file: u64,
+    /// The meta page of these facts, if the other is as new and names another state.
+    contested_meta: Option<usize>,
 }
 
 impl Info {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let facts = self.facts(terminal)?;
+        let printed = self.print(&facts, terminal);
+        terminal.verdict(facts.contested_meta.is_none(), printed)
+    }
+
+    fn print(&self, facts: &Facts, terminal: &mut Terminal<'_>) -> Result<()> {
         if self.json {
-            return terminal.json(&facts);
+            return terminal.json(facts);
         }
         let out = &mut terminal.out;
         writeln!(out, "Page Size: {}", facts.page_size)?;
@@ -57,6 +65,10 @@ impl Info {
         writeln!(out, "High-water mark: page {}, {} bytes", facts.high_water_mark, facts.bytes_used)?;
         let cut = if facts.bytes_in_file < facts.bytes_used { ", cut off" } else { "" };
         writeln!(out, "File: {} bytes{cut}", facts.bytes_in_file)?;
+        if let Some(page) = facts.contested_meta {
+            writeln!(out, "Meta pages: two states of transaction {}; this is that of page {page}", facts.transaction)?;
+            writeln!(out, "`kv surgery meta choose` keeps one, in a copy; until then nothing writes to the file")?;
+        }
         Ok(())
     }
 
@@ -78,6 +90,7 @@ impl Info {
             high_water_mark: meta.high_water,
             bytes_used: meta.high_water.saturating_mul(meta.page_size.into()),
             bytes_in_file: file.file_len(),
+            contested_meta: file.newest_slot().filter(|_| file.metas_disagree()),
         })
     }
 }

@@ -90,7 +90,7 @@ impl Page {
 
     /// All pages up to the high-water mark, and the free ones among them; in a damaged file all pages of the file, and no
     /// free ones, which cannot be told there.
-    fn all_pages(&self, file: &RawFile, terminal: &Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
+    fn all_pages(&self, file: &RawFile, terminal: &mut Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
         let map = open::to_read(&self.file, terminal).and_then(|db| Ok(db.begin_read().page_map()?));
         if let Ok(map) = map {
             let free = map.iter().filter(|page| page.kind == PageKind::Free).map(|page| page.id.get()).collect();
@@ -104,7 +104,7 @@ impl Page {
     fn print(&self, file: &RawFile, id: u64, out: &mut impl Write) -> Result<u64> {
         let page = file.page(PageId::new(id))?;
         if page.id().get() != id {
-            return Err(Error::Corrupt { page: PageId::new(id), what: "page says it is another page" }.into());
+            return Err(Error::Corrupt { page: PageId::new(id), what: "page says it is another page".into() }.into());
         }
         writeln!(out, "Page ID:    {id}")?;
         writeln!(out, "Page Type:  {}", page.kind())?;
@@ -145,7 +145,7 @@ impl Page {
 fn print_meta(file: &RawFile, id: u64, out: &mut impl Write) -> Result<()> {
     let slot = usize::try_from(id).unwrap_or(usize::MAX);
     let Some((meta, checksum)) = file.meta_as_it_is(slot) else {
-        return Err(Error::Corrupt { page: PageId::new(id), what: "meta page is cut off" }.into());
+        return Err(Error::Corrupt { page: PageId::new(id), what: "meta page is cut off".into() }.into());
     };
     let version = if let Err(MetaFault::Version { found }) = file.meta(slot) { found } else { 2 };
     writeln!(out, "Version:    {version}")?;

@@ -64,12 +64,23 @@ impl Failure {
         Self::Refused(format!("{}: {ALREADY_THERE}", path.display()))
     }
 
+    /// The file is damaged, and the command can go on with --salvage.
+    pub(crate) fn salvageable(error: Error) -> Self {
+        match error {
+            Error::Corrupt { page, what } => Self::Problem(format!(
+                "page {page} is damaged: {what}; restore a backup, or get what can be read with --salvage"
+            )),
+            other => other.into(),
+        }
+    }
+
     /// The command's own file could not be copied to `target`: damage is in the former, any other error is the
-    /// latter's. Nobody needs to know the temporary name that the error may contain.
+    /// latter's.
     pub(crate) fn copying(target: &Path, error: Error) -> Self {
         match error {
             Error::Corrupt { .. } | Error::Store(StoreError::Io { operation: Operation::Read, .. }) => error.into(),
             Error::NotCommitted { cause } | Error::Unknown { cause } => Self::copying(target, *cause),
+            Error::Stream { ref source, .. } => Self::not_made(target, source),
             Error::Store(StoreError::Io { ref source, .. })
                 if !matches!(source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) =>
             {
@@ -130,6 +141,7 @@ fn code(error: &Error) -> u8 {
         Error::Corrupt { .. }
         | Error::Truncated { .. }
         | Error::ChecksumMismatch
+        | Error::TwoStates { .. }
         | Error::BucketNotFound { .. }
         | Error::BucketExists { .. }
         | Error::IncompatibleValue { .. } => 1,

@@ -29,6 +29,10 @@ pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
         Error::ChecksumMismatch => {
             "both meta pages fail their checksum: restore a backup, or see `kv surgery --help`".into()
         }
+        Error::TwoStates { tx, shown } => format!(
+            "both meta pages are valid and of transaction {tx}, but they name different states, of which reading commands \
+             show that of page {shown}: keep one of them in a copy with `kv surgery meta choose`"
+        ),
         Error::Truncated { expected, found, older_fits } => truncated(*expected, *found, *older_fits),
         Error::NotADatabase if path.is_some_and(is_empty) => {
             "the file is empty: `kv create FILE BUCKET` makes a database in it".into()
@@ -116,6 +120,7 @@ fn argument(option: &str) -> &str {
         "first element" => "--from-index",
         "last element" => "--to-index",
         "page_size" => "--page-size",
+        "meta page" => "--meta-page",
         other => other,
     }
 }

@@ -9,14 +9,15 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 /// The exit code that shells give a program which Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// The file to remove. A command begins one file at most. The thread that ends the process, the handler's or the
+/// The file to remove, if it has a name. A command begins one file at most. The thread that ends the process, the handler's or the
 /// command's, holds this lock until the process is gone, so that the other can neither print nor end it.
 static BEGUN: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// From here on an interrupt removes `path`. Before the first call an interrupt ends the program, as usual.
-pub(crate) fn remove(path: &Path) {
+/// A file is begun: from here on an interrupt removes it, if it has a name. Before the first call an interrupt ends the
+/// program, as usual.
+pub(crate) fn begin(path: Option<&Path>) {
     static INSTALLED: Once = Once::new();
-    *begun() = Some(path.to_owned());
+    *begun() = path.map(Path::to_owned);
     INSTALLED.call_once(|| {
         // Where there can be no handler, an interrupt leaves the file, as a kill does.
         let _ = ctrlc::set_handler(end);

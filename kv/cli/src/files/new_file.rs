@@ -2,63 +2,63 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use pagefile_std::{FileOptions, NewFile, PageFile, StoreError};
 
 use super::interrupt;
 use crate::failure::{Failure, Result};
 
-/// A file under a temporary name, in the directory where it will get its final one. It is removed when this value is
-/// dropped, or when an interrupt ends the program.
+/// A file without its name, or any. It is gone when this value is dropped, or when an interrupt ends the program.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
-    pub(crate) path: PathBuf,
+pub(crate) struct Unfinished<'t> {
+    new: NewFile,
+    target: &'t Path,
     /// Whether to make it durable before it gets its name.
     pub(crate) sync: bool,
+    // Dropped last: an interrupt has something to remove until then.
+    _begun: Begun,
 }
 
-impl Unfinished {
-    /// A temporary name for a file that will become `target`, which must not exist.
-    pub(crate) fn new(target: &Path) -> Result<Self> {
-        refuse_existing(target)?;
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let path = target.with_file_name(name);
-        refuse_existing(&path)?;
-        interrupt::remove(&path);
-        Ok(Self { path, sync: true })
+impl<'t> Unfinished<'t> {
+    /// A file that will become `target`, which must not exist.
+    pub(crate) fn new(target: &'t Path) -> Result<Self> {
+        let new = NewFile::beside(target).map_err(|error| not_made(target, error))?;
+        interrupt::begin(new.temporary_path());
+        Ok(Self { new, target, sync: true, _begun: Begun })
+    }
+
+    /// The file, to be written.
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.new.file()
+    }
+
+    /// The file as the pages of a database.
+    pub(crate) fn page_file(&self, options: &FileOptions) -> kv::Result<PageFile> {
+        Ok(self.new.page_file(options)?)
     }
 
     /// Cuts the file to `len` bytes, gives it the permissions of `source`, makes it durable, and gives it its name.
-    pub(crate) fn finish(self, source: &Path, target: &Path, len: u64) -> Result<()> {
-        let failed = |error| Failure::not_made(target, &error);
-        let file = OpenOptions::new().write(true).open(&self.path).map_err(failed)?;
-        copy_permissions(source, &self.path).map_err(failed)?;
-        file.set_len(len).map_err(failed)?;
-        if self.sync {
-            file.sync_all().map_err(failed)?;
-        }
-        // Unlike a rename, a link never replaces a file that another program has made in the meantime.
-        match fs::hard_link(&self.path, target) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(Failure::already_there(target)),
-            Err(_) => {
-                // This file system has no hard links.
-                refuse_existing(target)?;
-                fs::rename(&self.path, target).map_err(failed)?;
-            }
-            Ok(()) => {}
-        }
-        let sync = self.sync;
-        drop(self);
-        if sync { sync_directory(target).map_err(failed) } else { Ok(()) }
+    pub(crate) fn finish(mut self, source: &Path, len: u64) -> Result<()> {
+        let target = self.target;
+        let shaped = self.file().set_len(len).and_then(|()| copy_permissions(source, self.file()));
+        shaped.map_err(|error| Failure::not_made(target, &error))?;
+        self.new.finish(self.sync).map_err(|error| not_made(target, error))
     }
 }
 
-impl Drop for Unfinished {
+/// While it lives, an interrupt is this program's to handle.
+#[derive(Debug)]
+struct Begun;
+
+impl Drop for Begun {
     fn drop(&mut self) {
-        // After a rename there is no such file.
-        let _ = fs::remove_file(&self.path);
         interrupt::forget();
     }
+}
+
+fn not_made(target: &Path, error: StoreError) -> Failure {
+    Failure::copying(target, kv::Error::Store(error))
 }
 
 /// Makes a file to write into, which must not exist. Only its owner may open it while it is written.
@@ -79,18 +79,9 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
 }
 
 /// Lets the same users open `copy` as may open `source`. On systems other than Unix the directory decides that.
-pub(crate) fn copy_permissions(source: &Path, copy: &Path) -> io::Result<()> {
+fn copy_permissions(source: &Path, copy: &File) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());
     }
-    fs::set_permissions(copy, fs::metadata(source)?.permissions())
-}
-
-/// Makes the names in the file's directory durable, on systems that can open a directory for that.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    copy.set_permissions(fs::metadata(source)?.permissions())
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use kv::surgery::RawFile;
-use kv::{Db, FreelistSync, Options};
+use kv::{Db, FreelistOrigin, FreelistSync, Options};
 use pagefile_std::{FileOptions, Operation, PageFile, StoreError};
 
 use super::new_file::create_new;
@@ -11,19 +12,50 @@ use crate::failure::{At, Result};
 use crate::terminal::{Progress, Terminal};
 
 /// Opens a database to read it, under a shared lock.
-pub(crate) fn to_read(path: &Path, terminal: &Terminal<'_>) -> Result<Db> {
+pub(crate) fn to_read(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
     let options = Options::new().read_only(true).lock_timeout(terminal.lock_timeout);
-    patiently(terminal.progress, || options.open(path)).at(path)
+    let db = patiently(terminal.progress, |_| options.open(path)).at(path)?;
+    if let Some(page) = db.contested_meta() {
+        terminal.note(format_args!(
+            "kv: {}: the two meta pages name different states of one transaction: this is the state of page {page}; \
+             `kv surgery meta choose` keeps one",
+            path.display()
+        ));
+    }
+    Ok(db)
 }
 
 /// Opens an existing database to change it.
-pub(crate) fn to_write(path: &Path, terminal: &Terminal<'_>) -> Result<Db> {
-    or_create(path, &one_transaction(terminal).create(false), terminal.progress)
+pub(crate) fn to_write(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
+    let db = or_create(path, one_transaction(terminal).create(false), terminal.progress)?;
+    note_wrong_list(&db, path, terminal);
+    Ok(db)
 }
 
 /// Opens a database to change it; makes it if `options` allow.
-pub(crate) fn or_create(path: &Path, options: &Options, progress: Progress) -> Result<Db> {
-    patiently(progress, || options.open(path)).at(path)
+pub(crate) fn or_create(path: &Path, options: Options, progress: Progress) -> Result<Db> {
+    patiently(progress, |bar| options.walk_progress(walked(bar.clone())).open(path)).at(path)
+}
+
+/// Says so if the list of free pages was wrong that a database had when it was opened.
+pub(crate) fn note_wrong_list(db: &Db, path: &Path, terminal: &mut Terminal<'_>) {
+    let stats = db.stats();
+    if let FreelistOrigin::Rebuilt(fault) = stats.freelist {
+        let lost = match stats.reclaimed_pages {
+            0 => String::new(),
+            1 => ", 1 lost page among them".into(),
+            pages => format!(", {pages} lost pages among them"),
+        };
+        terminal.note(format_args!(
+            "kv: {}: the list of free pages was wrong ({fault}): a walk over all trees found the free pages{lost}",
+            path.display()
+        ));
+    }
+}
+
+/// Shows how far the walk for free pages is.
+fn walked(bar: ProgressBar) -> impl Fn(u64, u64) {
+    move |visited, pages| bar.set_message(format!("finding free pages, {visited} of at most {pages} pages"))
 }
 
 /// Makes a new database under its final name: an interrupt then has this one file to remove, and no temporary one.
@@ -51,13 +83,13 @@ pub(crate) fn raw(path: &Path, page_size: Option<u32>, terminal: &Terminal<'_>) 
 pub(crate) fn page_file(path: &Path, terminal: &Terminal<'_>) -> Result<PageFile> {
     let lock_timeout = Some(terminal.lock_timeout);
     let options = FileOptions { read_only: true, lock_timeout, ..FileOptions::default() };
-    patiently(terminal.progress, || PageFile::open(path, &options)).at(path)
+    patiently(terminal.progress, |_| PageFile::open(path, &options)).at(path)
 }
 
 /// Opening may wait for a lock, or walk the whole file to find its free pages: a progress bar says so.
-fn patiently<T>(progress: Progress, open: impl FnOnce() -> T) -> T {
+fn patiently<T>(progress: Progress, open: impl FnOnce(&ProgressBar) -> T) -> T {
     let busy = progress.busy("opening, or waiting while another program holds the file");
-    let opened = open();
+    let opened = open(&busy);
     busy.finish_and_clear();
     opened
 }

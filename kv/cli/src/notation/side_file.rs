@@ -20,10 +20,9 @@ impl SideFile {
     }
 
     pub(crate) fn add(&mut self, chunk: &Chunk) {
-        let path: Vec<String> = chunk.bucket.iter().map(hex::encode).collect();
-        let last = if chunk.last.is_empty() { "-".into() } else { hex::encode(&chunk.last) };
+        let Chunk { depth, name, last, sha256 } = chunk;
         // Writing to a string does not fail.
-        let _ = writeln!(self.text, "/{} {last} {}", path.join("/"), hex::encode(chunk.sha256));
+        let _ = writeln!(self.text, "{depth} {} {} {}", word(name), word(last), hex::encode(sha256));
         self.count += 1;
     }
 
@@ -53,9 +52,12 @@ pub(crate) fn parse(side: &[u8]) -> Result<Vec<Chunk>, String> {
 
 fn chunk(line: &str) -> Option<Chunk> {
     let mut words = line.split(' ');
-    let (path, last, sum) = (words.next()?.strip_prefix('/')?, words.next()?, words.next()?);
-    let names = path.split('/').filter(|name| !name.is_empty());
-    let bucket = names.map(|name| hex::decode(name).ok()).collect::<Option<_>>()?;
-    let last = if last == "-" { Vec::new() } else { hex::decode(last).ok()? };
-    Some(Chunk { bucket, last, sha256: hex::decode(sum).ok()?.try_into().ok()? })
+    let (depth, name, last, sum) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let bytes = |word: &str| if word == "-" { Some(Vec::new()) } else { hex::decode(word).ok() };
+    let sha256 = hex::decode(sum).ok()?.try_into().ok()?;
+    Some(Chunk { depth: depth.parse().ok()?, name: bytes(name)?, last: bytes(last)?, sha256 })
+}
+
+fn word(bytes: &[u8]) -> String {
+    if bytes.is_empty() { "-".into() } else { hex::encode(bytes) }
 }

@@ -138,7 +138,7 @@ fn what_the_system_refuses_comes_with_a_remedy() {
         (&["map", "--svg", "no/a.svg", "db"][..], "no/a.svg: there is no such directory: check the path, or make it"),
         (&["digest", "-o", "no/side", "db"], "no/side: there is no such directory: check the path, or make it"),
         (&["compact", "-o", "no/copy", "db"], "no/copy: there is no such directory: check the path, or make it"),
-        (&["backup", "-o", "no/copy", "db"], "no/copy was not made: "),
+        (&["backup", "-o", "no/copy", "db"], "no/copy: there is no such directory: check the path, or make it"),
         (&["put", "--value-from", "nofile", "db", "b", "k"], "cannot read nofile: "),
         (&["import", "db", "nofile"], "cannot read nofile: "),
         (&["verify", "--digest", "nofile", "db"], "cannot read nofile: "),

@@ -13,13 +13,6 @@ use crate::tool::Bench;
 /// How long anything may take until it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn files(bench: &Bench) -> Vec<String> {
-    let entries = std::fs::read_dir(bench.path(".")).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
@@ -28,18 +21,25 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Whether the process has a file open that has no name (yet).
+fn has_nameless_file(process: u32) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .any(|path| path.to_str().is_some_and(|path| path.contains("/#") && path.ends_with(" (deleted)")))
+}
+
 /// Interrupts the command when it has begun a file; it must remove the file and print nothing more.
 fn interrupt(bench: &Bench, mut command: Command, signal: &str) {
-    let before = files(bench);
+    let before = bench.files();
     let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    until("it begins", || files(bench) != before);
+    until("it begins", || bench.files() != before || has_nameless_file(child.id()));
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     until("it ends", || child.try_wait().unwrap().is_some());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{command:?} {signal}");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.ends_with("kv: interrupted\n"), "{command:?}: {error}");
-    assert_eq!(files(bench), before, "{command:?} {signal}");
+    assert_eq!(bench.files(), before, "{command:?} {signal}");
 }
 
 #[test]

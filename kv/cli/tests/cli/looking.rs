@@ -17,7 +17,7 @@ fn the_facts_of_a_file() {
         json(&bench.kv(&["info", "--json", "db"]).ok()),
         json!({
             "page_size": 4096, "transaction": 19, "root_page": 17, "freelist_page": null, "free_pages": null,
-            "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992,
+            "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992, "contested_meta": null,
         })
     );
     let synced = Bench::with("etcd34-small-array.synced");

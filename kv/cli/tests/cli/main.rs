@@ -9,8 +9,13 @@ mod etcd;
 mod failures;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod kill;
 mod library;
+#[cfg(unix)]
+mod lies;
 mod looking;
+mod salvage;
 mod surgery;
 mod text;
 mod tool;

@@ -1,15 +1,19 @@
 //! Repairs: bytes and their offset, and the copy that receives them.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use freelist_core::PageId;
+use pagefile_std::{NewFile, Operation, StoreError};
 
 use super::file::RawFile;
-use super::meta::RawMeta;
+use super::meta::{MetaBytes, RawMeta};
 use super::page::{RawItem, RawPage};
 use crate::error::{Error, Result};
-use crate::format::{BUCKET_FLAG, Header, Kind, Meta, MetaError, NO_FREELIST, NODE_BYTES_MAX, Node, set_header};
+use crate::format::{
+    BUCKET_FLAG, Extension, Header, Kind, META_BYTES, Meta, MetaError, NO_FREELIST, NODE_BYTES_MAX, Node, SECTOR,
+    set_header,
+};
 use crate::store::{DirtyNode, NodeKind};
 
 /// A repair: bytes that replace others at one offset of a file. [`RawFile::write_copy`] applies it to a copy.
@@ -66,9 +70,7 @@ impl RawFile {
     /// [`Error::InvalidOption`] for another slot.
     pub fn edit_meta(&self, slot: usize, fields: &RawMeta) -> Result<Edit> {
         let page = slot as u64;
-        let Some(meta) = self.metas.get(slot) else {
-            return Err(Error::InvalidOption { option: "meta page", value: page, expected: "0 or 1" });
-        };
+        let meta = self.metas.get(slot).ok_or_else(|| no_meta(slot))?;
         let bytes = meta.with(page, &(*fields).into());
         assert_eq!(Meta::fields(&bytes).map(RawMeta::from), Some(*fields), "a meta is read as it was edited");
         assert_ne!(Meta::parse(&bytes), Err(MetaError::Checksum), "an edited meta has the checksum of its fields");
@@ -88,6 +90,37 @@ impl RawFile {
         let newer = self.meta(newest).map_err(|_| invalid(newest))?;
         assert!(older.tx <= newer.tx, "the state before has no larger transaction id");
         self.edit_meta(newest, &older)
+    }
+
+    /// Returns the repair that makes the state of meta page `slot`, 0 or 1, that of the file: it replaces the other meta page
+    /// by this one. For a file whose two meta pages [disagree](Self::metas_disagree). O(1).
+    ///
+    /// ```
+    /// # let store = std::sync::Arc::new(kv::MemStore::new());
+    /// # drop(kv::Options::new().open_store(Box::new(store.clone()))?);
+    /// # let directory = tempfile::tempdir()?;
+    /// use kv::surgery::RawFile;
+    ///
+    /// let file = RawFile::new(store, None)?;
+    /// let copy = directory.path().join("copy.db");
+    /// file.write_copy(&copy, &[file.choose_meta(0)?], |_bytes| ())?;
+    /// assert_eq!(kv::Db::open(&copy)?.begin_read().id(), kv::TxId::new(0));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::InvalidOption`] for another slot.
+    /// - [`Error::Corrupt`] if the meta page is not valid.
+    pub fn choose_meta(&self, slot: usize) -> Result<Edit> {
+        let other = match slot {
+            0 => 1,
+            1 => 0,
+            _ => return Err(no_meta(slot)),
+        };
+        let chosen = self.meta(slot).map_err(|_| invalid(slot))?;
+        let edit = self.edit_meta(other, &chosen)?;
+        assert_eq!(Meta::parse(&edit.bytes).map(RawMeta::from), Ok(chosen), "both metas are the chosen one");
+        Ok(edit)
     }
 
     /// Returns the repairs that remove the freelist from each valid meta page. Opening the file then finds the free pages
@@ -144,7 +177,7 @@ impl RawFile {
         };
         let Header { kind, count, .. } = page.header;
         if !matches!(kind, Kind::Branch | Kind::Leaf) {
-            return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear" });
+            return Err(Error::Corrupt { page: id, what: "only branch and leaf pages have elements to clear".into() });
         }
         let count = usize::from(count);
         let end = to.unwrap_or(count);
@@ -158,6 +191,15 @@ impl RawFile {
         let edit = self.edit_pages(id, without(&page, from, end)?)?;
         assert_eq!(edit.bytes.len(), page.bytes.len(), "a repair of a page changes no other page");
         Ok(Cleared { edit, elements: end.saturating_sub(from), leaves_orphans })
+    }
+
+    /// The edits that take the extension from each meta page that has one: what it says of pages may not be true of a
+    /// repaired copy.
+    fn without_extensions(&self) -> Vec<Edit> {
+        let extended = |meta: &MetaBytes| meta.fields().is_some_and(|meta| meta.extension != Extension::NONE);
+        let offsets = (META_BYTES as u64..).step_by(self.page_size as usize);
+        let extensions = offsets.zip(&self.metas).filter(|(_, meta)| extended(meta));
+        extensions.map(|(offset, _)| Edit { offset, bytes: vec![0; SECTOR.saturating_sub(META_BYTES)] }).collect()
     }
 
     /// The repair that makes page `id` an empty leaf.
@@ -175,38 +217,57 @@ impl RawFile {
         Ok(Edit { offset: self.offset(id, len.div_euclid(page_size))?, bytes })
     }
 
-    /// Writes a copy of the file with these repairs to a new file at `path`. The new file is durable when this returns, and
+    /// Writes a copy of the file with these repairs to a new file at `path`. The copy's list of free pages has no seal, since
+    /// a repair may change what is free: opening the copy for writing checks the list by a walk. The new file is durable when this returns, and
     /// after a crash it is whole or absent. `progress` gets the number of bytes copied so far. O(bytes of the file).
     ///
     /// # Errors
     /// [`Error::Store`] if a file of this name exists, or reading or writing fails; then there is no new file.
-    pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], mut progress: impl FnMut(u64)) -> Result<()> {
+    pub fn write_copy(&self, path: impl AsRef<Path>, edits: &[Edit], progress: impl FnMut(u64)) -> Result<()> {
+        let path = path.as_ref();
+        let mut new = NewFile::beside(path)?;
+        self.write_to(new.file(), edits, progress).map_err(|error| match error {
+            Error::Stream { source, .. } => {
+                let (operation, path) = (Operation::Create, path.to_path_buf());
+                Error::Store(StoreError::Io { operation, path, offset: None, source })
+            }
+            error => error,
+        })?;
+        Ok(new.finish(true)?)
+    }
+
+    /// Writes a copy of the file with these repairs to `target`. `progress` gets the number of bytes copied so far. O(bytes
+    /// of the file).
+    ///
+    /// # Errors
+    /// - [`Error::Stream`] if `target` fails.
+    /// - [`Error::Store`] if the file cannot be read.
+    pub fn write_to(
+        &self,
+        target: &mut (impl Write + Seek),
+        edits: &[Edit],
+        mut progress: impl FnMut(u64),
+    ) -> Result<()> {
         const PIECE: u64 = 1 << 20;
-        let mut read = Ok(());
-        let written = pagefile_std::create_whole(path.as_ref(), &mut |file| {
-            let (mut at, mut piece) = (0u64, Vec::new());
-            let len = self.store.len();
-            while at < len {
-                let left = PIECE.min(len.saturating_sub(at));
-                piece.resize(usize::try_from(left).unwrap_or(0), 0);
-                assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
-                read = self.store.read_at(at, &mut piece);
-                if read.is_err() {
-                    return Err(io::Error::other("the file could not be read"));
-                }
-                file.write_all(&piece)?;
-                at = at.saturating_add(piece.len() as u64);
-                progress(at);
-            }
-            assert_eq!(at, len, "a copy ends where the file does");
-            for edit in edits {
-                file.seek(SeekFrom::Start(edit.offset))?;
-                file.write_all(&edit.bytes)?;
-            }
-            Ok(())
-        });
-        read?;
-        Ok(written?)
+        let written = |source| Error::Stream { what: "write the copy", source };
+        let (mut at, mut piece) = (0u64, Vec::new());
+        let len = self.store.len();
+        while at < len {
+            let left = PIECE.min(len.saturating_sub(at));
+            piece.resize(usize::try_from(left).unwrap_or(0), 0);
+            assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
+            self.store.read_at(at, &mut piece)?;
+            target.write_all(&piece).map_err(written)?;
+            at = at.saturating_add(piece.len() as u64);
+            progress(at);
+        }
+        assert_eq!(at, len, "a copy ends where the file does");
+        let unsealed = self.without_extensions();
+        for edit in unsealed.iter().chain(edits) {
+            let placed = target.seek(SeekFrom::Start(edit.offset)).and_then(|_at| target.write_all(&edit.bytes));
+            placed.map_err(written)?;
+        }
+        Ok(())
     }
 }
 
@@ -233,7 +294,7 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
         let Some(item) = page.item(index)? else { unreachable!("a page has as many elements as its header says") };
         let len = item.packed_len();
         if node.size().saturating_add(len) > page.bytes.len().min(NODE_BYTES_MAX) {
-            return Err(Error::Corrupt { page: page.at, what: "elements overlap" });
+            return Err(Error::Corrupt { page: page.at, what: "elements overlap".into() });
         }
         let before = node.size();
         match item {
@@ -253,6 +314,10 @@ fn without(page: &RawPage, from: usize, to: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+fn no_meta(slot: usize) -> Error {
+    Error::InvalidOption { option: "meta page", value: slot as u64, expected: "0 or 1" }
+}
+
 fn invalid(slot: usize) -> Error {
-    Error::Corrupt { page: PageId::new(slot as u64), what: "meta page is not valid" }
+    Error::Corrupt { page: PageId::new(slot as u64), what: "meta page is not valid".into() }
 }

@@ -5,7 +5,7 @@ use pagefile_std::PageStore;
 
 use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
-use crate::db::open::{newer, page_sizes};
+use crate::db::open::{disagree, newer, page_sizes};
 use crate::error::{Error, Result};
 use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZES_OPENED};
 
@@ -105,6 +105,16 @@ impl RawFile {
         }
     }
 
+    /// Returns whether both meta pages are valid and of one transaction, but name different states: opening the file for
+    /// writing fails with [`Error::TwoStates`], and [`choose_meta`](Self::choose_meta) repairs that. O(1).
+    #[must_use]
+    pub fn metas_disagree(&self) -> bool {
+        match self.metas.each_ref().map(MetaBytes::judged) {
+            [Ok(first), Ok(second)] => disagree(&first, &second),
+            _ => false,
+        }
+    }
+
     /// Reads page `id` without its overflow pages. O(page size).
     ///
     /// # Errors
@@ -125,7 +135,7 @@ impl RawFile {
         let header = if id.get() < 2 {
             Header { id: id.get(), kind: Kind::Meta, count: 0, overflow: 0 }
         } else {
-            Header::parse(&bytes).map_err(|Malformed(what)| Error::Corrupt { page: id, what })?
+            Header::parse(&bytes).map_err(|Malformed(what)| Error::Corrupt { page: id, what: what.into() })?
         };
         let pages = u64::from(header.overflow).saturating_add(1);
         if header.overflow > 0 {
@@ -142,14 +152,14 @@ impl RawFile {
     /// Where page `id` starts in the file.
     pub(super) fn offset(&self, id: PageId, pages: u64) -> Result<u64> {
         let end = id.get().checked_add(pages).filter(|&end| end <= self.pages());
-        end.ok_or(Error::Corrupt { page: id, what: "page lies beyond the end of the file" })?;
+        end.ok_or(Error::Corrupt { page: id, what: "page lies beyond the end of the file".into() })?;
         Ok(id.get().saturating_mul(self.page_size.into()))
     }
 
     fn run(&self, id: PageId, pages: u64) -> Result<Vec<u8>> {
         let offset = self.offset(id, pages)?;
         let len = usize::try_from(pages.saturating_mul(self.page_size.into()))
-            .map_err(|_| Error::Corrupt { page: id, what: "page is larger than memory can hold" })?;
+            .map_err(|_| Error::Corrupt { page: id, what: "page is larger than memory can hold".into() })?;
         let mut bytes = vec![0; len];
         self.store.read_at(offset, &mut bytes)?;
         Ok(bytes)

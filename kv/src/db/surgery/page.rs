@@ -184,7 +184,7 @@ impl RawPage {
     }
 
     fn located<T>(&self, result: std::result::Result<T, Malformed>) -> Result<T> {
-        result.map_err(|Malformed(what)| Error::Corrupt { page: self.at, what })
+        result.map_err(|Malformed(what)| Error::Corrupt { page: self.at, what: what.into() })
     }
 }
 

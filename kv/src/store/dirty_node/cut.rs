@@ -93,6 +93,33 @@ impl DirtyNode {
         self.next_in_order = NO_ORDER;
     }
 
+    /// Keeps the elements that are `kept`, one flag for each. O(bytes): those that stay move twice at most.
+    pub(crate) fn retain(&mut self, kept: &[bool]) {
+        assert_eq!(kept.len(), self.count, "each element stays or goes");
+        let (first, old_table) = (self.data_limit(0), element_at(self.count));
+        let (count, mut next, mut end) = (kept.iter().filter(|&&kept| kept).count(), 0, first);
+        if count == self.count {
+            return;
+        }
+        // Data first, within the data, since positions and lengths are in the table.
+        for index in (0..self.count).filter(|&index| kept[index]) {
+            let (start, len) = (self.data_start(index), self.data_end(index) - self.data_start(index));
+            let at = element_at(next);
+            self.bytes.copy_within(start..start + len, end);
+            self.bytes.copy_within(element_at(index)..element_at(index) + ELEMENT, at);
+            let moved = distance(start - element_at(index), end - (old_table - element_at(count)) - at);
+            self.shift_positions(next, next + 1, moved);
+            next += 1;
+            end += len;
+        }
+        self.bytes.copy_within(first..end, element_at(count));
+        self.bytes.truncate(end - (old_table - element_at(count)));
+        self.set_count(count);
+        self.shrunk = true;
+        self.next_in_order = NO_ORDER;
+        debug_assert!(self.is_packed(), "what stays follows without a gap");
+    }
+
     /// Adds copies of `range` of `from` at the end.
     fn copy_elements(&mut self, from: &Self, range: Range<usize>) {
         let added = range.len();

@@ -3,7 +3,7 @@
 use freelist_core::{PageId, Span};
 
 use crate::error::Result;
-use crate::format::{FreelistPage, FreelistWriter, Kind, Malformed, Meta, NO_FREELIST, freelist_len};
+use crate::format::{FreelistPage, FreelistWriter, Kind, ListSeal, Malformed, Meta, NO_FREELIST, freelist_len};
 use crate::store::{Link, Pages, corrupt, page_span};
 
 /// A list in the file.
@@ -12,6 +12,7 @@ pub(crate) struct StoredList<'t> {
     /// The pages that hold it.
     pub(crate) span: Span,
     kind: Kind,
+    bytes: &'t [u8],
     ids: Result<FreelistPage<'t>, Malformed>,
 }
 
@@ -28,7 +29,7 @@ impl<'t> StoredList<'t> {
         let (header, bytes) = pages.page(page)?;
         let span = page_span(freelist, u64::from(header.overflow).saturating_add(1))?;
         assert!(span.end().get() <= pages.high_water(), "a page that was read ends below the high-water mark");
-        Ok(Some(Self { span, kind: header.kind, ids: FreelistPage::parse(bytes, header) }))
+        Ok(Some(Self { span, kind: header.kind, bytes, ids: FreelistPage::parse(bytes, header) }))
     }
 
     /// Whether the page says that it is a list. In a damaged file the meta can name any page.
@@ -47,14 +48,26 @@ impl<'t> StoredList<'t> {
         }
     }
 
+    /// The free spans of a list that was written together with `meta` and has not changed since: its seal says so. None if
+    /// the seal does not, or is forged and the list cannot be right. O(free pages).
+    pub(super) fn sealed(&self, meta: &Meta) -> Option<Vec<Span>> {
+        let count = self.ids().ok()?.len() as u64;
+        let seal = ListSeal::of(self.span.start().get(), count, self.bytes);
+        if ListSeal::find(&meta.extension)? != seal {
+            return None;
+        }
+        self.spans(meta)
+    }
+
     /// The free spans, if the list can be right for the state of `meta`: each page once, inside the file, and neither
     /// the root page nor one of the list's own.
-    pub(super) fn spans(&self, meta: &Meta) -> Option<Vec<Span>> {
-        let mut ids: Vec<u64> = self.ids().ok()?.collect();
-        if !ids.is_sorted() {
-            ids.sort_unstable();
+    fn spans(&self, meta: &Meta) -> Option<Vec<Span>> {
+        let ids = self.ids().ok()?;
+        // This library writes lists in page order, each page once.
+        if !self.ids().ok()?.is_sorted_by(|one, next| one < next) {
+            return None;
         }
-        let spans = spans_of(ids.into_iter()).ok()?;
+        let spans = spans_of(ids).ok()?;
         let root = PageId::new(meta.root);
         let inside = |span: &Span| {
             span.start().get() >= 2
@@ -97,7 +110,7 @@ pub(super) fn list_bytes(
 }
 
 /// Ascending page numbers as spans. A number that comes twice makes two spans, which no freelist takes.
-pub(crate) fn spans_of(ids: impl Iterator<Item = u64>) -> Result<Vec<Span>> {
+fn spans_of(ids: impl Iterator<Item = u64>) -> Result<Vec<Span>> {
     let mut spans = Vec::new();
     let mut run: Option<(u64, u64)> = None;
     for id in ids {

@@ -2,7 +2,7 @@
 //! from.
 //!
 //! ```text
-//!   load         the list in the file, or a scan of all trees where there is none that can be right
+//!   load         the list in the file if its seal fits; else a walk over all trees, which judges the list if there is one
 //!   retire       pages that no pinned state uses become free
 //!   free, place  what a commit gives up and what it takes: free pages first, then the end of the file
 //!   write_list   the list as pages of this commit, where the commit carries one
@@ -14,17 +14,20 @@
 
 mod file_end;
 mod list;
+mod origin;
 
 use std::fmt;
 
 use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Span, TxId};
 
 use self::file_end::FileEnd;
-pub(crate) use self::list::{StoredList, spans_of};
+pub(crate) use self::list::StoredList;
 use self::list::{list_bytes, list_pages};
-use super::{Pages, page_span};
+use self::origin::Verdict;
+pub use self::origin::{FreelistFault, FreelistOrigin};
+use super::{PageSet, Pages, page_span};
 use crate::error::{Error, Result};
-use crate::format::{Meta, NO_FREELIST};
+use crate::format::{Extension, ListSeal, Meta, NO_FREELIST};
 
 /// A set of free spans of either kind.
 pub(crate) type AnySpans = Box<dyn FreeSpans + Send>;
@@ -34,6 +37,11 @@ pub(crate) struct FreeSpace {
     allocator: PageAllocator<FileEnd, AnySpans>,
     /// The pages that hold the list in the file, while the newest meta names one.
     stored: Option<Span>,
+    origin: FreelistOrigin,
+    /// Pages that neither the list in the file nor a tree had.
+    reclaimed: u64,
+    /// The list in the file is wrong, and no commit has replaced it.
+    outdated: bool,
     /// The high-water mark of the newest state. The allocator is ahead of it during a commit.
     high_water: u64,
     /// The transaction whose changes here are neither committed nor rolled back.
@@ -47,31 +55,68 @@ pub(crate) struct FreeSpace {
 pub(crate) struct WrittenList {
     pub(crate) span: Span,
     pub(crate) bytes: Vec<u8>,
+    seal: ListSeal,
+}
+
+/// The free pages of a state, and how they were found.
+struct Found {
+    free: Vec<Span>,
+    stored: Option<Span>,
+    origin: FreelistOrigin,
+    reclaimed: u64,
+}
+
+impl Found {
+    /// What the trees do not use is free, whatever the list says, but for the pages of the list itself.
+    fn by_walk(list: Option<&StoredList<'_>>, pages: Pages<'_>, meta: &Meta, mut used: PageSet) -> Result<Self> {
+        if meta.freelist == NO_FREELIST {
+            return Ok(Self { free: used.gaps()?, stored: None, origin: FreelistOrigin::Walked, reclaimed: 0 });
+        }
+        let Verdict { fault, missing } = Verdict::of(list, &used, pages)?;
+        let origin = fault.map_or(FreelistOrigin::Checked, FreelistOrigin::Rebuilt);
+        let apart = |span: &Span| span.pages().all(|page| !used.has(page.get()));
+        let stored = list.map(|list| list.span).filter(apart);
+        assert!(fault.is_some() || stored.is_some(), "a list that is right has pages of its own");
+        stored.into_iter().flat_map(Span::pages).for_each(|page| _ = used.add(page.get()));
+        Ok(Self { free: used.gaps()?, stored, origin, reclaimed: missing })
+    }
 }
 
 impl FreeSpace {
-    /// The free space of the state of `meta`: from the list in the file, or from `scan`, which walks all trees, where
-    /// the file has no list or one that cannot be right. O(free pages), or what the scan costs.
+    /// The free space of the state of `meta`: from the list in the file if its seal fits, otherwise from `walk`, which
+    /// finds the pages that all trees use. O(free pages), or what the walk costs.
+    ///
+    /// A wrong list stays where it is until a commit gives up its pages: if a power cut takes that commit, the meta before
+    /// must not name a page that is no list, or bbolt does not open the file.
     ///
     /// # Errors
-    /// Those of the scan, or out of memory.
+    /// Those of the walk, or out of memory.
     pub(crate) fn load(
         empty: AnySpans,
         pages: Pages<'_>,
         meta: &Meta,
         max_bytes: Option<u64>,
-        scan: impl FnOnce() -> Result<Vec<Span>>,
+        walk: impl FnOnce() -> Result<PageSet>,
     ) -> Result<Self> {
+        let stored = StoredList::find(pages, meta.freelist).ok().flatten().filter(StoredList::is_list);
+        let found = match stored.as_ref().and_then(|list| Some((list.span, list.sealed(meta)?))) {
+            Some((span, free)) => Found { free, stored: Some(span), origin: FreelistOrigin::Sealed, reclaimed: 0 },
+            None => Found::by_walk(stored.as_ref(), pages, meta, walk()?)?,
+        };
         let mut list = Freelist::new(empty);
-        let found = StoredList::find(pages, meta.freelist).ok().flatten();
-        let believed = found.and_then(|stored| Some((stored.span, stored.spans(meta)?)));
-        let stored = believed.and_then(|(span, spans)| list.load(spans).is_ok().then_some(span));
-        if stored.is_none() {
-            list.load(scan()?)?;
-        }
+        list.load(found.free)?;
         let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
-        let (high_water, page_size) = (meta.high_water, meta.page_size);
-        Ok(Self { allocator, stored, high_water, in_progress: None, page_size, max_bytes })
+        Ok(Self {
+            allocator,
+            stored: found.stored,
+            origin: found.origin,
+            reclaimed: found.reclaimed,
+            outdated: matches!(found.origin, FreelistOrigin::Rebuilt(_)),
+            high_water: meta.high_water,
+            in_progress: None,
+            page_size: meta.page_size,
+            max_bytes,
+        })
     }
 
     /// Pages that none of the states `pinned` uses become free. To be called between transactions.
@@ -206,7 +251,7 @@ impl FreeSpace {
         let needed = end.saturating_mul(self.page_size.into());
         match self.max_bytes {
             Some(limit) => Error::MaxSizeReached { needed, limit },
-            None => Error::Corrupt { page: high_water, what: "high-water mark is beyond what a file can hold" },
+            None => Error::Corrupt { page: high_water, what: "high-water mark is beyond what a file can hold".into() },
         }
     }
 
@@ -220,8 +265,9 @@ impl FreeSpace {
         let pages = list_pages(self.listed_pages(), self.page_size);
         let span = self.allocate(tx, pages)?;
         let list = self.allocator.list();
-        let bytes = list_bytes(span, self.page_size, self.listed_pages(), |visit| list.for_each_span(visit))?;
-        Ok(WrittenList { span, bytes })
+        let count = self.listed_pages();
+        let bytes = list_bytes(span, self.page_size, count, |visit| list.for_each_span(visit))?;
+        Ok(WrittenList { span, seal: ListSeal::of(span.start().get(), count, &bytes), bytes })
     }
 
     fn listed_pages(&self) -> u64 {
@@ -236,6 +282,7 @@ impl FreeSpace {
         self.in_progress = None;
         self.allocator.list_mut().commit(tx);
         self.stored = stored;
+        self.outdated = false;
         self.high_water = high_water;
     }
 
@@ -266,9 +313,14 @@ impl FreeSpace {
         self.allocator.source().high_water().get()
     }
 
-    /// Whether the file has the list of the newest state.
+    /// Whether the file has the list of the newest state, and it is right.
     pub(crate) const fn is_stored(&self) -> bool {
-        self.stored.is_some()
+        self.stored.is_some() && !self.outdated
+    }
+
+    /// How the free space was found, and how many pages neither the list in the file nor a tree had.
+    pub(crate) const fn origin(&self) -> (FreelistOrigin, u64) {
+        (self.origin, self.reclaimed)
     }
 
     /// Pages that the next transaction can use. O(1).
@@ -300,13 +352,18 @@ impl WrittenList {
     pub(crate) fn field(list: Option<&Self>) -> u64 {
         list.map_or(NO_FREELIST, |list| list.span.start().get())
     }
+
+    /// The extension of a meta with this list: the seal.
+    pub(crate) fn extension(list: Option<&Self>) -> Extension {
+        list.map_or(Extension::NONE, |list| list.seal.extension())
+    }
 }
 
 /// A page that is freed twice, or is free and in use: two parts of the tree share it.
 fn shared_page(error: FreelistError) -> Error {
     match error {
         FreelistError::DoubleFree { page } => {
-            Error::Corrupt { page, what: "page is used in two places, or is also on the freelist" }
+            Error::Corrupt { page, what: "page is used in two places, or is also on the freelist".into() }
         }
         other => other.into(),
     }

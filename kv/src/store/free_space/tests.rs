@@ -20,8 +20,12 @@ fn free_space(high_water: u64, free: &BTreeSet<u64>, max_bytes: Option<u64>) -> 
     let store = pagefile_std::MemStore::new();
     let view = pagefile_std::PageStore::view(&store);
     let pages = Pages::new(&view, &[], PAGE, high_water);
-    let scan = || spans_of(free.iter().copied());
-    FreeSpace::load(Box::new(SpanMaps::new()), pages, &meta(high_water), max_bytes, scan).unwrap()
+    let walk = || {
+        let mut used = PageSet::new(high_water);
+        (2..high_water).filter(|page| !free.contains(page)).for_each(|page| _ = used.add(page));
+        Ok(used)
+    };
+    FreeSpace::load(Box::new(SpanMaps::new()), pages, &meta(high_water), max_bytes, walk).unwrap()
 }
 
 /// Free and pending pages.

@@ -118,6 +118,12 @@ impl Model {
             }
             Action::Sweep(from, limit) => Outcome::Swept(self.sweep(from, *limit)),
             Action::Thin(share) => self.thin(*share),
+            Action::DeleteRange(from, below) => Outcome::Swept(self.delete_range(from, below)),
+            Action::Clear => {
+                self.entries.clear();
+                Outcome::Done
+            }
+            Action::Retain(share) => Outcome::Swept(self.retain(*share)),
             Action::SetSequence(number) => {
                 self.sequence = *number;
                 Outcome::Done
@@ -168,6 +174,22 @@ impl Model {
             matches!(entry, Entry::Bucket(_)) || number % share != 0
         });
         Outcome::Thinned(scan, before - self.entries.len())
+    }
+
+    fn delete_range(&mut self, from: &[u8], below: &[u8]) -> usize {
+        let before = self.entries.len();
+        self.entries.retain(|key, _| &key[..] < from || !below.is_empty() && &key[..] >= below);
+        before - self.entries.len()
+    }
+
+    fn retain(&mut self, share: usize) -> usize {
+        let (before, mut number) = (self.entries.len(), 0);
+        self.entries.retain(|_, entry| {
+            let is_value = matches!(entry, Entry::Value(_));
+            number += usize::from(is_value);
+            !is_value || number % share != 0
+        });
+        before - self.entries.len()
     }
 
     fn from(&self, key: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Entry)> {

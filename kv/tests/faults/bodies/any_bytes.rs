@@ -125,7 +125,7 @@ fn items(tx: &ReadTx<'_>, sound: bool) -> Result<()> {
     let (mut seen, mut waiting) = (HashSet::new(), vec![tx.root()]);
     while let Some(bucket) = waiting.pop() {
         if bucket.root_page().get() != 0 && !seen.insert(bucket.root_page()) {
-            return Err(Error::Corrupt { page: bucket.root_page(), what: "the bucket comes again" });
+            return Err(Error::Corrupt { page: bucket.root_page(), what: "the bucket comes again".into() });
         }
         let forward: Vec<_> = bucket.iter().collect::<Result<_>>()?;
         let backward: Vec<_> = bucket.iter().rev().collect::<Result<_>>()?;

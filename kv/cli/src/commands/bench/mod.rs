@@ -118,7 +118,7 @@ struct Work<'p> {
 impl<'p> Work<'p> {
     fn new(path: &'p Path, keep: bool) -> Self {
         if !keep {
-            interrupt::remove(path);
+            interrupt::begin(Some(path));
         }
         Self { path, keep }
     }

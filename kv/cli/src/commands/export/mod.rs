@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::arguments::bucket_path::{BucketFormat, bucket};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::files::open;
 use crate::notation::sha256;
 use crate::notation::{Encoding, Record, Text};
@@ -16,6 +16,8 @@ use crate::terminal::Terminal;
 use walk::{Step, walk};
 
 /// Print everything, or one bucket, as text that `kv import` reads
+///
+/// The export of a damaged file ends where the damage is, with exit code 1.
 #[derive(Debug, Args)]
 #[command(
     after_help = r#"One JSON object a line. First a bucket, then its keys in order; a nested bucket comes in the place of its name:
@@ -50,6 +52,10 @@ pub(crate) struct Export {
     #[arg(long, value_enum, default_value_t)]
     encoding: Encoding,
 
+    /// Of a damaged file, print everything that can be read, and on standard error what is left out; exit code 1
+    #[arg(long)]
+    salvage: bool,
+
     #[command(flatten)]
     names: BucketFormat,
 }
@@ -71,20 +77,27 @@ impl Export {
         let count = terminal.progress.beside_output("items exported");
         let start = path.iter().map(Vec::as_slice).collect();
         let bucket = bucket(&tx, &path)?;
-        walk(start, bucket, |step| {
+        let mut sound = true;
+        let printed = walk(start, bucket, |step| {
             count.inc(1);
-            match self.format {
-                ExportFormat::Jsonl => self.line(&step, &mut terminal.out),
-                ExportFormat::Dump => dump_line(&step, &mut terminal.out),
+            match (step, self.format) {
+                (Step::Damage(damage), _) if self.salvage => {
+                    sound = false;
+                    count.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
+                    Ok(())
+                }
+                (Step::Damage(damage), _) => Err(Failure::salvageable(damage.into())),
+                (step, ExportFormat::Jsonl) => self.line(&step, &mut terminal.out),
+                (step, ExportFormat::Dump) => dump_line(&step, &mut terminal.out),
             }
-        })?;
+        });
         count.finish_and_clear();
-        Ok(())
+        terminal.verdict(sound, printed)
     }
 
     fn line(&self, step: &Step<'_, '_>, out: &mut impl Write) -> Result<()> {
         let texts = |path: &[&[u8]]| -> Vec<Text> { path.iter().map(|name| self.encoding.text(name)).collect() };
-        let record = match *step {
+        let record = match step {
             Step::Enter { path, bucket } => {
                 Record { bucket: texts(path), sequence: Some(bucket.sequence()), key: None, value: None }
             }
@@ -94,7 +107,7 @@ impl Export {
                 key: Some(self.encoding.text(key)),
                 value: Some(self.encoding.text(value)),
             },
-            Step::Leave { .. } => return Ok(()),
+            Step::Leave { .. } | Step::Damage(_) => return Ok(()),
         };
         serde_json::to_writer(&mut *out, &record)?;
         Ok(out.write_all(b"\n")?)
@@ -111,6 +124,7 @@ fn dump_line(step: &Step<'_, '_>, out: &mut impl Write) -> Result<()> {
         Step::Leave { path, keys, buckets } => {
             writeln!(out, "end {} keys {keys} buckets {buckets}", joined(path))?;
         }
+        Step::Damage(_) => {}
     }
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! A walk over every bucket and item of a database in order; nested buckets come in the place of their names.
 
-use std::collections::HashSet;
-
-use kv::{Bucket, Error, Iter};
+use kv::{Bucket, Damage};
 
 use crate::failure::Result;
 
@@ -15,60 +13,70 @@ pub(crate) enum Step<'a, 't> {
     Item { path: &'a [&'t [u8]], key: &'t [u8], value: &'t [u8] },
     /// A bucket has ended.
     Leave { path: &'a [&'t [u8]], keys: u64, buckets: u64 },
+    /// Something is damaged, and may be left out.
+    Damage(Damage),
 }
 
-struct Level<'t> {
-    bucket: Bucket<'t>,
-    items: Iter<'t>,
+/// Where a walk is.
+struct Way<'t> {
+    path: Vec<&'t [u8]>,
+    /// Keys and nested buckets so far of each bucket that has begun, the outermost first.
+    counts: Vec<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
     keys: u64,
     buckets: u64,
 }
 
-impl<'t> Level<'t> {
-    fn new(bucket: Bucket<'t>) -> Self {
-        Self { bucket, items: bucket.iter(), keys: 0, buckets: 0 }
-    }
-}
-
 /// Walks `top`, which is at `path`. The root bucket has an empty path and is not itself visited.
-///
-/// In a damaged file, buckets may share pages or contain themselves: a second bucket at the same page is an error.
 pub(crate) fn walk<'t>(
-    mut path: Vec<&'t [u8]>,
+    path: Vec<&'t [u8]>,
     top: Bucket<'t>,
     mut visit: impl FnMut(Step<'_, 't>) -> Result<()>,
 ) -> Result<()> {
-    let mut roots = HashSet::from([top.root_page()]);
-    if !path.is_empty() {
-        visit(Step::Enter { path: &path, bucket: top })?;
+    let around: Vec<Vec<u8>> = path.iter().map(|name| name.to_vec()).collect();
+    let mut way = Way { path, counts: vec![Counts::default()] };
+    if !way.path.is_empty() {
+        visit(Step::Enter { path: &way.path, bucket: top })?;
     }
-    let mut levels = vec![Level::new(top)];
-    while let Some(level) = levels.last_mut() {
-        match level.items.next().transpose()? {
-            Some((key, Some(value))) => {
-                level.keys += 1;
-                visit(Step::Item { path: &path, key, value })?;
-            }
-            Some((name, None)) => {
-                level.buckets += 1;
-                let bucket = level.bucket.bucket(name)?;
-                let page = bucket.root_page();
-                if page.get() != 0 && !roots.insert(page) {
-                    return Err(Error::Corrupt { page, what: "page is used in two places" }.into());
-                }
-                path.push(name);
-                visit(Step::Enter { path: &path, bucket })?;
-                levels.push(Level::new(bucket));
-            }
-            None => {
-                let (keys, buckets) = (level.keys, level.buckets);
-                levels.pop();
-                if !path.is_empty() {
-                    visit(Step::Leave { path: &path, keys, buckets })?;
-                    path.pop();
-                }
+    for met in top.contents() {
+        match met {
+            Ok(met) => way.step(&met, &mut visit)?,
+            Err(mut damage) => {
+                damage.bucket.splice(0..0, around.iter().cloned());
+                visit(Step::Damage(damage))?;
             }
         }
     }
-    Ok(())
+    way.leave(&mut visit)
+}
+
+impl<'t> Way<'t> {
+    fn step(&mut self, met: &kv::Step<'t>, visit: &mut dyn FnMut(Step<'_, 't>) -> Result<()>) -> Result<()> {
+        match (*met, self.counts.last_mut()) {
+            (kv::Step::Pair { key, value }, Some(counts)) => {
+                counts.keys += 1;
+                visit(Step::Item { path: &self.path, key, value })
+            }
+            (kv::Step::Enter { name, bucket }, Some(counts)) => {
+                counts.buckets += 1;
+                self.counts.push(Counts::default());
+                self.path.push(name);
+                visit(Step::Enter { path: &self.path, bucket })
+            }
+            _ => self.leave(visit),
+        }
+    }
+
+    /// The innermost bucket has ended.
+    fn leave(&mut self, visit: &mut dyn FnMut(Step<'_, 't>) -> Result<()>) -> Result<()> {
+        let Counts { keys, buckets } = self.counts.pop().unwrap_or_default();
+        if !self.path.is_empty() {
+            visit(Step::Leave { path: &self.path, keys, buckets })?;
+            self.path.pop();
+        }
+        Ok(())
+    }
 }

@@ -1,16 +1,14 @@
 //! `kv surgery freelist`: forgets the stored list of free pages, or stores one.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use kv::surgery::NO_FREELIST;
-use kv::{FreelistSync, Options};
+use kv::{FileOptions, FreelistSync, Options};
 
 use super::repair::Files;
 use crate::failure::{Failure, Result};
-use crate::files::new_file::Unfinished;
 use crate::terminal::Terminal;
 
 /// Forget the stored list of free pages, or store one
@@ -61,15 +59,15 @@ fn rebuild(files: &Files, terminal: &mut Terminal<'_>) -> Result<()> {
             "there is a freelist already: `kv surgery freelist abandon` first, if it is wrong".into(),
         ));
     }
-    let unfinished = Unfinished::new(&files.output)?;
-    files.copy(&file, &[], &unfinished.path, terminal.progress)?;
+    let mut unfinished = files.copy(&file, &[], terminal.progress)?;
     let busy = terminal.progress.busy("finding free pages");
     // Closing the database stores the missing list.
     let options = Options::new().freelist_sync(FreelistSync::OnClose).create(false);
-    let stored = options.open(&unfinished.path).and_then(kv::Db::close);
+    let pages = unfinished.page_file(&FileOptions::default());
+    let stored = pages.and_then(|pages| options.open_store(Box::new(pages))).and_then(kv::Db::close);
     busy.finish_and_clear();
     stored.map_err(|error| Failure::copying(&files.output, error))?;
-    let len = fs::metadata(&unfinished.path).map_err(|error| Failure::not_made(&files.output, &error))?.len();
-    unfinished.finish(&files.file, &files.output, len)?;
+    let len = unfinished.file().metadata().map_err(|error| Failure::not_made(&files.output, &error))?.len();
+    unfinished.finish(&files.file, len)?;
     Ok(writeln!(terminal.out, "The freelist was successfully rebuilt.")?)
 }

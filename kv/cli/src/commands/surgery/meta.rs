@@ -1,4 +1,4 @@
-//! `kv surgery revert-meta-page`, `meta validate` and `meta update`: judge and change meta pages.
+//! `kv surgery revert-meta-page`, `meta validate`, `meta update` and `meta choose`: judge and change meta pages.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,7 @@ pub(super) struct Meta {
 enum Operation {
     Validate(Validate),
     Update(Update),
+    Choose(Choose),
 }
 
 /// Say whether each meta page is valid; the exit code is 1 if one is not
@@ -83,6 +84,24 @@ struct Update {
     meta_page: u8,
 }
 
+/// Keep the state of one meta page: put it in place of the other too
+///
+/// For a file whose meta pages name different states of one transaction. It cannot be written to before: nothing in it says
+/// which state is right, and other programs may show the other one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Both states, each in its own file, to compare them and check them:
+  kv surgery meta choose --meta-page 0 --output A FILE && kv check A
+  kv surgery meta choose --meta-page 1 --output B FILE && kv check B")]
+struct Choose {
+    #[command(flatten)]
+    files: Files,
+
+    /// Which meta page, 0 or 1
+    #[arg(long, value_name = "PAGE", value_parser = clap::value_parser!(u8).range(0..=1))]
+    meta_page: u8,
+}
+
 /// A field and its new value.
 #[derive(Clone, Copy, Debug)]
 enum Field {
@@ -121,6 +140,7 @@ impl Meta {
         match &self.operation {
             Operation::Validate(operation) => &operation.file,
             Operation::Update(operation) => &operation.files.file,
+            Operation::Choose(operation) => &operation.files.file,
         }
     }
 
@@ -128,6 +148,7 @@ impl Meta {
         match &self.operation {
             Operation::Validate(operation) => operation.run(terminal),
             Operation::Update(operation) => operation.run(terminal),
+            Operation::Choose(operation) => operation.run(terminal),
         }
     }
 }
@@ -163,6 +184,14 @@ impl Validate {
             }
         }
         Ok(())
+    }
+}
+
+impl Choose {
+    fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
+        let file = self.files.open(terminal)?;
+        self.files.write(&file, &[file.choose_meta(self.meta_page.into())?], terminal)?;
+        Ok(writeln!(terminal.out, "Both meta pages are now meta page {}.", self.meta_page)?)
     }
 }
 

@@ -14,8 +14,7 @@ use crate::terminal::Terminal;
 
 /// Repair a damaged database by hand, in a copy
 ///
-/// Every repair writes a new file, --output, and never changes its source. After an interrupt, a file .pagefile-*.new may
-/// remain beside the output, which you may delete.
+/// Every repair writes a new file, --output, and never changes its source. An interrupt leaves no unfinished file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 How to proceed:

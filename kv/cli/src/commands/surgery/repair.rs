@@ -1,13 +1,13 @@
 //! What every repair has in common: it reads one file and writes another.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use kv::surgery::{Edit, RawFile};
 
 use crate::arguments::raw_pages::RawOptions;
 use crate::failure::{Failure, Result};
-use crate::files::new_file::copy_permissions;
+use crate::files::new_file::Unfinished;
 use crate::terminal::{Progress, Terminal};
 
 /// The file that a repair reads, and the one that it writes.
@@ -31,15 +31,16 @@ impl Files {
 
     /// Writes the copy with its repairs.
     pub(super) fn write(&self, source: &RawFile, edits: &[Edit], terminal: &Terminal<'_>) -> Result<()> {
-        self.copy(source, edits, &self.output, terminal.progress)?;
-        copy_permissions(&self.file, &self.output).map_err(|error| Failure::not_made(&self.output, &error))
+        self.copy(source, edits, terminal.progress)?.finish(&self.file, source.file_len())
     }
 
-    /// Writes the copy under the name `path`, which becomes the output later.
-    pub(super) fn copy(&self, source: &RawFile, edits: &[Edit], path: &Path, progress: Progress) -> Result<()> {
+    /// Writes the copy, which does not become the output yet.
+    pub(super) fn copy(&self, source: &RawFile, edits: &[Edit], progress: Progress) -> Result<Unfinished<'_>> {
+        let mut unfinished = Unfinished::new(&self.output)?;
         let bar = progress.bytes("copying", source.file_len());
-        let written = source.write_copy(path, edits, |copied| bar.set_position(copied));
+        let written = source.write_to(unfinished.file(), edits, |copied| bar.set_position(copied));
         bar.finish_and_clear();
-        written.map_err(|error| Failure::copying(&self.output, error))
+        written.map_err(|error| Failure::copying(&self.output, error))?;
+        Ok(unfinished)
     }
 }

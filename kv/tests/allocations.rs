@@ -1,5 +1,5 @@
-//! Beginning a read, getting and ending it allocate nothing. A separate test program, because it counts what the
-//! whole process allocates.
+//! What is allocated: nothing by beginning a read, getting and ending it, and little for a small bucket that a transaction
+//! changes. A separate test program, because it counts what the whole process allocates.
 
 #[macro_use]
 extern crate kv_testkit;
@@ -9,11 +9,17 @@ use std::cell::Cell;
 
 use kv::{Db, Options};
 
-/// The system's allocator, counting the calls of each thread.
+/// The system's allocator, counting the calls of each thread, and the bytes that it holds.
 struct Counting;
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// This thread holds `size` bytes in place of `old`.
+fn note(old: usize, size: usize) {
+    BYTES.set(BYTES.get().wrapping_add(size).wrapping_sub(old));
 }
 
 // SAFETY: every call goes to the system's allocator with the arguments as they came. Counting beside it touches a
@@ -21,17 +27,20 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);
+        note(0, layout.size());
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note(layout.size(), 0);
         // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);
+        note(layout.size(), size);
         // SAFETY: the caller keeps the contract of `realloc`, and the pointer came from the system's allocator.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -90,6 +99,38 @@ fn begin_get_and_end_allocate_nothing() {
         db.update(|tx| tx.bucket_mut("b")?.put("more", vec![2; 3_000_000])).unwrap();
         assert_eq!(allocations(|| get(&db)), 0);
     }
+}
+
+/// Bytes that this thread holds after `run` and did not hold before it, for each of `BUCKETS`.
+fn held(run: impl FnOnce()) -> usize {
+    let before = BYTES.get();
+    run();
+    BYTES.get().wrapping_sub(before) / BUCKETS
+}
+
+const BUCKETS: usize = 5_000;
+
+#[test]
+fn a_small_bucket_that_is_changed_takes_little_memory() {
+    let db = Options::new().open_store(Box::new(pagefile_std::MemStore::new())).unwrap();
+    let mut tx = db.begin_write().unwrap();
+    let created = held(|| {
+        let mut top = tx.create_bucket("top").unwrap();
+        for n in 0..BUCKETS {
+            top.create_bucket(format!("bucket {n:05}")).unwrap().put("key", "a value of 17 byt").unwrap();
+        }
+    });
+    tx.commit().unwrap();
+    let mut tx = db.begin_write().unwrap();
+    let touched = held(|| {
+        let mut top = tx.bucket_mut("top").unwrap();
+        for n in 0..BUCKETS {
+            top.bucket_mut(format!("bucket {n:05}")).unwrap().put("key", "another of 17 byt").unwrap();
+        }
+    });
+    // A page's buffer, 5 KiB, would be more than five times as much as bbolt takes for such a bucket.
+    assert!((100..500).contains(&created), "{created} bytes for a bucket that is created");
+    assert!((100..500).contains(&touched), "{touched} bytes for a bucket that is changed");
 }
 
 #[test]

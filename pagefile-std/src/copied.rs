@@ -1,0 +1,105 @@
+//! Which parts of a file a map has copied into private memory.
+//!
+//! A map of a file shows what the file holds at every moment, and a read of bytes that another program has cut off ends
+//! the process. A copy takes bytes once, with an ordinary read, which fails with an error then.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::StoreError;
+use crate::lock::LockedFile;
+use crate::position;
+
+/// Bytes that are copied together. Pages of most databases have this size.
+const BLOCK: usize = 4096;
+
+/// Most blocks of one read: it bounds the buffer.
+const RUN_MAX: usize = 256;
+
+const BITS: usize = 64;
+
+/// The file of a map, and the blocks of it that the map has. A block that it has stays: the store writes into the map
+/// what it writes into the file.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    file: Arc<LockedFile>,
+    path: PathBuf,
+    /// A bit for each block. It is set when the block's bytes are in the map, and never taken back.
+    blocks: Box<[AtomicU64]>,
+    /// Held while a block is copied and while the file is written: a copy is of the time before a write or after it.
+    /// What it guards is a buffer for the copies.
+    copying: Mutex<Vec<u8>>,
+}
+
+impl Copied {
+    /// Nothing yet, of a file that may grow to `room` bytes.
+    pub(crate) fn nothing(file: &Arc<LockedFile>, path: &Path, room: usize) -> Copied {
+        let words = room.div_ceil(BLOCK).div_ceil(BITS);
+        let blocks = std::iter::repeat_with(AtomicU64::default).take(words).collect();
+        assert!(words * BITS * BLOCK >= room, "every block of the room has its bit");
+        Copied { file: Arc::clone(file), path: path.to_path_buf(), blocks, copying: Mutex::new(Vec::new()) }
+    }
+
+    /// Whether all blocks of a range are in the map. O(blocks).
+    #[inline]
+    pub(crate) fn has(&self, range: &Range<usize>) -> bool {
+        blocks(range).all(|block| self.has_block(block))
+    }
+
+    #[inline]
+    fn has_block(&self, block: usize) -> bool {
+        // A reader that sees the bit sees the bytes that were copied before.
+        self.blocks.get(block / BITS).is_some_and(|word| word.load(Ordering::Acquire) & bit(block) != 0)
+    }
+
+    /// Keeps everybody else from copying and from writing.
+    pub(crate) fn alone(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.copying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the blocks of `range` that the map lacks, of a file of `len` bytes, and has `show` put them into the map.
+    /// The caller is [`alone`](Copied::alone), and `buffer` is what that guards.
+    pub(crate) fn copy(
+        &self,
+        range: &Range<usize>,
+        len: usize,
+        buffer: &mut Vec<u8>,
+        mut show: impl FnMut(usize, &[u8]),
+    ) -> Result<(), StoreError> {
+        assert!(range.end <= len, "what is copied lies inside the file");
+        let mut left = blocks(range);
+        while let Some(first) = left.find(|block| !self.has_block(*block)) {
+            let run = (first..left.end).take(RUN_MAX).take_while(|block| !self.has_block(*block)).count();
+            let bytes = first * BLOCK..((first + run) * BLOCK).min(len);
+            assert!(!bytes.is_empty(), "a block that is looked at has bytes");
+            buffer.resize(bytes.len(), 0);
+            position::read(&self.file, &self.path, bytes.start as u64, buffer)?;
+            show(bytes.start, buffer);
+            assert!(self.copying.try_lock().is_err(), "blocks are copied one caller at a time");
+            for block in first..first + run {
+                self.blocks[block / BITS].fetch_or(bit(block), Ordering::Release);
+            }
+            left.start = first + run;
+        }
+        Ok(())
+    }
+
+    /// The parts of a range that lie in one block each, and are in the map.
+    pub(crate) fn parts(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let whole = blocks(&range).filter(|block| self.has_block(*block));
+        whole.map(move |block| range.start.max(block * BLOCK)..range.end.min((block + 1) * BLOCK))
+    }
+}
+
+/// The blocks that have bytes of the range.
+#[inline]
+fn blocks(range: &Range<usize>) -> Range<usize> {
+    if range.is_empty() { 0..0 } else { range.start / BLOCK..range.end.div_ceil(BLOCK) }
+}
+
+#[inline]
+fn bit(block: usize) -> u64 {
+    1 << (block % BITS)
+}
