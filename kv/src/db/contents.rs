@@ -227,6 +227,7 @@ impl<'t> Contents<'t> {
         match level.bucket.nested(page, entry) {
             Ok(bucket) => {
                 self.levels.push(Level::new(entry.key, bucket));
+                assert!(self.levels.len() > 1, "an entered bucket lies in another");
                 Some(Step::Enter { name: entry.key, bucket })
             }
             Err(error) => {
@@ -270,7 +271,8 @@ impl<'t> Iterator for Contents<'t> {
                 self.visit(visit);
                 continue;
             }
-            self.levels.pop();
+            let left = self.levels.pop();
+            assert!(left.is_none_or(|mut level| level.items.next().is_none()), "a bucket is left when all is returned");
             return (!self.levels.is_empty()).then_some(Ok(Step::Leave));
         }
     }

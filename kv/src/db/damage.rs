@@ -79,6 +79,7 @@ impl fmt::Display for Lost {
         match self {
             Self::Nothing => f.write_str("nothing is left out"),
             Self::Items { count, first } => {
+                assert!(first.len() <= NAMED && !first.is_empty(), "the first few of the items are named");
                 write!(f, "{count} item{} left out", if *count == 1 { " is" } else { "s are" })?;
                 for (at, key) in first.iter().enumerate() {
                     write!(f, "{} {}", if at == 0 { ":" } else { "," }, Name(key))?;

@@ -70,11 +70,11 @@ fn prefix(key: &[u8]) -> Option<u64> {
 pub(crate) fn head(key: &[u8], at: usize) -> u32 {
     let rest = key.get(at..).unwrap_or(&[]);
     if let Some(bytes) = rest.first_chunk() {
-        return u32::from_be_bytes(*bytes);
+        return u32::from_le_bytes(*bytes).swap_bytes();
     }
     let mut bytes = [0; 4];
     bytes.iter_mut().zip(rest).for_each(|(byte, &of_key)| *byte = of_key);
-    u32::from_be_bytes(bytes)
+    u32::from_le_bytes(bytes).swap_bytes()
 }
 
 /// How `found` compares to `key`, whose prefix is known: most keys differ within it, and that takes no call to compare

@@ -44,17 +44,13 @@ impl<'t> Pages<'t> {
     /// what is known of the page's kind.
     #[inline]
     pub(crate) fn turn(&self, link: Link, key: &[u8], below: Below) -> Result<Turn<'t>> {
-        match self.heads() {
-            Some(heads) if !link.in_memory() => match heads.narrow(link.page_id(), key, below) {
-                Some(narrowed) => self.turn_narrowed(link, key, narrowed),
-                None => {
-                    let turn = self.turn_in_page(link, key)?;
-                    self.remember(link);
-                    Ok(turn)
-                }
-            },
-            _ => self.turn_in_page(link, key),
+        let Some(heads) = self.heads().filter(|_| !link.in_memory()) else { return self.turn_in_page(link, key) };
+        if let Some(narrowed) = heads.narrow(link.page_id(), key, below) {
+            return self.turn_narrowed(link, key, narrowed);
         }
+        let turn = self.turn_in_page(link, key)?;
+        self.remember(link);
+        Ok(turn)
     }
 
     /// The rest of the search: what the heads have not decided.

@@ -56,6 +56,7 @@ impl<'t> Cursor<'t> {
             index == leaf.leaf.count() || leaf.leaf.key(index).is_ok_and(|found| found >= key),
             "a cursor is at the key that was sought, or at a greater one, or after all"
         );
+        debug_assert!(self.branches.len() < DEPTH_MAX, "the way down is bounded, and the leaf is a level of it");
         self.at = Some((leaf, index));
         if index < leaf.leaf.count() { leaf.entry(index).map(Some) } else { self.cross(Way::Forward) }
     }
@@ -206,6 +207,7 @@ impl<'t> Cursor<'t> {
             return Err(corrupt(link, TOO_DEEP));
         }
         self.branches.push((link, index));
+        debug_assert!(self.branches.len() < DEPTH_MAX, "there is a level left for the leaf");
         Ok(())
     }
 

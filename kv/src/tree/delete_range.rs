@@ -61,6 +61,10 @@ impl Tree<'_> {
         for index in borders.into_iter().flatten() {
             let below = high_of_child(self.write_set, slot, index, high);
             let border = own_child(self.write_set, slot, index, high)?;
+            assert!(
+                kept.get(index).is_some_and(|&kept| kept),
+                "a child that lies inside in part is not gone as a whole"
+            );
             self.cut(cutting, border, below.as_deref(), depth.saturating_add(1))?;
             if self.write_set.dirty(border).count() == 0 {
                 self.write_set.vacate(border);
@@ -88,7 +92,9 @@ impl Cutting<'_> {
             Bound::Included(key) => first(key, 1),
             Bound::Excluded(key) => first(key, 0),
         };
-        start..end.max(start)
+        let end = end.max(start);
+        assert!(end <= node.count(), "both bounds are among the elements or at their ends");
+        start..end
     }
 
     /// The elements of a leaf that go.

@@ -33,6 +33,10 @@ pub(crate) fn find_many<'t, K: AsRef<[u8]>>(
         }
         touch(&searches, |search| if let Search::Among(candidates) = search { candidates.touch() } else { 0 });
         assert_eq!(searches.len(), keys.len(), "each key has its search");
+        debug_assert!(
+            searches.iter().all(|search| matches!(search, Search::Among(_))),
+            "a search that nothing stopped has come to a leaf"
+        );
         for (search, key) in searches.iter().zip(keys) {
             let candidates = search.clone().arrived()?;
             let index = candidates.search(key.as_ref())?.ok();

@@ -66,6 +66,7 @@ impl Tree<'_> {
         let entries = (0..leaf.count()).map(|index| page.entry(&leaf, index));
         let kept: Vec<bool> = entries.map(|entry| entry.map(&mut wants)).collect::<Result<_>>()?;
         let removed = kept.iter().filter(|&&kept| !kept).count();
+        assert_eq!(kept.len(), leaf.count(), "every item of the leaf has been asked about");
         if removed > 0 {
             let root = self.write_set.touch(*self.root)?;
             *self.root = Link::to_slot(root);

@@ -170,8 +170,8 @@ impl<const WORDS: usize> Frame<WORDS> {
         if shape.places && shape.branch && low == high {
             child = self.place(shape, low.saturating_sub(1)).map(u64::from);
         } else if shape.places && !shape.branch && low < high {
-            let pair = self.place(shape, low / 2).unwrap_or(0).to_ne_bytes();
-            key_at = pair.as_chunks::<2>().0.get(low % 2).map(|&at| u16::from_ne_bytes(at).into());
+            let pair = self.place(shape, low / 2).unwrap_or(0);
+            key_at = usize::try_from(if low.is_multiple_of(2) { pair & 0xFFFF } else { pair >> 16 }).ok();
         }
         Narrowed { low, high, header, child, key_at, below: shape.below() }
     }

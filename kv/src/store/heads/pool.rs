@@ -21,7 +21,7 @@ pub(super) struct Pool<const WORDS: usize, const WAYS: usize> {
 
 impl<const WORDS: usize, const WAYS: usize> Pool<WORDS, WAYS> {
     pub(super) fn new(bytes: usize) -> Self {
-        const { assert!(CHUNK % WAYS == 0, "a set lies in one chunk") };
+        const { assert!(CHUNK.is_multiple_of(WAYS), "a set lies in one chunk") };
         let chunks = bytes.checked_div(size_of::<Frame<WORDS>>().saturating_mul(CHUNK)).unwrap_or(0);
         let sets = chunks.saturating_mul(CHUNK).checked_div(WAYS).unwrap_or(0) as u64;
         Self { chunks: (0..chunks).map(|_| OnceLock::new()).collect(), sets }

@@ -37,14 +37,14 @@ pub(super) fn summarize<const WORDS: usize>(
     shape.places = count.saturating_add(place_words) <= room;
     let stride = if shape.places { 1 } else { count.div_ceil(room) };
     shape.stride = u16::try_from(stride).ok()?;
-    let mut least = 0;
+    let mut before = 0;
     for index in (0..count).step_by(stride) {
         let head = head(node.key(index).ok()?, prefix);
-        if head < least {
+        if head < before {
             // A page that is out of order is searched as it is.
             return None;
         }
-        least = head;
+        before = head;
         *next.next()? = head;
     }
     if shape.places {
@@ -66,9 +66,8 @@ fn places<'w>(node: &Node<'_>, mut words: impl Iterator<Item = &'w mut u32>) -> 
             for index in (0..leaf.count()).step_by(2) {
                 let at = |index| u16::try_from(leaf.key_at(index)?).ok();
                 // An odd number of elements leaves half a word.
-                let pair = [at(index)?, at(index.saturating_add(1)).unwrap_or(0)];
-                let [[a, b], [c, d]] = pair.map(u16::to_ne_bytes);
-                *words.next()? = u32::from_ne_bytes([a, b, c, d]);
+                let odd = at(index.saturating_add(1)).unwrap_or(0);
+                *words.next()? = u32::from(at(index)?) | u32::from(odd) << 16;
             }
         }
     }

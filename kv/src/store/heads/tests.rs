@@ -1,5 +1,11 @@
 //! What is remembered beside the page itself.
-#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking, and the numbers here are small"
+)]
 
 use std::collections::BTreeSet;
 
