@@ -10,6 +10,7 @@ extern crate kv_testkit;
 mod batch;
 mod bbolt_defects;
 mod copies;
+mod counters;
 mod density;
 mod disorder;
 mod errors;
