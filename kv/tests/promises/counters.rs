@@ -71,7 +71,7 @@ fn neighbouring_pages_share_a_write() {
     let mut most = 0;
     for turn in 0..20u32 {
         store.take_writes();
-        let before = db.stats().tx;
+        let before = db.stats();
         db.update(|tx| {
             let mut bucket = tx.create_bucket_if_absent("b")?;
             // Some large values, so that nodes have overflow pages. From the second turn on there are free pages.
@@ -79,7 +79,9 @@ fn neighbouring_pages_share_a_write() {
                 .try_for_each(|n| bucket.put(format!("{:04}", n * 13 % 400), vec![1; 200 + n as usize % 5 * 2500]))
         })
         .unwrap();
-        let data = counted(db.stats().tx.since(&before), store.take_writes());
+        let done = db.stats().since(&before).tx;
+        assert_eq!(done.pages_freed > 20, turn > 0, "what a commit replaces it frees: {done:?}");
+        let data = counted(done, store.take_writes());
         for write in &data {
             let len = write.end - write.start;
             // It ends with the first node that takes it to the size.

@@ -21,6 +21,7 @@ mod half_done;
 mod hooks;
 mod hostile;
 mod hostile_shapes;
+mod in_a_write;
 mod limits;
 mod locking;
 mod one_writer;
