@@ -1,4 +1,4 @@
-//! A heap on which exactly the allocation that a test chooses fails.
+//! A heap on which exactly the allocation that a test chooses fails, and which counts the bytes that it gave.
 //!
 //! Everything is counted per thread, so tests may run side by side.
 #![allow(dead_code, reason = "each test binary uses its part")]
@@ -19,6 +19,8 @@ enum Mode {
 thread_local! {
     static MODE: Cell<Mode> = const { Cell::new(Mode::Succeed) };
     static LEFT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes given and not yet taken back.
+    static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
 struct FailingHeap;
@@ -45,11 +47,13 @@ unsafe impl GlobalAlloc for FailingHeap {
         if Self::refuses() {
             return ptr::null_mut();
         }
+        HELD.set(HELD.get().wrapping_add(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get().wrapping_sub(layout.size()));
         // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -58,6 +62,7 @@ unsafe impl GlobalAlloc for FailingHeap {
         if Self::refuses() {
             return ptr::null_mut();
         }
+        HELD.set(HELD.get().wrapping_add(size).wrapping_sub(layout.size()));
         // SAFETY: the caller keeps the contract of `realloc`, and the pointer came from the system's allocator.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -74,6 +79,11 @@ pub(crate) fn fail_nth(nth: u64) {
 /// Whether the allocation chosen by [`fail_nth`] has failed.
 pub(crate) fn has_failed() -> bool {
     LEFT.get() == 0
+}
+
+/// Bytes that this thread got from the heap and has not given back, modulo the address space.
+pub(crate) fn held() -> usize {
+    HELD.get()
 }
 
 /// Runs `call`, whose allocations count.

@@ -119,6 +119,24 @@ fn a_page_with_keys_that_belong_elsewhere_is_not_changed() {
 }
 
 #[test]
+fn a_walk_ends_where_a_leaf_begins_with_the_last_key_of_the_one_before() {
+    let bytes = orderly();
+    for pair in pages(&bytes, PageKind::Leaf).windows(2) {
+        let mut bytes = bytes.clone();
+        let (left, right) = (keys(&bytes, pair[0]), keys(&bytes, pair[1]));
+        bytes.copy_within(right[0].clone(), left[left.len() - 1].start);
+        let db = with_bytes(&bytes, &Options::new()).unwrap();
+        let tx = db.begin_read();
+        let bucket = tx.bucket("b").unwrap();
+        for (end, page) in
+            [(bucket.iter().find_map(Result::err), pair[1]), (bucket.iter().rev().find_map(Result::err), pair[0])]
+        {
+            assert!(matches!(end, Some(Error::Corrupt { page: found, .. }) if found == page), "page {page}: {end:?}");
+        }
+    }
+}
+
+#[test]
 fn a_repair_keeps_the_order_that_it_finds() {
     let mut bytes = orderly();
     for kind in [PageKind::Leaf, PageKind::Branch] {

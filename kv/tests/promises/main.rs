@@ -10,6 +10,7 @@ extern crate kv_testkit;
 mod batch;
 mod bbolt_defects;
 mod copies;
+mod counters;
 mod deleting;
 mod density;
 mod disorder;
@@ -21,6 +22,7 @@ mod half_done;
 mod hooks;
 mod hostile;
 mod hostile_shapes;
+mod in_a_write;
 mod limits;
 mod locking;
 #[cfg(unix)]

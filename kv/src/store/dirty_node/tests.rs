@@ -225,4 +225,7 @@ fn a_page_in_any_order_is_packed_when_it_is_read() {
     let node = Node::parse(&bytes, Header::parse(&bytes).unwrap()).unwrap();
     assert_eq!(node.packed(), None);
     assert_eq!(DirtyNode::from_node(&node, bytes.len(), Vec::new()).unwrap().bytes(), packed);
+    // It may fill its page to the last byte, and no more.
+    assert!(DirtyNode::from_node(&node, packed.len(), Vec::new()).is_ok());
+    assert!(DirtyNode::from_node(&node, packed.len() - 1, Vec::new()).is_err());
 }
