@@ -125,7 +125,7 @@ impl<'t> Pages<'t> {
     /// The bytes of the page at `link`, whose header is known.
     #[inline]
     pub(super) fn run(&self, link: Link, header: Header) -> Result<&'t [u8]> {
-        debug_assert!(self.page(link.page_id()).is_ok_and(|(found, _)| found == header), "what is remembered is true");
+        assert_eq!(header.id, link.page_id().get(), "what is remembered is of this page");
         self.run_of(link.page_id(), header)
     }
 

@@ -74,8 +74,8 @@ impl<'t> Bucket<'t> {
         (self.pages, self.root)
     }
 
-    /// Returns the value of `key`, or `None` if the key is absent or names a nested bucket. O(log n), without allocating
-    /// or copying.
+    /// Returns the value of `key`, or `None` if the key is absent or names a nested bucket. O(log n), without copying;
+    /// memory is taken for what readers remember of pages only ([`Options::read_cache`](crate::Options::read_cache)).
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a page on the way to the key is damaged.
