@@ -283,7 +283,8 @@ fn an_error_names_the_page() {
 fn spans_added_together_merge_with_what_is_there_and_with_each_other() {
     fn check(mut set: impl FreeSpans) {
         set.release(span(5, 5)).unwrap();
-        set.release_all(&mut [span(10, 2), span(12, 1), span(20, 1), span(1000, 3), span(1003, 1)].into_iter()).unwrap();
+        set.release_all(&mut [span(10, 2), span(12, 1), span(20, 1), span(1000, 3), span(1003, 1)].into_iter())
+            .unwrap();
         let mut found = Vec::new();
         set.for_each_span(&mut |span| found.push(span));
         assert_eq!(found, [span(5, 8), span(20, 1), span(1000, 4)]);
