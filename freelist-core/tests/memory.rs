@@ -37,12 +37,12 @@ fn says_how_much_it_holds<S: FreeSpans>(new: impl Fn() -> S) {
         for number in 1..400 {
             let tx = TxId::new(number);
             for _ in 0..dice.below(13) {
-                let place = &mut used[dice.below(256) as usize];
+                let place = &mut used[index(&mut dice, 256)];
                 *place = change(&mut list, tx, *place, dice.below(10) + 1);
                 assert_eq!(list.memory_bytes(), held().wrapping_sub(before), "seed {seed}, transaction {number}");
             }
             list.commit(tx);
-            readers[dice.below(4) as usize] = tx;
+            readers[index(&mut dice, 4)] = tx;
             readers.sort_unstable();
             list.release_unseen(&readers).unwrap();
             assert_eq!(list.memory_bytes(), held().wrapping_sub(before), "seed {seed}, readers {readers:?}");
@@ -58,4 +58,9 @@ fn change<S: FreeSpans>(list: &mut Freelist<S>, tx: TxId, place: Option<Span>, p
         Some(span) => list.free(tx, span).map(|()| None).unwrap(),
         None => list.allocate(tx, pages).unwrap(),
     }
+}
+
+/// Any index of so many.
+fn index(dice: &mut Dice, count: u64) -> usize {
+    usize::try_from(dice.below(count)).unwrap()
 }

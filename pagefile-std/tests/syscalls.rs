@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use pagefile_std::{FileOptions, PageFile, PageStore, StoreError, create_whole};
+use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError, create_whole};
 
 const FILE_OF_CHILD: &str = "PAGEFILE_TEST_FILE";
 
@@ -155,6 +155,33 @@ fn a_failed_write_is_never_tried_again() {
         |store| store.write_at(0, &[IoSlice::new(&[8; 4096])]),
         &["write pages", "fsync directory", "pwritev pages"],
     );
+}
+
+#[test]
+fn a_file_whose_name_may_not_be_durable_is_not_opened() {
+    let test = "a_file_whose_name_may_not_be_durable_is_not_opened";
+    let Some(process) = under_strace(test, &["-e", "inject=fsync:error=EIO:when=1"]) else { return };
+    match process {
+        Process::Parent(calls) => expect(&calls, &["write pages", "fsync directory"]),
+        Process::Child(path) => {
+            fs::write(&path, [7; 8192]).unwrap();
+            let error = PageFile::open(&path, &FileOptions::default()).unwrap_err();
+            assert!(matches!(error, StoreError::Io { operation: Operation::Sync, .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_file_system_that_cannot_sync_a_directory_is_good_enough() {
+    let test = "a_file_system_that_cannot_sync_a_directory_is_good_enough";
+    let Some(process) = under_strace(test, &["-e", "inject=fsync:error=EINVAL:when=1"]) else { return };
+    match process {
+        Process::Parent(calls) => expect(&calls, &["write pages", "fsync directory"]),
+        Process::Child(path) => {
+            fs::write(&path, [7; 8192]).unwrap();
+            PageFile::open(&path, &FileOptions::default()).unwrap();
+        }
+    }
 }
 
 #[test]
