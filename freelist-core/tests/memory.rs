@@ -1,8 +1,6 @@
 //! A list says how much memory it holds, to the byte: the figure is compared with what the heap gave after every call of
 //! random programs.
 
-#![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
-
 mod failing_heap;
 mod model;
 mod time_limit;
