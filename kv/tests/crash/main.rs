@@ -35,6 +35,7 @@ mod failed_call;
 mod failed_sync;
 mod first_order;
 mod judge;
+mod many_readers;
 mod reach;
 mod run;
 mod second_order;
