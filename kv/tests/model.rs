@@ -92,6 +92,12 @@ fn look(bucket: &Bucket<'_>, model: &Model, random: &mut Random) {
             break;
         }
     }
+    // An iterator that has ended stays at its end, wherever in a leaf that is.
+    let mut forward = bucket.range(low.as_slice()..high.as_slice());
+    let mut back = bucket.range(low.as_slice()..high.as_slice()).rev();
+    assert_eq!((forward.by_ref().count(), back.by_ref().count()), (expected.len(), expected.len()));
+    assert!(forward.next().is_none() && forward.next_back().is_none(), "past the end");
+    assert!(back.next().is_none() && back.next_back().is_none(), "past the beginning");
 
     let mut cursor = bucket.cursor();
     let mut at = model.entries.range(low.clone()..).next().map(|(key, _)| key.clone());

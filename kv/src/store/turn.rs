@@ -6,7 +6,7 @@ use super::Link;
 use super::heads::{Below, Narrowed};
 use super::pages::{PageRef, Pages, corrupt};
 use crate::error::Result;
-use crate::format::{Leaf, Malformed, Node};
+use crate::format::{Leaf, LeafEntry, Malformed, Node};
 
 /// A leaf, and the link that led to it.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ impl<'t> Candidates<'t> {
 
 impl<'t> LeafRef<'t> {
     #[inline]
-    pub(crate) fn entry(&self, index: usize) -> Result<crate::format::LeafEntry<'t>> {
+    pub(crate) fn entry(&self, index: usize) -> Result<LeafEntry<'t>> {
         self.located(self.leaf.entry(index))
     }
 
@@ -124,6 +124,6 @@ impl<'t> LeafRef<'t> {
     /// Adds this page's number to what is wrong with it.
     #[inline]
     pub(crate) fn located<T>(&self, result: std::result::Result<T, Malformed>) -> Result<T> {
-        result.map_err(|Malformed(what)| corrupt(self.link, what))
+        self.page().located(result)
     }
 }

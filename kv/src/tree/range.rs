@@ -35,6 +35,9 @@ impl<'t> Range<'t> {
 
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        if self.done {
+            return None;
+        }
         // Within a leaf whose last key is inside, nothing is compared.
         if self.given.1.is_none()
             && let Some((_, index)) = self.front.position()
@@ -42,16 +45,14 @@ impl<'t> Range<'t> {
         {
             let entry = self.front.next().transpose()?;
             self.given.0 = entry.as_ref().ok().map(|entry| entry.key);
-            self.done |= entry.is_err();
+            self.done = entry.is_err();
             return Some(entry);
         }
         self.advance()
     }
 
     fn advance(&mut self) -> Option<Result<LeafEntry<'t>>> {
-        if self.done {
-            return None;
-        }
+        assert!(!self.done, "a walk that has ended goes no further");
         let entry = if self.given.0.is_none() { self.enter_front() } else { self.front.next() };
         let entry =
             self.within(entry, |range, key| below(key, &range.end) && range.given.1.is_none_or(|given| key < given))?;
@@ -65,22 +66,23 @@ impl<'t> Range<'t> {
 
     #[inline]
     pub(crate) fn next_back(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        if self.done {
+            return None;
+        }
         if self.given.0.is_none()
             && let Some((_, index)) = self.back.position()
             && index > self.back_stop
         {
             let entry = self.back.prev().transpose()?;
             self.given.1 = entry.as_ref().ok().map(|entry| entry.key);
-            self.done |= entry.is_err();
+            self.done = entry.is_err();
             return Some(entry);
         }
         self.retreat()
     }
 
     fn retreat(&mut self) -> Option<Result<LeafEntry<'t>>> {
-        if self.done {
-            return None;
-        }
+        assert!(!self.done, "a walk that has ended goes no further");
         let entry = if self.given.1.is_none() { self.enter_back() } else { self.back.prev() };
         let entry =
             self.within(entry, |range, key| above(key, &range.start) && range.given.0.is_none_or(|given| key > given))?;

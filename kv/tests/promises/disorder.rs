@@ -224,3 +224,21 @@ fn an_empty_key_is_read_and_named_with_its_page() {
         "{refused:?}"
     );
 }
+
+/// The third key of a leaf lies outside its page: a walk from either side tells of it once, and has ended.
+#[test]
+fn a_walk_ends_after_the_first_error() {
+    let mut bytes = orderly();
+    let leaf = pages(&bytes, PageKind::Leaf)[4];
+    let size_at = leaf.get() as usize * PAGE + 16 + 2 * 16 + 8;
+    bytes[size_at..size_at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
+    let tx = db.begin_read();
+    let bucket = tx.bucket("b").unwrap();
+    let mut walks: [Box<dyn Iterator<Item = _>>; 2] = [Box::new(bucket.iter()), Box::new(bucket.iter().rev())];
+    for walk in &mut walks {
+        let error = walk.find_map(Result::err);
+        assert!(matches!(error, Some(Error::Corrupt { page, .. }) if page == leaf), "{error:?}");
+        assert!(walk.next().is_none(), "a walk goes on after an error");
+    }
+}
