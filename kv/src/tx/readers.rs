@@ -212,4 +212,29 @@ mod tests {
         }
         assert_eq!(readers.counts(), (FIRST as u64 * 4, 0));
     }
+
+    /// Threads that begin at once fight for the one entry that is vacant: whoever gets it has it alone.
+    #[test]
+    fn one_entry_is_one_readers() {
+        const FIGHTERS: u64 = 4;
+        const TURNS: u64 = 200_000;
+        let (readers, published) = (Readers::new(), Published::new(at(5)));
+        let others: Vec<Ticket> = (1..FIRST).map(|_| readers.enter(&published).0).collect();
+        let taken: Vec<AtomicUsize> = (0..FIRST * 4).map(|_| AtomicUsize::new(0)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..FIGHTERS {
+                scope.spawn(|| {
+                    for _ in 0..TURNS {
+                        let (ticket, _) = readers.enter(&published);
+                        let taken = &taken[ticket.chunk * FIRST + ticket.index];
+                        assert_eq!(taken.fetch_add(1, Ordering::SeqCst), 0, "two readers in {ticket:?}");
+                        taken.fetch_sub(1, Ordering::SeqCst);
+                        readers.leave(ticket);
+                    }
+                });
+            }
+        });
+        others.into_iter().for_each(|ticket| readers.leave(ticket));
+        assert_eq!(readers.counts(), (FIRST as u64 - 1 + FIGHTERS * TURNS, 0));
+    }
 }
