@@ -1,58 +1,16 @@
 //! The counters of a commit say what the store was asked for, and a commit asks for few writes: pages that are neighbours
 //! in the file share them, up to a size that is kind to the page cache.
 
-use std::io::IoSlice;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use kv::{Options, TxStats};
-use pagefile_std::{MemStore, PageStore, StoreError, View};
+
+use crate::stores::Fragile;
 
 const PAGE: u64 = 4096;
 /// Bytes after which the pages that follow go into another write.
 const WRITE_MAX: u64 = 64 * 1024;
-
-/// A store that notes where it was written.
-#[derive(Debug, Default)]
-struct Noting {
-    inner: MemStore,
-    writes: Mutex<Vec<Range<u64>>>,
-}
-
-impl Noting {
-    fn take_writes(&self) -> Vec<Range<u64>> {
-        std::mem::take(&mut self.writes.lock().unwrap())
-    }
-}
-
-impl PageStore for Noting {
-    fn len(&self) -> u64 {
-        self.inner.len()
-    }
-    fn view(&self) -> View<'_> {
-        self.inner.view()
-    }
-    fn view_owned(&self) -> View<'static> {
-        self.inner.view_owned()
-    }
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
-        self.inner.read_at(offset, buf)
-    }
-    fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
-        let len: usize = bufs.iter().map(|buf| buf.len()).sum();
-        self.writes.lock().unwrap().push(offset..offset + len as u64);
-        self.inner.write_at(offset, bufs)
-    }
-    fn grow(&self, min_len: u64) -> Result<(), StoreError> {
-        self.inner.grow(min_len)
-    }
-    fn sync(&self) -> Result<(), StoreError> {
-        self.inner.sync()
-    }
-    fn poisoned(&self) -> bool {
-        self.inner.poisoned()
-    }
-}
 
 /// What one commit counted, and its writes of data pages.
 fn counted(done: TxStats, writes: Vec<Range<u64>>) -> Vec<Range<u64>> {
@@ -66,7 +24,7 @@ fn counted(done: TxStats, writes: Vec<Range<u64>>) -> Vec<Range<u64>> {
 
 #[test]
 fn neighbouring_pages_share_a_write() {
-    let store = Arc::new(Noting::default());
+    let store = Fragile::new(&[], 0);
     let db = Options::new().page_size(4096).open_store(Box::new(Arc::clone(&store))).unwrap();
     let mut most = 0;
     for turn in 0..20u32 {

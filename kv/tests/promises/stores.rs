@@ -1,9 +1,10 @@
 //! Databases whose bytes can be looked at and changed, and stores that fail on command.
 
 use std::io::IoSlice;
+use std::ops::Range;
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use kv::{Bucket, Db, Error, Options, ReadTx};
 use pagefile_std::{Latch, MemStore, Operation, PageStore, StoreError, View};
@@ -108,6 +109,8 @@ pub(crate) struct Fragile {
     /// Writes that begin in the first two pages of 1 KiB.
     pub(crate) meta_writes: AtomicU64,
     pub(crate) syncs: AtomicU64,
+    /// Where it was written.
+    writes: Mutex<Vec<Range<u64>>>,
     changes: AtomicU64,
     /// The change that fails, counted from 1; 0 for none.
     fails_at: AtomicU64,
@@ -124,6 +127,7 @@ impl Fragile {
             latch: Latch::new(),
             meta_writes: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
+            writes: Mutex::default(),
             changes: AtomicU64::new(0),
             fails_at: AtomicU64::new(0),
             panics: AtomicBool::new(false),
@@ -140,6 +144,11 @@ impl Fragile {
     pub(crate) fn panic(&self, nth: u64) {
         self.panics.store(true, Ordering::Relaxed);
         self.fail(nth);
+    }
+
+    /// Where it was written since the last call.
+    pub(crate) fn take_writes(&self) -> Vec<Range<u64>> {
+        std::mem::take(&mut self.writes.lock().unwrap())
     }
 
     pub(crate) fn changes(&self) -> u64 {
@@ -185,6 +194,8 @@ impl PageStore for Fragile {
     }
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
         self.meta_writes.fetch_add(u64::from(offset < 2048), Ordering::Relaxed);
+        let len: usize = bufs.iter().map(|buf| buf.len()).sum();
+        self.writes.lock().unwrap().push(offset..offset + len as u64);
         let torn = || {
             let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).take(self.torn).collect();
             self.inner.write_at(offset, &[IoSlice::new(&bytes)]).unwrap();
