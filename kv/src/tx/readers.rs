@@ -234,7 +234,9 @@ mod tests {
                 });
             }
         });
-        others.into_iter().for_each(|ticket| readers.leave(ticket));
+        for ticket in others {
+            readers.leave(ticket);
+        }
         assert_eq!(readers.counts(), (FIRST as u64 - 1 + FIGHTERS * TURNS, 0));
     }
 }
