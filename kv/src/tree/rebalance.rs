@@ -11,8 +11,8 @@ use crate::store::{Link, Slot, WriteSet};
 /// Brings the changed nodes below `root` into the shape that a file may have.
 ///
 /// Every changed node that lost elements and takes less than a quarter of a page is merged with a neighbour, if both
-/// fit into one page. Empty nodes go, and a root with one child becomes that child. Then every branch gets as its keys
-/// the first keys of its children, exactly: bbolt finds a child in its parent by that key, and would list the child
+/// fit into one page, and a root with one child becomes that child. No node is empty: deletions take those out at once.
+/// Then every branch gets as its keys the first keys of its children, exactly: bbolt finds a child in its parent by that key, and would list the child
 /// twice if it were another.
 ///
 /// Only changed nodes are looked at; a neighbour that joins is copied for it. Recursion goes down changed nodes, whose
@@ -42,7 +42,7 @@ fn settle_keys(write_set: &mut WriteSet, parent: Slot, cut: Cut) {
             continue;
         };
         settle_keys(write_set, slot, cut);
-        assert!(write_set.dirty(slot).count() > 0, "merging has removed the nodes that were empty");
+        assert!(write_set.dirty(slot).count() > 0, "no node in a tree is empty");
         if write_set.dirty(slot).key(0) != write_set.dirty(parent).key(index) {
             let key = write_set.dirty(slot).key(0).to_vec();
             write_set.dirty_mut(parent).replace_key(index, &key);
@@ -87,12 +87,7 @@ fn merge_children(write_set: &mut WriteSet, parent: Slot, high: Option<&[u8]>) -
 
 /// Deals with one underfull child; returns the index to go on with.
 fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot, high: Option<&[u8]>) -> Result<usize> {
-    if write_set.dirty(slot).count() == 0 {
-        write_set.dirty_mut(parent).remove(index);
-        write_set.vacate(slot);
-        write_set.note_merge();
-        return Ok(index);
-    }
+    assert!(write_set.dirty(slot).count() > 0, "a node that a deletion empties has left its tree");
     let Some(left) = neighbour(write_set, parent, index, slot)? else { return Ok(index + 1) };
     let merged = own_child(write_set, parent, left, high)?;
     let right = own_child(write_set, parent, left + 1, high)?;
@@ -125,7 +120,7 @@ fn neighbour(write_set: &WriteSet, parent: Slot, index: usize, slot: Slot) -> Re
 
 fn wants_merge(write_set: &WriteSet, slot: Slot) -> bool {
     let node = write_set.dirty(slot);
-    node.shrunk && (node.count() == 0 || is_lone(write_set, slot) || node.size() < write_set.page_size() / 4)
+    node.shrunk && (is_lone(write_set, slot) || node.size() < write_set.page_size() / 4)
 }
 
 /// A branch with a single child.
@@ -150,12 +145,7 @@ fn joins(write_set: &WriteSet, link: Link, slot: Slot) -> Result<bool> {
 }
 
 fn collapse_root(write_set: &mut WriteSet, root: Slot) -> Result<()> {
-    while write_set.dirty(root).is_branch() && write_set.dirty(root).count() <= 1 {
-        if write_set.dirty(root).count() == 0 {
-            let leaf = write_set.create_leaf();
-            write_set.replace(root, leaf);
-            return Ok(());
-        }
+    while is_lone(write_set, root) {
         let only = own_child(write_set, root, 0, None)?;
         write_set.replace(root, only);
         write_set.note_merge();
