@@ -73,6 +73,15 @@ fn refused(bytes: &[u8], key: &[u8], id: PageId) {
     named(db.update(|tx| tx.bucket_mut("b")?.put(key, "new")));
     named(db.update(|tx| tx.bucket_mut("b")?.put([key, b"-longer"].concat(), "new")));
     named(db.update(|tx| tx.bucket_mut("b")?.delete(key).map(|_| ())));
+    named(db.update(|tx| tx.bucket_mut("b")?.delete_range(key..=key).map(|_| ())));
+    // It meets the pages beside it too, and names the first that does not fit.
+    let retained = db.update(|tx| tx.bucket_mut("b")?.retain(|found, _| found != key));
+    let damaged = |error: &Error| matches!(error, Error::Corrupt { .. });
+    match retained {
+        Err(Error::NotCommitted { cause }) => assert!(damaged(&cause), "{cause}"),
+        Err(error) => assert!(damaged(&error), "{error}"),
+        Ok(_) => panic!("page {id} is read in order"),
+    }
     assert_eq!(db.begin_read().bucket("b").unwrap().get(key).unwrap(), Some(&[b'v'; 40][..]));
 }
 

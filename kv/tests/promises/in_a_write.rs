@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use kv::{Db, Error, Options};
+use kv::{Db, Error, Options, Step};
 
 use crate::stores::in_memory;
 
@@ -93,4 +93,17 @@ fn a_range_that_begins_after_a_key_leaves_it_out() {
         assert_eq!(back, there);
     }
     assert!(bucket.range::<&str>((Bound::Excluded("nested"), Bound::Unbounded)).next().is_none());
+}
+
+#[test]
+fn its_contents_have_what_it_has_changed_in_nested_buckets() {
+    let db = filled();
+    let mut tx = db.begin_write().unwrap();
+    tx.bucket_mut("b").unwrap().bucket_mut("nested").unwrap().put("new", "n").unwrap();
+    let bucket = tx.bucket_mut("b").unwrap();
+    let mut nested = bucket.as_bucket().contents().skip_while(|step| !matches!(step, Ok(Step::Enter { .. })));
+    assert!(matches!(nested.next(), Some(Ok(Step::Enter { name: b"nested", .. }))));
+    assert!(matches!(nested.next(), Some(Ok(Step::Pair { key: b"k", value: b"v" }))));
+    assert!(matches!(nested.next(), Some(Ok(Step::Pair { key: b"new", value: b"n" }))));
+    assert!(matches!(nested.next(), Some(Ok(Step::Leave))));
 }

@@ -242,3 +242,18 @@ fn a_large_tree_is_walked_by_threads_to_the_same_end() {
         assert!(matches!(error, Error::Corrupt { page, .. } if page.get() == leaves[100] as u64), "{error}");
     }
 }
+
+#[test]
+fn a_fault_of_a_list_names_its_page() {
+    let faults = [
+        FreelistFault::InUse,
+        FreelistFault::Twice,
+        FreelistFault::Outside,
+        FreelistFault::OwnPage,
+        FreelistFault::Missing,
+    ];
+    let said = faults.map(|fault| fault(PageId::new(4711)).to_string());
+    assert!(said.iter().all(|said| said.contains("page 4711")), "{said:?}");
+    assert!(said.iter().collect::<std::collections::BTreeSet<_>>().len() == said.len(), "{said:?}");
+    assert_eq!(FreelistFault::Unreadable.to_string(), "it cannot be read");
+}
