@@ -270,6 +270,7 @@ mod tests {
     #[test]
     fn bytes_end_where_the_map_ends() {
         let map = Map::in_memory(100, 200).unwrap();
+        assert!(!map.is_empty() && Map::in_memory(0, 200).unwrap().is_empty());
         assert_eq!(map.bytes(0, 100), Some(&[0; 100][..]));
         assert_eq!(map.bytes(100, 0), Some(&[][..]));
         for (offset, len) in [(0, 101), (100, 1), (101, 0), (u64::MAX, 1), (1, usize::MAX), (u64::MAX, usize::MAX)] {
