@@ -241,9 +241,10 @@ impl Db {
         stored
     }
 
-    /// Turns [`Options::no_sync`] on or off for later commits. Turning it off does not make earlier commits durable: call
-    /// [`sync`](Self::sync) for that. O(1).
+    /// Turns [`Options::no_sync`] on or off for later commits, and for the growth of the file that they need. Turning it off
+    /// does not make earlier commits durable: call [`sync`](Self::sync) for that. O(1).
     pub fn set_no_sync(&self, no_sync: bool) {
+        self.core.store.set_no_grow_sync(no_sync || self.options.file.no_grow_sync);
         self.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
