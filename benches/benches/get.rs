@@ -8,7 +8,7 @@ use std::hint::black_box;
 use benches::store::{BUCKET, Store};
 use benches::workload::{Random, key};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use kv::{Error, Options};
+use kv::Options;
 
 fn get(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("get");
@@ -26,7 +26,7 @@ fn get(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("begin_get_end", pairs), |b| {
             b.iter(|| {
                 let number = random.below_u64(pairs);
-                let found = store.db.view(|tx| Ok::<_, Error>(tx.bucket(BUCKET)?.get(key(number))?.map(<[u8]>::len)));
+                let found = store.db.view(|tx| Ok(tx.bucket(BUCKET)?.get(key(number))?.map(<[u8]>::len)));
                 found.expect("a sound file").expect("the pair")
             });
         });

@@ -6,14 +6,14 @@
 use benches::store::{BUCKET, Store};
 use benches::workload::{Random, digest, key};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kv::{Item, Options, Result};
+use kv::{Options, Pair, Result};
 
 const PAIRS: u64 = 1_000_000;
 
-fn sum<'t>(items: impl Iterator<Item = Result<Item<'t>>>) -> u64 {
+fn sum<'t>(items: impl Iterator<Item = Result<Pair<'t>>>) -> u64 {
     items.fold(0, |sum, item| {
         let (_, value) = item.expect("a sound file");
-        sum.wrapping_add(digest(value.unwrap_or_default()))
+        sum.wrapping_add(digest(value))
     })
 }
 

@@ -30,7 +30,7 @@ fn make(path: &Path, pages: u64, value: usize) {
                 number += 1;
                 bucket.put(format!("a key of a usual length {number:012}"), &value)?;
             }
-            Ok::<_, kv::Error>(())
+            Ok(())
         })
         .expect("room for the pairs");
     }

@@ -4,7 +4,7 @@
 //! cargo run -p kv --example counters
 //! ```
 
-use kv::{Db, Error};
+use kv::Db;
 
 /// A key with the most significant byte first: such keys sort in the order of their numbers.
 #[allow(clippy::big_endian_bytes, reason = "keys are compared byte by byte")]
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut orders = tx.bucket_mut("orders")?;
             let number = orders.next_sequence()?;
             orders.put(key(number), order)?;
-            Ok::<_, Error>(number)
+            Ok(number)
         })?;
         println!("order {number}: {order}");
     }
@@ -36,8 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let orders = tx.bucket("orders")?;
     assert_eq!(orders.sequence(), 3);
     // The newest first.
-    let newest = orders.iter().next_back().transpose()?;
-    assert_eq!(newest, Some((&key(3)[..], Some(&b"nine cups"[..]))));
+    assert_eq!(orders.last()?, Some((&key(3)[..], &b"nine cups"[..])));
     // All from the second on.
     assert_eq!(orders.range(key(2)..).count(), 2);
     Ok(())

@@ -4,7 +4,7 @@
 //! cargo run -p kv --example hello
 //! ```
 
-use kv::{Db, Error};
+use kv::Db;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let greeting = tx.bucket("greetings")?.get("world")?;
         assert_eq!(greeting, Some(&b"hello"[..]));
         println!("{}, world", String::from_utf8_lossy(greeting.unwrap_or_default()));
-        Ok::<_, Error>(())
+        Ok(())
     })?;
 
     db.close()?;

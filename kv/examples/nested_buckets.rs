@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sales.put("ada", "head")?;
         sales.create_bucket("north")?.put("alan", "clerk")?;
         company.create_bucket("archive")?;
-        Ok::<_, Error>(())
+        Ok(())
     })?;
 
     // Keys and buckets share one name space: a key cannot replace a bucket, nor a bucket a key.
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         assert_eq!(north.get("alan")?, Some(&b"clerk"[..]));
         assert!(company.bucket("sales")?.get_bucket("north")?.is_none());
         println!("{:#?}", company.stats()?);
-        Ok::<_, Error>(())
+        Ok(())
     })?;
 
     db.update(|tx| tx.bucket_mut("company")?.delete_bucket("archive"))?;

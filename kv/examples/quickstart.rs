@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kv::{BucketStructure, Db, Error};
+use kv::{BucketStructure, Db};
 
 const PEOPLE: [(&str, &str, &str); 4] =
     [("gb", "ada", "1815"), ("gb", "alan", "1912"), ("fr", "blaise", "1623"), ("us", "grace", "1906")];
@@ -32,7 +32,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
         for (country, name, born) in PEOPLE {
             people.create_bucket_if_absent(country)?.put(name, born)?;
         }
-        Ok::<_, Error>(())
+        Ok(())
     })?;
 
     // A reader sees one consistent state until it ends, and blocks nobody.
@@ -47,7 +47,7 @@ fn make_fill_read() -> Result<(), Box<dyn std::error::Error>> {
         let (country, people) = bucket?;
         for item in people {
             let (name, born) = item?;
-            println!("{}  {:<10} {}", text(country), text(name), text(born.unwrap_or_default()));
+            println!("{}  {:<10} {}", text(country), text(name), text(born));
             found += 1;
         }
     }

@@ -237,6 +237,20 @@ pub enum Error {
         is_bucket: bool,
     },
 
+    /// A [`BucketHandle`](crate::BucketHandle) names no bucket of this transaction.
+    #[error(
+        "{}",
+        if *.deleted {
+            "the bucket of this handle was deleted in this transaction: take a handle to the bucket that is there now"
+        } else {
+            "this handle belongs to another transaction: open the bucket in this one, and take its handle"
+        }
+    )]
+    StaleHandle {
+        /// Whether the handle is of this transaction, and its bucket was deleted.
+        deleted: bool,
+    },
+
     /// A bucket cannot be moved to where it already is, or into itself.
     #[error("source and target of the move are the same bucket, or the target lies inside the bucket to move")]
     SameBuckets,

@@ -18,9 +18,9 @@
 //!     assert_eq!(animals.get("cat")?, Some(&b"meow"[..]));
 //!     for item in animals.range("d"..) {
 //!         let (name, says) = item?;
-//!         println!("{} says {}", String::from_utf8_lossy(name), String::from_utf8_lossy(says.unwrap_or(b"nothing")));
+//!         println!("{} says {}", String::from_utf8_lossy(name), String::from_utf8_lossy(says));
 //!     }
-//!     Ok::<_, kv::Error>(())
+//!     Ok(())
 //! })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
@@ -28,7 +28,8 @@
 //! # Where to begin
 //! - [`Db`]: open, [`view`](Db::view), [`update`](Db::update), [`batch`](Db::batch).
 //! - [`ReadTx`] and [`WriteTx`]: transactions that outlive a closure.
-//! - [`Bucket`] and [`BucketMut`]: reading and changing.
+//! - [`Bucket`] and [`BucketMut`]: reading and changing. They are sorted maps of pairs; nested buckets are asked for by name.
+//! - [`BucketHandle`]: several buckets changed side by side, or one walked over while another changes.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
 //! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
@@ -71,7 +72,10 @@ pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use store::{FreelistFault, FreelistOrigin};
-pub use tx::{Bucket, BucketMut, Cursor, CursorMut, Item, Iter, Problem, ReadTx, TxStats, WriteTx};
+pub use tx::{
+    Bucket, BucketHandle, BucketMut, Cursor, CursorMut, ExtractIf, Item, Items, Iter, KeyRange, OwnedPair, Pair,
+    Prefix, Problem, ReadTx, TxStats, Walk, WriteTx, prefix,
+};
 
 /// The documents of the repository.
 pub mod _docs {

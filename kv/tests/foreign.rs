@@ -79,7 +79,7 @@ fn expected(page_size: u32) -> Content {
 
 fn collect(bucket: &Bucket<'_>, path: &[Vec<u8>], content: &mut Content) -> Result<(), Error> {
     let mut pairs = BTreeMap::new();
-    for item in bucket {
+    for item in bucket.items(..) {
         let (key, value) = item?;
         match value {
             Some(value) => assert!(pairs.insert(key.to_vec(), value.to_vec()).is_none(), "a key twice"),

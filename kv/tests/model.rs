@@ -35,7 +35,7 @@ use pagefile_std::MemStore;
 /// The same forwards, and backwards in each bucket.
 fn assert_shown(bucket: &Bucket<'_>, model: &Model) {
     assert_eq!(difference(bucket, model).unwrap(), None);
-    let backwards = bucket.iter().rev().map(|item| item.unwrap().0);
+    let backwards = bucket.items(..).rev().map(|item| item.unwrap().0);
     assert!(backwards.eq(model.entries.keys().rev()), "the way back");
     for (name, nested) in model.nested() {
         assert_shown(&bucket.bucket(name).unwrap(), nested);
@@ -60,6 +60,18 @@ fn key(model: &Model, random: &mut Random) -> Vec<u8> {
     key
 }
 
+/// The pairs of a range, without the nested buckets, from both ends.
+fn look_at_pairs(bucket: &Bucket<'_>, model: &Model, (low, high): (&[u8], &[u8])) {
+    let pairs = model.entries.range(low.to_vec()..high.to_vec()).filter_map(|(key, entry)| match entry {
+        Entry::Value(value) => Some((&key[..], &value[..])),
+        Entry::Bucket(_) => None,
+    });
+    let pairs: Vec<kv::Pair<'_>> = pairs.collect();
+    assert_eq!(bucket.range(low..high).collect::<kv::Result<Vec<_>>>().unwrap(), pairs);
+    let back: Vec<_> = bucket.range(low..high).rev().collect::<kv::Result<_>>().unwrap();
+    assert!(back.iter().rev().eq(&pairs), "the way back shows other pairs");
+}
+
 /// Points, ranges and cursors of one bucket, at random places.
 fn look(bucket: &Bucket<'_>, model: &Model, random: &mut Random) {
     let (a, b) = (key(model, random), key(model, random));
@@ -77,9 +89,10 @@ fn look(bucket: &Bucket<'_>, model: &Model, random: &mut Random) {
 
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     let expected: Vec<&Vec<u8>> = model.entries.range(low.clone()..high.clone()).map(|(key, _)| key).collect();
-    let forward: Vec<&[u8]> = bucket.range(low.as_slice()..high.as_slice()).map(|item| item.unwrap().0).collect();
+    let forward: Vec<&[u8]> = bucket.items(&low..&high).map(|item| item.unwrap().0).collect();
     assert_eq!(forward, expected);
-    let mut both = bucket.range(low.as_slice()..=high.as_slice());
+    look_at_pairs(bucket, model, (&low, &high));
+    let mut both = bucket.items(&low..=&high);
     let mut inclusive = model.entries.range(low.clone()..=high.clone()).map(|(key, _)| key.as_slice());
     loop {
         let (front, back) = if random.one_in(2) {
@@ -93,8 +106,8 @@ fn look(bucket: &Bucket<'_>, model: &Model, random: &mut Random) {
         }
     }
     // An iterator that has ended stays at its end, wherever in a leaf that is.
-    let mut forward = bucket.range(low.as_slice()..high.as_slice());
-    let mut back = bucket.range(low.as_slice()..high.as_slice()).rev();
+    let mut forward = bucket.items(&low..&high);
+    let mut back = bucket.items(&low..&high).rev();
     assert_eq!((forward.by_ref().count(), back.by_ref().count()), (expected.len(), expected.len()));
     assert!(forward.next().is_none() && forward.next_back().is_none(), "past the end");
     assert!(back.next().is_none() && back.next_back().is_none(), "past the beginning");

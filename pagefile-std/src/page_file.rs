@@ -178,11 +178,6 @@ impl PageFile {
         self.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
-    /// Changes [`FileOptions::no_grow_sync`] from the next growth on.
-    pub fn set_no_grow_sync(&self, no_grow_sync: bool) {
-        self.no_grow_sync.store(no_grow_sync, Ordering::Relaxed);
-    }
-
     fn check_writable(&self) -> Result<(), StoreError> {
         if self.options.read_only {
             return Err(StoreError::ReadOnly { path: self.path.clone() });
@@ -321,6 +316,10 @@ impl PageStore for PageFile {
 
     fn check_name(&self) -> Result<(), StoreError> {
         self.name.as_ref().map_or(Ok(()), |name| name.check(&self.file, Instant::now()))
+    }
+
+    fn set_no_grow_sync(&self, no_grow_sync: bool) {
+        self.no_grow_sync.store(no_grow_sync, Ordering::Relaxed);
     }
 
     fn poisoned(&self) -> bool {

@@ -139,6 +139,13 @@ pub trait PageStore: Send + Sync + Debug {
         Ok(())
     }
 
+    /// Turns the sync of each growth off or on, from the next growth on: see
+    /// [`FileOptions::no_grow_sync`](crate::FileOptions::no_grow_sync). A store that does not sync its growth has nothing
+    /// to turn off, and neither has one that does not say otherwise.
+    fn set_no_grow_sync(&self, no_grow_sync: bool) {
+        let _ = no_grow_sync;
+    }
+
     /// Whether a write, growth or sync has failed, so that the store refuses all of them. O(1).
     fn poisoned(&self) -> bool;
 }
@@ -170,6 +177,9 @@ macro_rules! forward {
             }
             fn check_name(&self) -> Result<(), StoreError> {
                 (**self).check_name()
+            }
+            fn set_no_grow_sync(&self, no_grow_sync: bool) {
+                (**self).set_no_grow_sync(no_grow_sync);
             }
             fn poisoned(&self) -> bool {
                 (**self).poisoned()

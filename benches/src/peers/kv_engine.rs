@@ -17,7 +17,7 @@ pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>
 
 impl Engine for Kv {
     fn put(&self, numbers: &[u64]) -> Result<()> {
-        self.0.update(|tx| {
+        self.0.try_update(|tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             for &number in numbers {
                 bucket.put(key(number), value(number))?;
@@ -27,7 +27,7 @@ impl Engine for Kv {
     }
 
     fn get(&self, numbers: &[u64]) -> Result<u64> {
-        self.0.view(|tx| {
+        self.0.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             let mut sum = 0u64;
             for &number in numbers {
@@ -39,13 +39,13 @@ impl Engine for Kv {
     }
 
     fn scan(&self, numbers: &[u64], len: usize) -> Result<u64> {
-        self.0.view(|tx| {
+        self.0.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             let mut sum = 0u64;
             for &number in numbers {
                 for item in bucket.range(key(number)..).take(len) {
                     let (_, value) = item?;
-                    sum = sum.wrapping_add(digest(value.unwrap_or_default()));
+                    sum = sum.wrapping_add(digest(value));
                 }
             }
             Ok(sum)

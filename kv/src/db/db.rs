@@ -20,7 +20,7 @@ use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
 /// # let dir = tempfile::tempdir()?;
 /// let db = kv::Db::open(dir.path().join("hello.db"))?;
 /// db.update(|tx| tx.create_bucket_if_absent("greetings")?.put("world", "hello"))?;
-/// let hello = db.view(|tx| Ok::<_, kv::Error>(tx.bucket("greetings")?.get("world")?.map(<[u8]>::to_vec)))?;
+/// let hello = db.view(|tx| Ok(tx.bucket("greetings")?.get("world")?.map(<[u8]>::to_vec)))?;
 /// assert_eq!(hello.as_deref(), Some(&b"hello"[..]));
 /// db.close()?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -56,18 +56,76 @@ impl Db {
 
     /// Runs `f` in a read transaction and returns its result.
     ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// # db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+    /// db.view(|tx| {
+    ///     assert_eq!(tx.bucket("b")?.get("key")?, Some(&b"value"[..]));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of `f`.
     #[inline]
-    pub fn view<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn view<T>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+        self.try_view(f)
+    }
+
+    /// [`view`](Self::view) for a closure with errors of its own: any type that a [`kv::Error`](enum@Error) becomes, such as
+    /// `anyhow::Error`, `Box<dyn Error>`, or an enum with `#[from] kv::Error`. Where the compiler asks for the type, the
+    /// closure says it: `|tx| -> anyhow::Result<()> { ... }`.
+    ///
+    /// # Errors
+    /// The errors of `f`.
+    #[inline]
+    pub fn try_view<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>) -> Result<T, E> {
         f(&self.begin_read())
     }
 
     /// Runs `f` in a write transaction and commits it. If `f` fails or panics, nothing changes.
     ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let mut bucket = tx.create_bucket_if_absent("b")?;
+    ///     bucket.put("key", "value")
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`begin_write`](Self::begin_write), of `f`, and of [`WriteTx::commit`].
-    pub fn update<T, E: From<Error>>(&self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn update<T>(&self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
+        self.try_update(f)
+    }
+
+    /// [`update`](Self::update) for a closure with errors of its own; see [`try_view`](Self::try_view). If it fails, nothing
+    /// changes.
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// #[derive(Debug, thiserror::Error)]
+    /// enum Refused {
+    ///     #[error("not enough in the account")]
+    ///     Overdrawn,
+    ///     #[error(transparent)]
+    ///     Store(#[from] kv::Error),
+    /// }
+    ///
+    /// let taken = db.try_update(|tx| {
+    ///     tx.create_bucket("accounts")?.put("ada", [0])?;
+    ///     Err::<(), _>(Refused::Overdrawn)
+    /// });
+    /// assert!(matches!(taken, Err(Refused::Overdrawn)));
+    /// assert!(db.begin_read().get_bucket("accounts")?.is_none(), "nothing changed");
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn try_update<T, E: From<Error>>(&self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut tx = self.begin_write()?;
         let value = f(&mut tx)?;
         tx.commit()?;
@@ -92,16 +150,24 @@ impl Db {
     ///         scope.spawn(move || db.batch(move |tx| tx.bucket_mut("log")?.put([n], "entry")).unwrap());
     ///     }
     /// });
-    /// db.view(|tx| {
-    ///     assert_eq!(tx.bucket("log")?.iter().count(), 8);
-    ///     Ok::<_, kv::Error>(())
-    /// })?;
+    /// assert_eq!(db.begin_read().bucket("log")?.iter().count(), 8);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`update`](Self::update).
-    pub fn batch<T, E>(&self, f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub fn batch<T>(&self, f: impl FnMut(&mut WriteTx<'_>) -> Result<T> + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        self.try_batch(f)
+    }
+
+    /// [`batch`](Self::batch) for a closure with errors of its own; see [`try_view`](Self::try_view).
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn try_batch<T, E>(&self, f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -175,9 +241,10 @@ impl Db {
         stored
     }
 
-    /// Turns [`Options::no_sync`] on or off for later commits. Turning it off does not make earlier commits durable: call
-    /// [`sync`](Self::sync) for that. O(1).
+    /// Turns [`Options::no_sync`] on or off for later commits, and for the growth of the file that they need. Turning it off
+    /// does not make earlier commits durable: call [`sync`](Self::sync) for that. O(1).
     pub fn set_no_sync(&self, no_sync: bool) {
+        self.core.store.set_no_grow_sync(no_sync || self.options.file.no_grow_sync);
         self.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 

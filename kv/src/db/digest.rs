@@ -215,7 +215,7 @@ impl ReadTx<'_> {
             let chunk = |last: &[u8], sha256| Chunk { depth, name: name.to_vec(), last: last.to_vec(), sha256 };
             let (mut hashing, mut last): (_, &[u8]) = (Hashing::new(&entered), &[]);
             let (mut whole, mut chunks) = (false, 0u64);
-            for item in bucket {
+            for item in bucket.items(..) {
                 let (key, value) = item?;
                 hashing.add(key, value);
                 last = key;

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 ///     let mut bucket = tx.create_bucket("b")?;
 ///     bucket.put([b'k'; kv::MAX_KEY_SIZE], "the longest key")?;
 ///     assert!(matches!(bucket.put([b'k'; kv::MAX_KEY_SIZE + 1], "too long"), Err(kv::Error::KeyTooLarge { .. })));
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, kv::Error>(())
 /// ```

@@ -11,6 +11,7 @@
     clippy::arithmetic_side_effects
 )]
 
+mod count;
 mod cursor;
 mod delete_range;
 mod discard;
@@ -31,6 +32,7 @@ mod spill;
 mod split;
 mod walk;
 
+pub(crate) use count::count_pairs;
 pub(crate) use cursor::Cursor;
 pub(crate) use discard::discard;
 pub(crate) use edit::Tree;

@@ -1,11 +1,10 @@
 //! A bucket for reading.
 
-use std::iter::FusedIterator;
-use std::ops::{Bound, RangeBounds};
-
 use freelist_core::PageId;
 
-use super::cursor::{Cursor, Item, item};
+use super::cursor::Cursor;
+use super::iter::{Items, Iter, Pair};
+use super::key_range::{KeyRange, owned};
 use super::open_buckets::{BucketIndex, OpenBuckets};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, LeafEntry};
@@ -25,16 +24,16 @@ use crate::tree::{self, Root, find, find_many};
 ///     people.put("ada", "1815")?;
 ///     people.put("alan", "1912")?;
 ///     people.create_bucket("archive")?.put("blaise", "1623")?;
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// db.view(|tx| {
 ///     let people = tx.bucket("people")?;
 ///     assert_eq!(people.get("ada")?, Some(&b"1815"[..]));
 ///     assert_eq!(people.get("archive")?, None, "a bucket is no value");
-///     let keys: Vec<_> = people.range("al"..).map(|item| item.map(|(key, _)| key)).collect::<Result<_, _>>()?;
-///     assert_eq!(keys, [&b"alan"[..], b"archive"]);
+///     let pairs: Vec<_> = people.range("al"..).collect::<kv::Result<_>>()?;
+///     assert_eq!(pairs, [(&b"alan"[..], &b"1912"[..])]);
 ///     assert_eq!(people.bucket("archive")?.get("blaise")?, Some(&b"1623"[..]));
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -98,7 +97,7 @@ impl<'t> Bucket<'t> {
     /// db.view(|tx| {
     ///     let values = tx.bucket("b")?.get_many(&["b", "x", "a"])?;
     ///     assert_eq!(values, [Some(&b"2"[..]), None, Some(b"1")]);
-    ///     Ok::<_, kv::Error>(())
+    ///     Ok(())
     /// })?;
     /// # Ok::<_, kv::Error>(())
     /// ```
@@ -175,14 +174,15 @@ impl<'t> Bucket<'t> {
         Cursor::new(*self)
     }
 
-    /// Iterates over all items in key order, from either end. O(log n) to begin, amortised O(1) for each item.
+    /// Iterates over all pairs in key order, from either end. Nested buckets are passed over: [`buckets`](Self::buckets)
+    /// and [`items`](Self::items) return them. O(log n) to begin, amortised O(1) for each item.
     #[must_use]
     pub fn iter(&self) -> Iter<'t> {
-        Iter(tree::Range::new(self.pages, self.root, Bound::Unbounded, Bound::Unbounded))
+        self.range(..)
     }
 
-    /// Iterates over the items whose keys lie within `bounds`, in key order, from either end. O(log n) to begin, amortised
-    /// O(1) for each item.
+    /// Iterates over the pairs whose keys lie within `range`, in key order, from either end; see [`KeyRange`] for what a
+    /// range can be. O(log n) to begin, amortised O(1) for each item.
     ///
     /// ```
     /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
@@ -195,12 +195,22 @@ impl<'t> Bucket<'t> {
     /// assert_eq!(letters.range("b".."d").count(), 2);
     /// assert_eq!(letters.range("b"..="d").count(), 3);
     /// let last = letters.range("b"..).next_back().transpose()?;
-    /// assert_eq!(last, Some((&b"d"[..], Some(&b""[..]))));
+    /// assert_eq!(last, Some((&b"d"[..], &b""[..])));
     /// # Ok::<_, kv::Error>(())
     /// ```
-    pub fn range<K: AsRef<[u8]>>(&self, bounds: impl RangeBounds<K>) -> Iter<'t> {
-        let owned = |bound: Bound<&K>| bound.map(|key| key.as_ref().to_vec());
-        Iter(tree::Range::new(self.pages, self.root, owned(bounds.start_bound()), owned(bounds.end_bound())))
+    pub fn range(&self, range: impl KeyRange) -> Iter<'t> {
+        Iter(self.between(&range))
+    }
+
+    /// Iterates over the items whose keys lie within `range`, nested buckets included, in key order, from either end.
+    /// O(log n) to begin, amortised O(1) for each item.
+    pub fn items(&self, range: impl KeyRange) -> Items<'t> {
+        Items(self.between(&range))
+    }
+
+    fn between(&self, range: &impl KeyRange) -> tree::Range<'t> {
+        let (start, end) = owned(range);
+        tree::Range::new(self.pages, self.root, start, end)
     }
 
     /// The nested bucket `name`, which a walk has just met in `page`.
@@ -228,7 +238,7 @@ impl<'t> Bucket<'t> {
     /// Iterates over the nested buckets with their names, in name order. It visits every item of this bucket: O(n log n)
     /// at most.
     pub fn buckets(&self) -> impl Iterator<Item = Result<(&'t [u8], Self)>> + use<'t> {
-        let (bucket, mut items) = (*self, self.iter());
+        let (bucket, mut items) = (*self, self.items(..));
         std::iter::from_fn(move || {
             let name = match items.find(|item| !matches!(item, Ok((_, Some(_)))))? {
                 Ok((name, _)) => name,
@@ -240,7 +250,7 @@ impl<'t> Bucket<'t> {
 }
 
 impl<'t> IntoIterator for &Bucket<'t> {
-    type Item = Result<Item<'t>>;
+    type Item = Result<Pair<'t>>;
     type IntoIter = Iter<'t>;
 
     fn into_iter(self) -> Iter<'t> {
@@ -249,49 +259,10 @@ impl<'t> IntoIterator for &Bucket<'t> {
 }
 
 impl<'t> IntoIterator for Bucket<'t> {
-    type Item = Result<Item<'t>>;
+    type Item = Result<Pair<'t>>;
     type IntoIter = Iter<'t>;
 
     fn into_iter(self) -> Iter<'t> {
         self.iter()
     }
 }
-
-/// An iterator over a bucket's [items](crate::Item) in key order, from either end.
-///
-/// [`Bucket::iter`] and [`Bucket::range`] return it. It ends after the first error.
-///
-/// ```
-/// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
-/// db.update(|tx| {
-///     let mut planets = tx.create_bucket("planets")?;
-///     planets.put("mars", "red")?;
-///     planets.put("earth", "blue")?;
-///     let mut items = planets.iter();
-///     assert_eq!(items.next().transpose()?, Some((&b"earth"[..], Some(&b"blue"[..]))));
-///     assert_eq!(items.next_back().transpose()?, Some((&b"mars"[..], Some(&b"red"[..]))));
-///     assert!(items.next().is_none());
-///     Ok::<_, kv::Error>(())
-/// })?;
-/// # Ok::<_, kv::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Iter<'t>(tree::Range<'t>);
-
-impl<'t> Iterator for Iter<'t> {
-    type Item = Result<Item<'t>>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|entry| entry.map(|entry| item(&entry)))
-    }
-}
-
-impl DoubleEndedIterator for Iter<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.0.next_back().map(|entry| entry.map(|entry| item(&entry)))
-    }
-}
-
-impl FusedIterator for Iter<'_> {}

@@ -1,11 +1,13 @@
 //! A bucket for reading and changing.
 
-use std::ops::RangeBounds;
-
-use super::bucket::{Bucket, Iter};
-use super::cursor::{Cursor, Item};
+use super::bucket::Bucket;
+use super::cursor::Cursor;
 use super::cursor_mut::CursorMut;
+use super::handle::BucketHandle;
+use super::iter::{Items, Iter, Pair};
+use super::key_range::KeyRange;
 use super::open_buckets::{BucketIndex, OpenBuckets, taken};
+use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 use crate::store::{Link, WriteSet};
@@ -13,9 +15,9 @@ use crate::tree::{Root, find};
 
 /// A bucket of a write transaction, for reading and changing.
 ///
-/// It borrows its transaction exclusively, so only one exists at a time. Opening the same bucket again is cheap: the
-/// transaction remembers the buckets that it has opened. A value that [`get`](Self::get) returns borrows the `BucketMut`,
-/// so no change can invalidate it.
+/// It borrows its transaction exclusively, so only one exists at a time; a [`handle`](Self::handle) does not. Opening the
+/// same bucket again is cheap: the transaction remembers the buckets that it has opened. A value that [`get`](Self::get)
+/// returns borrows the `BucketMut`, so no change can invalidate it.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -26,7 +28,7 @@ use crate::tree::{Root, find};
 ///     orders.put(number.to_be_bytes(), "two teapots")?;
 ///     assert!(orders.delete(number.to_be_bytes())?);
 ///     assert!(!orders.delete("never there")?);
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -57,6 +59,22 @@ impl<'t> BucketMut<'t> {
     /// Its number in this transaction.
     pub(crate) const fn index(&self) -> BucketIndex {
         self.at
+    }
+
+    /// Returns a handle to the bucket, which does not borrow the transaction. O(1). See [`BucketHandle`].
+    #[must_use]
+    pub fn handle(&self) -> BucketHandle {
+        self.buckets.handle(self.at)
+    }
+
+    /// The same bucket, borrowed for less long.
+    pub(super) fn reborrow(&mut self) -> BucketMut<'_> {
+        BucketMut { write_set: self.write_set, buckets: self.buckets, at: self.at }
+    }
+
+    /// The next step of a walk over this bucket.
+    pub(super) fn step<'w>(&self, walk: &'w mut Walk) -> Result<Option<Pair<'w>>> {
+        walk.step(self.write_set, self.buckets)
     }
 
     /// Exchanges this bucket for its nested bucket `name`, to follow a path. O(log n).
@@ -135,8 +153,8 @@ impl<'t> BucketMut<'t> {
         }
     }
 
-    /// Deletes the items whose keys lie within `bounds`: those that [`range`](Self::range) returns, and nested buckets
-    /// among them with everything in them. Returns how many items of this bucket there were; a nested bucket is one.
+    /// Deletes the items whose keys lie within `range`: those that [`items`](Self::items) returns, nested buckets with
+    /// everything in them. Returns how many items of this bucket there were; a nested bucket is one.
     ///
     /// Values are not read, and leaves that lie within the bounds as a whole are not copied. O(log n), and a header and a
     /// table of elements for each page that becomes free.
@@ -150,16 +168,15 @@ impl<'t> BucketMut<'t> {
     ///     }
     ///     assert_eq!(log.delete_range(..[20])?, 19);
     ///     assert_eq!(log.iter().count(), 11);
-    ///     Ok::<_, kv::Error>(())
+    ///     Ok(())
     /// })?;
     /// # Ok::<_, kv::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a page on the way, or one that becomes free, is damaged.
-    pub fn delete_range<K: AsRef<[u8]>>(&mut self, bounds: impl RangeBounds<K>) -> Result<u64> {
-        let (start, end) = (bounds.start_bound().map(AsRef::as_ref), bounds.end_bound().map(AsRef::as_ref));
-        self.buckets.delete_range(self.write_set, self.at, (start, end))
+    pub fn delete_range(&mut self, range: impl KeyRange) -> Result<u64> {
+        self.buckets.delete_range(self.write_set, self.at, (range.start(), range.end()))
     }
 
     /// Deletes everything in the bucket, nested buckets included. The counter stays. O(pages of the bucket).
@@ -167,7 +184,7 @@ impl<'t> BucketMut<'t> {
     /// # Errors
     /// As [`delete_range`](Self::delete_range).
     pub fn clear(&mut self) -> Result<()> {
-        self.delete_range::<&[u8]>(..).map(drop)
+        self.delete_range(..).map(drop)
     }
 
     /// Deletes the pairs that `keep` refuses and returns how many. It is asked for each pair, in key order. Nested buckets
@@ -186,7 +203,7 @@ impl<'t> BucketMut<'t> {
     ///     let now = 50;
     ///     assert_eq!(sessions.retain(|_name, value| value > &[now][..])?, 2);
     ///     assert_eq!(sessions.get("alan")?, Some(&[99][..]));
-    ///     Ok::<_, kv::Error>(())
+    ///     Ok(())
     /// })?;
     /// # Ok::<_, kv::Error>(())
     /// ```
@@ -307,21 +324,26 @@ impl<'t> BucketMut<'t> {
         self.as_bucket().cursor()
     }
 
-    /// Returns a cursor that can delete its current item. O(1).
+    /// Returns a cursor that can change and delete its current item. O(1).
     #[must_use]
     pub fn cursor_mut(&mut self) -> CursorMut<'_> {
-        CursorMut::new(BucketMut { write_set: self.write_set, buckets: self.buckets, at: self.at })
+        CursorMut::new(self.reborrow())
     }
 
-    /// Iterates over all items in key order, from either end; see [`Bucket::iter`].
+    /// Iterates over all pairs in key order, from either end; see [`Bucket::iter`].
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         self.as_bucket().iter()
     }
 
-    /// Iterates over the items whose keys lie within `bounds`, from either end; see [`Bucket::range`].
-    pub fn range<K: AsRef<[u8]>>(&self, bounds: impl RangeBounds<K>) -> Iter<'_> {
-        self.as_bucket().range(bounds)
+    /// Iterates over the pairs whose keys lie within `range`, from either end; see [`Bucket::range`].
+    pub fn range(&self, range: impl KeyRange) -> Iter<'_> {
+        self.as_bucket().range(range)
+    }
+
+    /// Iterates over the items whose keys lie within `range`, nested buckets included; see [`Bucket::items`].
+    pub fn items(&self, range: impl KeyRange) -> Items<'_> {
+        self.as_bucket().items(range)
     }
 
     /// Sets how full a split leaves the pages of this bucket: a share from 0.1 to 1.0. A share outside this range becomes
@@ -347,7 +369,7 @@ impl<'t> BucketMut<'t> {
 }
 
 impl<'b> IntoIterator for &'b BucketMut<'_> {
-    type Item = Result<Item<'b>>;
+    type Item = Result<Pair<'b>>;
     type IntoIter = Iter<'b>;
 
     fn into_iter(self) -> Iter<'b> {

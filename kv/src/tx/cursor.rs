@@ -13,9 +13,9 @@ use crate::tree;
 ///     let mut bucket = tx.create_bucket("b")?;
 ///     bucket.put("key", "value")?;
 ///     bucket.create_bucket("nested")?;
-///     let items: Vec<kv::Item<'_>> = bucket.iter().collect::<kv::Result<_>>()?;
+///     let items: Vec<kv::Item<'_>> = bucket.items(..).collect::<kv::Result<_>>()?;
 ///     assert_eq!(items, [(&b"key"[..], Some(&b"value"[..])), (b"nested", None)]);
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, kv::Error>(())
 /// ```
@@ -40,7 +40,7 @@ pub(super) fn item<'t>(entry: &LeafEntry<'t>) -> Item<'t> {
 ///     for name in ["venus", "earth", "mars"] {
 ///         planets.put(name, "")?;
 ///     }
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// db.view(|tx| {
 ///     let mut cursor = tx.bucket("planets")?.cursor();
@@ -48,7 +48,7 @@ pub(super) fn item<'t>(entry: &LeafEntry<'t>) -> Item<'t> {
 ///     assert_eq!(cursor.next()?.map(|(key, _)| key), Some(&b"venus"[..]));
 ///     assert_eq!(cursor.next()?, None);
 ///     assert_eq!(cursor.prev()?.map(|(key, _)| key), Some(&b"mars"[..]));
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```

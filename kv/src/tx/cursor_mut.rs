@@ -1,11 +1,11 @@
-//! A cursor that deletes.
+//! A cursor that changes and deletes.
 
 use super::BucketMut;
 use super::bucket::Bucket;
 use super::cursor::Item;
 use crate::error::Result;
 
-/// A position among the items of a bucket of a write transaction. It can delete the current item.
+/// A position among the items of a bucket of a write transaction. It can change and delete the current item.
 ///
 /// After [`delete`](Self::delete), [`next`](Self::next) moves to the item after the deleted one: no item is skipped. The
 /// cursor remembers its position as a key and searches for it at each step, so a step costs O(log n).
@@ -25,7 +25,7 @@ use crate::error::Result;
 ///         }
 ///     }
 ///     assert_eq!(numbers.iter().count(), 50);
-///     Ok::<_, kv::Error>(())
+///     Ok(())
 /// })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -121,6 +121,36 @@ impl<'b> CursorMut<'b> {
         self.key.extend_from_slice(key.as_ref());
         self.position = Position::Between;
         self.next()
+    }
+
+    /// Sets the value of the current item and returns whether there was one. The cursor stays there. O(log n).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let mut prices = tx.create_bucket("prices")?;
+    ///     for fruit in ["apple", "cherry", "plum"] {
+    ///         prices.put(fruit, [10])?;
+    ///     }
+    ///     let mut cursor = prices.cursor_mut();
+    ///     while let Some((_, price)) = cursor.next()? {
+    ///         let raised = price.map(|price| [price[0] + 1]);
+    ///         cursor.put(raised.unwrap_or_default())?;
+    ///     }
+    ///     assert_eq!(prices.get("plum")?, Some(&[11][..]));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`BucketMut::put`]; [`Error::IncompatibleValue`](crate::Error::IncompatibleValue) for a nested bucket.
+    pub fn put(&mut self, value: impl AsRef<[u8]>) -> Result<bool> {
+        if self.position != Position::At {
+            return Ok(false);
+        }
+        self.bucket.put(&self.key, value)?;
+        Ok(true)
     }
 
     /// Deletes the current item and returns whether there was one. O(log n).

@@ -156,7 +156,7 @@ fn numbers(db: &Db) -> Vec<u8> {
         for item in bucket.iter() {
             found.push(item?.0[0]);
         }
-        Ok::<_, Error>(found)
+        Ok(found)
     })
     .unwrap()
 }
@@ -171,7 +171,7 @@ fn everyone_in_a_batch_is_served_once() {
                     let mut bucket = tx.bucket_mut("b")?;
                     assert!(bucket.get([number])?.is_none(), "a batch ran twice");
                     bucket.put([number], [])?;
-                    Ok::<_, Error>(number)
+                    Ok(number)
                 })
             })
         });

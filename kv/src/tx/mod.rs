@@ -9,9 +9,11 @@
     clippy::panic,
     clippy::arithmetic_side_effects
 )]
+#![allow(clippy::needless_pass_by_value, reason = "a range of keys is written where it is used")]
 
 mod bucket;
 mod bucket_mut;
+mod changing;
 mod check;
 mod claims;
 mod commit;
@@ -19,22 +21,29 @@ mod core;
 mod counters;
 mod cursor;
 mod cursor_mut;
+mod extract_if;
+mod handle;
 #[cfg(all(test, loom))]
 mod interleavings;
+mod iter;
+mod key_range;
 mod open_buckets;
+mod ordered;
 mod persist;
 mod plan;
 mod publish;
 mod published;
 mod read;
 mod readers;
+mod walk;
 mod write;
 mod writer;
 mod writer_lock;
 
 pub(crate) use self::core::{Core, Handle, Settings};
-pub use bucket::{Bucket, Iter};
+pub use bucket::Bucket;
 pub use bucket_mut::BucketMut;
+pub use changing::OwnedPair;
 pub use check::Problem;
 pub(crate) use check::{Free, check_state, check_subtree};
 pub(crate) use commit::store_freelist;
@@ -42,9 +51,14 @@ pub(crate) use counters::Counters;
 pub use counters::TxStats;
 pub use cursor::{Cursor, Item};
 pub use cursor_mut::CursorMut;
+pub use extract_if::ExtractIf;
+pub use handle::BucketHandle;
+pub use iter::{Items, Iter, Pair};
+pub use key_range::{KeyRange, Prefix, prefix};
 pub(crate) use open_buckets::BucketIndex;
 pub(crate) use published::Snapshot;
 pub use read::ReadTx;
+pub use walk::Walk;
 pub(crate) use write::Hook;
 pub use write::WriteTx;
 pub(crate) use write::take_writer;

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use freelist_core::PageId;
 
@@ -29,6 +30,9 @@ pub(crate) struct OpenBucket {
     pub(crate) sequence: u64,
     /// Whether the header in the parent's leaf, or the tree, is to be written back.
     pub(crate) changed: bool,
+    /// How often its tree was opened for a change: a walk that has copied some of it looks whether it still is as it was.
+    pub(super) changes: u64,
+    pub(super) deleted: bool,
     pub(crate) fill: Option<f64>,
     pub(crate) children: BTreeMap<Vec<u8>, BucketIndex>,
 }
@@ -36,6 +40,8 @@ pub(crate) struct OpenBucket {
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct OpenBuckets {
+    /// A number that no other transaction of this process has, for handles.
+    pub(super) identity: u64,
     pub(super) all: Vec<OpenBucket>,
     /// Damage that a change met. It may have been done by half, so the transaction cannot be committed.
     met: Option<(PageId, Cow<'static, str>)>,
@@ -45,8 +51,10 @@ pub(crate) struct OpenBuckets {
 
 impl OpenBuckets {
     pub(crate) fn new(root: Link, sequence: u64) -> Self {
+        static TRANSACTIONS: AtomicU64 = AtomicU64::new(0);
+        let identity = TRANSACTIONS.fetch_add(1, Ordering::Relaxed);
         let roots = BTreeMap::from([(root.page_id(), ROOT)]);
-        Self { all: vec![OpenBucket::new(root, sequence)], met: None, roots }
+        Self { identity, all: vec![OpenBucket::new(root, sequence)], met: None, roots }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
@@ -60,8 +68,10 @@ impl OpenBuckets {
     /// Bucket `at` as a tree that can be changed; the bucket counts as changed.
     pub(crate) fn tree<'a>(&'a mut self, write_set: &'a mut WriteSet, at: BucketIndex) -> Tree<'a> {
         let bucket = &mut self.all[at];
-        assert_ne!(bucket.root, Link::from_raw(0), "a bucket that became inline, or is deleted, is not changed again");
+        assert_ne!(bucket.root, Link::from_raw(0), "a bucket that became inline is not changed again");
+        assert!(!bucket.deleted, "a bucket that is deleted is not changed");
         bucket.changed = true;
+        bucket.changes = bucket.changes.wrapping_add(1);
         Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
     }
 
@@ -301,8 +311,12 @@ impl OpenBuckets {
         for (parent, name, child) in self.opened_below(at).into_iter().rev() {
             discard(write_set, vec![self.all[child].root], Vec::new())?;
             self.tree(write_set, parent).delete(&name)?;
+            assert!(!self.all[child].deleted, "a bucket is deleted once");
+            self.all[child].deleted = true;
         }
         self.all[at].children.clear();
+        assert!(!self.all[at].deleted, "a bucket is deleted once");
+        self.all[at].deleted = true;
         discard(write_set, vec![self.all[at].root], Vec::new()).map(drop)
     }
 
@@ -349,7 +363,7 @@ impl OpenBuckets {
 
 impl OpenBucket {
     fn new(root: Link, sequence: u64) -> Self {
-        Self { root, sequence, changed: false, fill: None, children: BTreeMap::new() }
+        Self { root, sequence, changed: false, changes: 0, deleted: false, fill: None, children: BTreeMap::new() }
     }
 }
 

@@ -198,7 +198,7 @@ fn change(bucket: &mut BucketMut<'_>, action: &Action) -> Result<Outcome> {
         Action::Thin(share) => thin(bucket, *share)?,
         Action::DeleteRange(from, below) => {
             let below = if below.is_empty() { Bound::Unbounded } else { Bound::Excluded(&below[..]) };
-            Outcome::Swept(count(bucket.delete_range::<&[u8]>((Bound::Included(&from[..]), below))?))
+            Outcome::Swept(count(bucket.delete_range((Bound::Included(&from[..]), below))?))
         }
         Action::Clear => {
             bucket.clear()?;
@@ -279,7 +279,7 @@ fn scan(bucket: &Bucket<'_>) -> Result<Scan> {
         items.push(found);
         item = cursor.next()?;
     }
-    let mut back = bucket.iter().rev().collect::<Result<Vec<_>>>()?;
+    let mut back = bucket.items(..).rev().collect::<Result<Vec<_>>>()?;
     back.reverse();
     assert!(back == items, "the way back shows other items than the way forth");
     Ok(Scan::of(items.into_iter()))

@@ -142,7 +142,7 @@ fn many_buckets(path: &Path, nested: bool, values: u64, len: usize) -> Result<()
                 if nested { tx.bucket_mut("outer")?.into_bucket_mut(&name)? } else { tx.bucket_mut(&name)? };
             (0..values).try_for_each(|key| bucket.put(format!("key {key}"), vec![b'v'; len]))?;
         }
-        Ok::<_, Error>(())
+        Ok(())
     })?;
     db.close()
 }

@@ -2,7 +2,7 @@
 
 fn count(db: &kv::Db) -> kv::Result<()> {
     let mut count = 0;
-    db.batch(|_| Ok::<_, kv::Error>(count += 1))?; //~ E0373
+    db.batch(|_| Ok(count += 1))?; //~ E0373
     db.sync()
 }
 

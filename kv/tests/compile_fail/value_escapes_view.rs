@@ -5,7 +5,7 @@ fn value(db: &kv::Db) -> kv::Result<()> {
     kept.take();
     db.view(|tx| {
         kept = tx.bucket("b")?.get("key")?; //~ E0521
-        Ok::<_, kv::Error>(())
+        Ok(())
     })?;
     println!("{kept:?}");
     Ok(())

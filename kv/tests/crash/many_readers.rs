@@ -1,7 +1,7 @@
 //! Readers of many states at once, which begin and end in any order beside commits: what waits for each of them is kept
 //! apart, and comes back when it has gone.
 
-use kv::{Error, Options, ReadTx};
+use kv::{Options, ReadTx};
 use kv_testkit::Random;
 use pagefile_std::MemStore;
 
@@ -26,7 +26,7 @@ fn readers_of_many_states_come_and_go() {
                 bucket.put(random.below_u64(200).to_le_bytes(), [1; 100])?;
             }
             bucket.put("commit", commit.to_le_bytes())?;
-            Ok::<_, Error>(())
+            Ok(())
         })
         .unwrap();
         if random.one_in(2) {

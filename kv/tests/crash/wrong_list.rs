@@ -35,7 +35,7 @@ struct Closed {
 fn content(db: &Db) -> Vec<(Vec<u8>, Vec<u8>)> {
     let tx = db.begin_read();
     let bucket = tx.bucket("b").unwrap();
-    bucket.iter().map(|item| item.unwrap()).map(|(key, value)| (key.to_vec(), value.unwrap().to_vec())).collect()
+    bucket.iter().map(|item| item.unwrap()).map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
 fn word(bytes: &[u8], at: usize) -> usize {

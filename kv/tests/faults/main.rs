@@ -6,6 +6,7 @@
 //! - [`truncated`]: a file that another process cuts off under an open handle.
 //! - [`flips`], [`lies`], [`corpus`]: every truncation, single flipped bits, hand-made lies, what fuzzers have kept.
 //! - `digest`, with that feature: what a digest beside the file finds that the format cannot.
+//! - [`syncs`]: the syncs that each way of turning them off makes.
 //! - [`stress`]: readers, writers and growth at once; what the sanitizers are run on.
 //! - [`soak`]: all of it in one file for as long as one likes, with kills and full disks: `cargo soak`.
 //!
@@ -43,6 +44,7 @@ mod lies;
 mod processes;
 mod soak;
 mod stress;
+mod syncs;
 mod syscalls;
 mod truncated;
 mod workload;

@@ -20,7 +20,6 @@ fn assert_snapshot(tx: &ReadTx<'_>) -> u64 {
     let mut cells = 0;
     for item in bucket {
         let (_, value) = item.unwrap();
-        let value = value.expect("no bucket is here");
         assert_eq!(value.len() as u64, len(number), "the value of another transaction");
         assert!(value.chunks_exact(8).all(|word| word == number.to_le_bytes()), "bytes of another transaction");
         cells += 1;
@@ -86,8 +85,7 @@ fn readers_beside_writers(db: &Db, place: &str) {
                 for number in (0u64..).take_while(|_| !done.load(Ordering::Relaxed)) {
                     let key = format!("{batcher} {number:08}");
                     db.batch(move |tx| tx.bucket_mut("batches")?.put(&key, [7; 30])).unwrap();
-                    let batched =
-                        db.view(|tx| Ok::<_, kv::Error>(tx.bucket("batches")?.iter().count() as u64)).unwrap();
+                    let batched = db.view(|tx| Ok(tx.bucket("batches")?.iter().count() as u64)).unwrap();
                     assert!(batched > number, "a batch that has returned is there");
                 }
             });

@@ -19,7 +19,7 @@ const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
 
 /// What the library says that a bucket holds, as [`Reader::content`] has it.
 fn content(bucket: Bucket<'_>, path: &str, lines: &mut Vec<String>) -> Result<(), Error> {
-    for item in bucket {
+    for item in bucket.items(..) {
         let (key, value) = item?;
         let name = format!("{path}/{}", key.escape_ascii());
         if let Some(value) = value {
@@ -108,7 +108,7 @@ fn a_torn_meta_gives_the_state_before() {
         file[at] ^= 0x10;
         let db = Options::new().open_store(Box::new(MemStore::with_bytes(&file))).unwrap();
         let tx = db.begin_read();
-        assert_eq!((tx.id().get(), tx.root().iter().count()), (1, 0), "byte {at}");
+        assert_eq!((tx.id().get(), tx.buckets().count()), (1, 0), "byte {at}");
     }
 }
 

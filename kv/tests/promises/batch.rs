@@ -50,7 +50,7 @@ fn many_callers_share_a_commit_and_each_gets_its_result() {
         db.batch(move |tx| {
             let mut bucket = tx.bucket_mut("b")?;
             bucket.put(format!("{n}"), "v")?;
-            Ok::<_, Error>(n * 10)
+            Ok(n * 10)
         })
         .unwrap()
     });
@@ -66,7 +66,7 @@ fn a_caller_that_fails_harms_nobody_and_gets_its_error() {
     let runs = Arc::new(AtomicUsize::new(0));
     let results = together(&db, |n| {
         let runs = Arc::clone(&runs);
-        db.batch(move |tx| {
+        db.try_batch(move |tx| {
             tx.bucket_mut("b")?.put(format!("{n}"), "v")?;
             if n % 4 == 0 {
                 runs.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +93,7 @@ fn a_caller_that_fails_harms_nobody_and_gets_its_error() {
 fn a_closure_that_fails_only_in_company_succeeds_alone() {
     let db = with_bucket();
     let mut turn = 0;
-    let result = db.batch(move |tx| {
+    let result = db.try_batch(move |tx| {
         turn += 1;
         tx.bucket_mut("b")?.put("k", format!("turn {turn}"))?;
         if turn == 1 { Err(Failure::Mine(turn)) } else { Ok(turn) }
@@ -112,7 +112,7 @@ fn a_panic_belongs_to_the_caller_whose_closure_it_is() {
                 if n == 3 {
                     resume_unwind(Box::new("the third"));
                 }
-                Ok::<_, Error>(n)
+                Ok(n)
             })
         }))
     });
@@ -126,7 +126,7 @@ fn a_panic_belongs_to_the_caller_whose_closure_it_is() {
     assert_eq!(tx.bucket("b").unwrap().iter().count(), CALLERS - 1);
     assert_eq!(tx.bucket("b").unwrap().get("3").unwrap(), None);
     // The queue goes on.
-    assert_eq!(db.batch(|_| Ok::<_, Error>(5)).unwrap(), 5);
+    assert_eq!(db.batch(|_| Ok(5)).unwrap(), 5);
 }
 
 /// The first caller leads, so that its closure runs in its own call, with the others behind it.
@@ -140,7 +140,7 @@ fn a_leader_whose_closure_panics_leads_to_the_end() {
             if n == 0 {
                 resume_unwind(Box::new("the leader's"));
             }
-            Ok::<_, Error>(n)
+            Ok(n)
         })
     };
     std::thread::scope(|scope| {
@@ -156,7 +156,7 @@ fn a_leader_whose_closure_panics_leads_to_the_end() {
         }
     });
     assert_eq!(db.begin_read().bucket("b").unwrap().iter().count(), CALLERS - 1);
-    assert_eq!(db.batch(|_| Ok::<_, Error>(5)).unwrap(), 5, "the next batch has a leader");
+    assert_eq!(db.batch(|_| Ok(5)).unwrap(), 5, "the next batch has a leader");
 }
 
 /// A store of the user's own panics while the leader commits for all: in the middle of the engine, not of a closure.
@@ -197,7 +197,7 @@ fn calls_of_one_caller_happen_in_their_order_and_see_those_before() {
                         let before = bucket.get(&key)?.map(<[u8]>::to_vec);
                         bucket.put(key, n.to_le_bytes())?;
                         bucket.next_sequence()?;
-                        Ok::<_, Error>(before)
+                        Ok(before)
                     });
                     assert_eq!(before.unwrap(), n.checked_sub(1).map(|n| n.to_le_bytes().to_vec()));
                 }
@@ -282,7 +282,7 @@ fn a_hook_that_panics_is_its_callers_own() {
     db.batch(|tx| tx.bucket_mut("b")?.put("second", "")).unwrap();
     db.view(|tx| {
         assert_eq!(tx.bucket("b")?.iter().count(), 2, "both are committed");
-        Ok::<_, Error>(())
+        Ok(())
     })
     .unwrap();
 }

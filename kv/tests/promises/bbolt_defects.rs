@@ -60,7 +60,7 @@ fn moving_a_bucket_keeps_what_was_written_to_it() {
     let tx = db.begin_read();
     let old = tx.bucket("target").unwrap().bucket("old").unwrap();
     assert_eq!(old.sequence(), 9);
-    let keys: Vec<&[u8]> = old.iter().map(|item| item.unwrap().0).collect();
+    let keys: Vec<&[u8]> = old.items(..).map(|item| item.unwrap().0).collect();
     assert_eq!(keys, [&b"after"[..], b"before", b"inner", b"new", b"now"]);
     assert_eq!(old.get("now").unwrap().map(<[u8]>::len), Some(3000));
     assert_eq!(old.bucket("inner").unwrap().get("k").unwrap(), Some(&b"v"[..]));
@@ -92,7 +92,7 @@ fn a_cursor_skips_nothing_after_a_delete() {
                             assert!(cursor.delete()?);
                         }
                     }
-                    Ok::<_, Error>(seen)
+                    Ok(seen)
                 })
                 .unwrap();
             let all: Vec<u32> = if backwards { (0..KEYS).rev().collect() } else { (0..KEYS).collect() };

@@ -21,7 +21,7 @@ fn fill(db: &Db) {
                 nested.next_sequence()?;
                 nested.create_bucket_if_absent(format!("deep {}", random.below(3)))?.put("k", "v")?;
             }
-            Ok::<_, Error>(())
+            Ok(())
         })
         .unwrap();
     }

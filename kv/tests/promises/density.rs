@@ -91,7 +91,7 @@ fn a_share_holds_beside_deletions_and_nested_buckets() {
                     bucket.delete_bucket(key)?;
                 }
             }
-            Ok::<_, Error>(())
+            Ok(())
         })
         .unwrap();
         assert_eq!(db.begin_read().check().unwrap(), []);
@@ -192,7 +192,7 @@ fn a_compacted_copy_of_any_mixture_is_no_larger() {
                     }
                     bucket.put(format!("{}", random.below(500)), vec![1; random.below(200)])?;
                 }
-                Ok::<_, Error>(())
+                Ok(())
             })
             .unwrap();
         }

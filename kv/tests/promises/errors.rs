@@ -72,6 +72,14 @@ fn of_names_and_keys() {
     assert!(matches!(says(tx.bucket("c"), "no bucket \"c\"", "create it first"), Error::BucketNotFound { .. }));
     assert!(matches!(says(tx.bucket_mut([0xFF]), "no bucket 0xff", "create it"), Error::BucketNotFound { .. }));
     assert!(matches!(says(tx.delete_bucket("x".repeat(99)), "xx\"... (99 bytes)", ""), Error::BucketNotFound { .. }));
+    let stale = tx.bucket_mut("b").unwrap().bucket_mut("nested").unwrap().handle();
+    tx.bucket_mut("b").unwrap().delete_bucket("nested").unwrap();
+    let deleted = says(tx.put(stale, "k", "v"), "was deleted in this transaction", "the bucket that is there now");
+    assert!(matches!(deleted, Error::StaleHandle { deleted: true }));
+    tx.bucket_mut("b").unwrap().create_bucket("nested").unwrap();
+    let (another, _) = in_memory(&Options::new());
+    let foreign = says(another.begin_write().unwrap().put(stale, "k", "v"), "another transaction", "take its handle");
+    assert!(matches!(foreign, Error::StaleHandle { deleted: false }));
     let into_itself: [&[u8]; 2] = [b"b", b"nested"];
     for to in [&into_itself[..0], &into_itself[..1], &into_itself] {
         assert!(matches!(says(tx.move_bucket("b", &[], to), "the same bucket", "inside"), Error::SameBuckets));

@@ -170,8 +170,8 @@ fn a_cursor_tells_its_bucket() {
         bucket.put("k", "v")?;
         assert_eq!(bucket.cursor_mut().bucket().sequence(), 7);
         assert_eq!(bucket.cursor().bucket().get("k")?, Some(&b"v"[..]));
-        assert_eq!(tx.cursor().bucket().iter().count(), 1);
-        Ok::<_, kv::Error>(())
+        assert_eq!(tx.cursor().bucket().items(..).count(), 1);
+        Ok(())
     })
     .unwrap();
 }

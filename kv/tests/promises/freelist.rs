@@ -27,7 +27,7 @@ fn churn(db: &Db, random: &mut Random) {
                 _ => bucket.put(key, vec![2; random.below(6000)])?,
             }
         }
-        Ok::<_, kv::Error>(())
+        Ok(())
     })
     .unwrap();
 }

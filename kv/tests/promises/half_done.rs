@@ -33,7 +33,7 @@ fn damaged() -> Vec<u8> {
     let mut root = 0;
     let mut bytes = file(&options(), |db| {
         fill(db);
-        root = db.view(|tx| Ok::<_, Error>(tx.bucket("A")?.bucket("a")?.root_page().get() as usize)).unwrap();
+        root = db.view(|tx| Ok(tx.bucket("A")?.bucket("a")?.root_page().get() as usize)).unwrap();
     });
     let at = root * PAGE;
     let count = usize::from(u16::from_le_bytes([bytes[at + 10], bytes[at + 11]]));

@@ -83,7 +83,7 @@ fn also_after_a_commit_that_changed_nothing() {
     let log = Log::default();
     db.update(|tx| {
         tx.on_commit(note(&log, "empty"));
-        Ok::<_, Error>(())
+        Ok(())
     })
     .unwrap();
     assert_eq!(*log.lock().unwrap(), ["empty"]);

@@ -140,9 +140,9 @@ fn read(db: &Db, len: usize) {
 fn walk(bucket: &Bucket<'_>, len: usize, depth: usize, buckets: &mut usize) {
     *buckets += 1;
     let most = len / 16;
-    assert!(bucket.iter().take(most + 2).count() <= most + 1, "more items than fit into the file");
-    assert!(bucket.iter().rev().take(most + 2).count() <= most + 1, "more items than fit into the file");
-    for item in *bucket {
+    assert!(bucket.items(..).take(most + 2).count() <= most + 1, "more items than fit into the file");
+    assert!(bucket.items(..).rev().take(most + 2).count() <= most + 1, "more items than fit into the file");
+    for item in bucket.items(..) {
         if let Ok((name, None)) = item
             && depth < 5
             && *buckets < 50

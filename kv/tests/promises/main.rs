@@ -9,6 +9,7 @@ extern crate kv_testkit;
 
 mod batch;
 mod bbolt_defects;
+mod collections;
 mod copies;
 mod counters;
 mod deleting;
@@ -17,8 +18,10 @@ mod disorder;
 mod errors;
 mod extension;
 mod figures;
+mod first_programs;
 mod freelist;
 mod half_done;
+mod handles;
 mod hooks;
 mod hostile;
 mod hostile_shapes;

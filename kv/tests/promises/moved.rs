@@ -25,7 +25,7 @@ fn put(db: &Db, value: &'static str) -> kv::Result<()> {
 }
 
 fn get(db: &Db) -> Vec<u8> {
-    db.view(|tx| Ok::<_, Error>(tx.bucket("b")?.get("k")?.unwrap().to_vec())).unwrap()
+    db.view(|tx| Ok(tx.bucket("b")?.get("k")?.unwrap().to_vec())).unwrap()
 }
 
 /// The commit is refused, and the file is as it was.

@@ -17,8 +17,8 @@ fn a_second_write_on_one_thread_is_an_error() {
     let tx = db.begin_write().unwrap();
     assert!(matches!(db.begin_write(), Err(Error::AlreadyWriting)));
     assert!(matches!(db.begin_write_owned(), Err(Error::AlreadyWriting)));
-    assert!(matches!(db.update(|_| Ok::<_, Error>(())), Err(Error::AlreadyWriting)));
-    assert!(matches!(db.batch(|_| Ok::<_, Error>(())), Err(Error::AlreadyWriting)));
+    assert!(matches!(db.update(|_| Ok(())), Err(Error::AlreadyWriting)));
+    assert!(matches!(db.batch(|_| Ok(())), Err(Error::AlreadyWriting)));
     drop(tx);
     db.update(|tx| tx.create_bucket("b").map(drop)).unwrap();
 }
@@ -30,7 +30,7 @@ fn inside_update_too_and_the_outer_transaction_goes_on() {
         tx.create_bucket("outer")?;
         let inner = db.update(|tx| tx.create_bucket("inner").map(drop));
         assert!(matches!(inner, Err(Error::AlreadyWriting)));
-        Ok::<_, Error>(())
+        Ok(())
     })
     .unwrap();
     let tx = db.begin_read();

@@ -76,8 +76,8 @@ fn fails_at(nth: u64, torn: usize, options: &Options) -> bool {
 fn refuses_writes(db: &Db) {
     assert!(matches!(db.begin_write(), Err(Error::Poisoned)));
     assert!(matches!(db.begin_write_owned(), Err(Error::Poisoned)));
-    assert!(matches!(db.update(|_| Ok::<_, Error>(())), Err(Error::Poisoned)));
-    assert!(matches!(db.batch(|_| Ok::<_, Error>(())), Err(Error::Poisoned)));
+    assert!(matches!(db.update(|_| Ok(())), Err(Error::Poisoned)));
+    assert!(matches!(db.batch(|_| Ok(())), Err(Error::Poisoned)));
     let error = db.sync().unwrap_err();
     assert!(matches!(error, Error::Poisoned));
     let text = error.to_string();

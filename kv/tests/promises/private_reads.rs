@@ -90,7 +90,7 @@ fn readers_beside_a_writer_see_their_states() {
                 scope.spawn(|| {
                     for _ in 0..60 {
                         let tx = db.begin_read();
-                        let mut values = tx.bucket("b").unwrap().iter().map(|item| item.unwrap().1.unwrap());
+                        let mut values = tx.bucket("b").unwrap().iter().map(|item| item.unwrap().1);
                         let first = values.next().unwrap();
                         assert!(values.all(|value| value == first), "one state");
                     }

@@ -38,7 +38,7 @@ pub(crate) fn file(options: &Options, fill: impl FnOnce(&Db)) -> Vec<u8> {
 pub(crate) fn dump(tx: &ReadTx<'_>) -> Vec<String> {
     fn add(bucket: &Bucket<'_>, path: &str, lines: &mut Vec<String>) {
         lines.push(format!("{path} sequence {}", bucket.sequence()));
-        for item in *bucket {
+        for item in bucket.items(..) {
             match item.unwrap() {
                 (key, Some(value)) => lines.push(format!("{path}/{key:?} = {value:?}")),
                 (name, None) => add(&bucket.bucket(name).unwrap(), &format!("{path}/{name:?}"), lines),

@@ -58,7 +58,7 @@ impl Del {
         let (path, key) = self.names.names_and_last(&self.path)?;
         let key = self.parse_format.bytes(key)?;
         let db = open::to_write(&self.file, terminal)?;
-        db.update(|tx| match bucket_mut(tx, &path)?.delete(&key) {
+        db.try_update(|tx| match bucket_mut(tx, &path)?.delete(&key) {
             Ok(true) => Ok(()),
             Ok(false) => Err(no_key(&key, &path)),
             Err(kv::Error::IncompatibleValue { .. }) => {

@@ -64,7 +64,7 @@ impl Import {
         let count = terminal.progress.count("lines imported");
         let mut total = 0;
         while !batch.is_empty() {
-            db.update(|tx| {
+            db.try_update(|tx| {
                 batch.iter().try_for_each(|line| line.apply(tx).map_err(|error| lines.refused(line, error)))
             })?;
             total += batch.len();

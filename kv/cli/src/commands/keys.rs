@@ -37,7 +37,7 @@ impl Keys {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
-        let mut names = bucket(&tx, &path)?.iter().map(|item| item.map(|(key, _)| key));
+        let mut names = bucket(&tx, &path)?.items(..).map(|item| item.map(|(key, _)| key));
         self.listing.print(&mut names, &mut terminal.out)
     }
 }

@@ -32,7 +32,7 @@ fn two_buckets() -> (Bench, String) {
     fill("two").unwrap();
     db.close().unwrap();
     let db = Db::open(bench.path("db")).unwrap();
-    let one = db.view(|tx| Ok::<_, kv::Error>(tx.bucket("one")?.root_page())).unwrap();
+    let one = db.view(|tx| Ok(tx.bucket("one")?.root_page())).unwrap();
     drop(db);
     (bench, one.to_string())
 }

@@ -116,7 +116,7 @@ impl ReadTx<'_> {
 /// Compares a bucket with its chunks; the last reaches to the bucket's end.
 fn compare(walk: &Walk<'_>, entered: &Entered<'_>, chunks: &[&Chunk], differences: &mut Vec<Difference>) -> Result<()> {
     let bucket: Bucket<'_> = entered.bucket;
-    let mut items = bucket.iter().peekable();
+    let mut items = bucket.items(..).peekable();
     let mut after: Option<&Chunk> = None;
     let mut rest = chunks.iter();
     while let Some(&chunk) = rest.next() {

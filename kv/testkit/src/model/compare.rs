@@ -12,7 +12,7 @@ impl Model {
     /// What reading answers.
     pub fn read(bucket: &Bucket<'_>) -> Result<Self> {
         let mut model = Self { sequence: bucket.sequence(), ..Self::default() };
-        for item in bucket {
+        for item in bucket.items(..) {
             let (key, value) = item?;
             let entry = match value {
                 Some(value) => Entry::Value(value.into()),
@@ -34,7 +34,7 @@ pub fn difference(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> 
         return Ok(Some(format!("the sequence is {}, not {}", bucket.sequence(), model.sequence)));
     }
     let mut expected = model.entries.iter();
-    for item in bucket {
+    for item in bucket.items(..) {
         let (key, value) = item?;
         let Some((name, entry)) = expected.next().filter(|(name, _)| *name == key) else {
             return Ok(Some(format!("there is {}", hex_text(key))));
@@ -54,7 +54,7 @@ pub fn difference(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> 
 
 #[cfg(test)]
 mod tests {
-    use kv::{Db, Error, WriteTx};
+    use kv::{Db, WriteTx};
     use pagefile_std::MemStore;
 
     use super::*;
@@ -84,10 +84,10 @@ mod tests {
             db.update(change).unwrap();
             assert!(shown(&db).is_some());
             db.update(|tx| {
-                let tops: Vec<Vec<u8>> = tx.root().iter().map(|item| Ok(item?.0.to_vec())).collect::<Result<_>>()?;
+                let tops: Vec<Vec<u8>> = tx.buckets().map(|bucket| Ok(bucket?.0.to_vec())).collect::<Result<_>>()?;
                 tops.iter().try_for_each(|name| tx.delete_bucket(name))?;
                 zoo(tx)?;
-                Ok::<_, Error>(())
+                Ok(())
             })
             .unwrap();
             assert_eq!(shown(&db), None);

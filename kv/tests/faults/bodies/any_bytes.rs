@@ -127,8 +127,8 @@ fn items(tx: &ReadTx<'_>, sound: bool) -> Result<()> {
         if bucket.root_page().get() != 0 && !seen.insert(bucket.root_page()) {
             return Err(Error::Corrupt { page: bucket.root_page(), what: "the bucket comes again".into() });
         }
-        let forward: Vec<_> = bucket.iter().collect::<Result<_>>()?;
-        let backward: Vec<_> = bucket.iter().rev().collect::<Result<_>>()?;
+        let forward: Vec<_> = bucket.items(..).collect::<Result<_>>()?;
+        let backward: Vec<_> = bucket.items(..).rev().collect::<Result<_>>()?;
         assert!(!sound || forward.iter().eq(backward.iter().rev()), "both directions lead past the same items");
         for (key, value) in forward {
             let found = bucket.get(key)?;
@@ -148,13 +148,13 @@ fn change(db: &Db) -> Result<()> {
         (0..20).try_for_each(|n| bucket.put(format!("key {n}"), vec![n; 100]))
     });
     let names: Vec<Vec<u8>> = db.view(|tx| {
-        let buckets = tx.root().iter().map_while(Result::ok).filter(|(_, value)| value.is_none());
-        Ok::<_, Error>(buckets.map(|(name, _)| name.to_vec()).take(64).collect())
+        let buckets = tx.buckets().map_while(Result::ok);
+        Ok(buckets.map(|(name, _)| name.to_vec()).take(64).collect())
     })?;
     for name in names {
         let replaced = db.update(|tx| {
             let mut bucket = tx.bucket_mut(&name)?;
-            let keys = bucket.iter().map_while(Result::ok).filter(|(_, value)| value.is_some());
+            let keys = bucket.iter().map_while(Result::ok);
             let keys: Vec<Vec<u8>> = keys.map(|(key, _)| key.to_vec()).take(20).collect();
             bucket.put("another", vec![7; 700])?;
             keys.iter().try_for_each(|key| bucket.delete(key).map(|_| ()))

@@ -87,7 +87,7 @@ pub(super) fn read(tx: &ReadTx<'_>, seed: u64, writer: u8, mut each: impl FnMut(
 /// Every key and value of one bucket; returns the bucket inside it.
 fn read_place(bucket: Bucket<'_>, place: u8, mut each: impl FnMut(Key, &[u8])) -> Option<Bucket<'_>> {
     let mut inner = None;
-    for item in bucket {
+    for item in bucket.items(..) {
         let (name, value) = item.unwrap();
         let text = std::str::from_utf8(name).unwrap_or_else(|_| panic!("nobody writes the key {name:?}"));
         match value {

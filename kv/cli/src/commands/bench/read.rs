@@ -29,15 +29,14 @@ pub(super) fn run(workload: &Workload, db: &Db, places: &mut [Place]) -> Result<
 /// Reads all values of a bucket and of the buckets inside it; returns how many.
 fn in_order(bucket: &Bucket<'_>) -> Result<u64> {
     let mut count = 0;
-    for item in *bucket {
-        match item? {
-            (_, Some(_)) => count += 1,
-            (name, None) => {
-                for item in bucket.bucket(name)? {
-                    item?;
-                    count += 1;
-                }
-            }
+    for pair in bucket {
+        pair?;
+        count += 1;
+    }
+    for nested in bucket.buckets() {
+        for pair in nested?.1 {
+            pair?;
+            count += 1;
         }
     }
     Ok(count)
