@@ -29,6 +29,7 @@ mod search;
 mod shared;
 mod spill;
 mod split;
+mod tail;
 mod walk;
 
 pub(crate) use cursor::Cursor;
@@ -45,6 +46,7 @@ pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
 pub(crate) use shared::with_places;
 pub(crate) use spill::{patch_children, spill_order};
+pub(crate) use tail::{Next, Place, TailWalk};
 pub(crate) use walk::{Visit, Walk};
 
 const MORE_LINKS: &str = "tree has more pages than the file: pages are shared";
