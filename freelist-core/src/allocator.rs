@@ -123,7 +123,7 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
     /// # Errors
     /// As [`allocate`](Self::allocate), or [`FreelistError::InvalidAlignment`].
     pub fn allocate_where(&mut self, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
-        self.allocate_with(request, |list| list.free_set().allocate_where(request))
+        self.allocate_with(request, |list| list.spans_mut().allocate_where(request))
     }
 
     /// Allocates `pages` contiguous pages for the transaction `tx`. A rollback makes them free, also those
@@ -227,7 +227,7 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
             && let Some(offered) = Span::between(last.start().max(keep), last.end())
             && self.source.shrink(offered).map_err(AllocError::Source)?
         {
-            self.list.free_set().take(offered)?;
+            self.list.spans_mut().take(offered)?;
             debug_assert!(
                 self.list.spans().last_span().is_none_or(|left| left.end() <= offered.start()),
                 "the end is gone"

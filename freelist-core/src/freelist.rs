@@ -322,8 +322,9 @@ impl<S: FreeSpans> Freelist<S> {
             + self.changes.memory_bytes()
     }
 
-    /// The set of free pages, for changes without a transaction.
-    pub(crate) const fn free_set(&mut self) -> &mut S {
+    /// The set of free pages, for what it can do beyond [`FreeSpans`]. The same pages must be free afterwards: what is
+    /// taken or released here is of no transaction, and no rollback knows of it.
+    pub const fn spans_mut(&mut self) -> &mut S {
         &mut self.free
     }
 

@@ -65,7 +65,7 @@ mod tx;
 pub use db::digest;
 pub use db::{
     BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
-    PageInfo, PageKind, Stats, Step, compact, salvage, surgery,
+    PageInfo, PageKind, Shrunk, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};

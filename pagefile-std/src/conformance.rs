@@ -28,6 +28,7 @@ pub fn page_store<S: PageStore>(mut fresh: impl FnMut() -> S) {
     refuses_what_lies_outside(&fresh());
     mistakes_of_the_caller_poison_nothing(&fresh());
     a_view_outlasts_growth(&fresh());
+    becomes_shorter_and_grows_again(&fresh());
     an_owned_view_outlasts_the_store(fresh());
     readers_go_on_while_it_grows(&fresh());
 }
@@ -140,6 +141,42 @@ fn a_view_outlasts_growth(store: &dyn PageStore) {
     }
     assert_eq!(slice, b"old bytes");
     assert_eq!(early.clone().bytes(100, 9), Some(slice));
+}
+
+/// A store that does not become shorter keeps all its bytes.
+fn becomes_shorter_and_grows_again(store: &dyn PageStore) {
+    store.grow(300_000).expect("growth");
+    let long = store.len();
+    store.write_at(0, &[IoSlice::new(&vec![7; length(long)])]).expect("a write");
+    store.sync().expect("a sync");
+    let early = store.view();
+    for enough in [long, long + 1, u64::MAX] {
+        store.truncate(enough).expect("a truncation to more");
+        assert_eq!(store.len(), long, "a store that is short enough stays as it is");
+    }
+    store.truncate(100_000).expect("a truncation");
+    let short = store.len();
+    assert!((100_000..=long).contains(&short), "truncated to {short}, asked for 100000");
+    let kept = vec![7; length(short)];
+    assert_eq!(early.bytes(0, kept.len()), Some(&kept[..]), "an early view keeps what the store keeps");
+    assert_eq!(store.view().bytes(0, kept.len()), Some(&kept[..]), "a truncation keeps the bytes before the end");
+    if short == long {
+        return;
+    }
+    assert_eq!(store.view().bytes(short, 1), None, "no view has what is gone");
+    assert_eq!(early.bytes(short, 1), None, "no view has what is gone");
+    store.write_at(short, &[IoSlice::new(b"x")]).expect_err("a write past the new end");
+    store.read_at(short, &mut [0]).expect_err("a read past the new end");
+    store.write_at(short - 1, &[IoSlice::new(b"y")]).expect("a write before the new end");
+    for asked in [short + 1, long] {
+        store.grow(asked).expect("growth after a truncation");
+        let mut bytes = vec![0xff; length(store.len() - short)];
+        store.read_at(short, &mut bytes).expect("a read of new bytes");
+        assert!(bytes.iter().all(|byte| *byte == 0), "new bytes read as zero, not as what was there before");
+        assert_eq!(store.view().bytes(short, bytes.len()), Some(&bytes[..]));
+    }
+    assert_eq!(store.view().bytes(short - 1, 1), Some(&b"y"[..]));
+    store.sync().expect("a sync");
 }
 
 fn an_owned_view_outlasts_the_store<S: PageStore>(store: S) {

@@ -20,13 +20,13 @@ const RUN_MAX: usize = 256;
 
 const BITS: usize = 64;
 
-/// The file of a map, and the blocks of it that the map has. A block that it has stays: the store writes into the map
-/// what it writes into the file.
+/// The file of a map, and the blocks of it that the map has. A block that it has stays until it is truncated: the store
+/// writes into the map what it writes into the file.
 #[derive(Debug)]
 pub(crate) struct Copied {
     file: Arc<LockedFile>,
     path: PathBuf,
-    /// A bit for each block. It is set when the block's bytes are in the map, and never taken back.
+    /// A bit for each block. It is set when the block's bytes are in the map, and taken back when the file ends before it.
     blocks: Box<[AtomicU64]>,
     /// Held while a block is copied and while the file is written: a copy is of the time before a write or after it.
     /// What it guards is a buffer for the copies.
@@ -84,6 +84,19 @@ impl Copied {
             left.start = first + run;
         }
         Ok(())
+    }
+
+    /// Forgets what the map has of `range`, up to which the map showed bytes and which goes with the end of the file. The
+    /// part of it in a block that stays goes to `clear`. The caller is [`alone`](Copied::alone).
+    pub(crate) fn forget(&self, range: Range<usize>, clear: impl FnOnce(Range<usize>)) {
+        assert!(self.copying.try_lock().is_err(), "no block is copied while others are forgotten");
+        let kept = range.start.next_multiple_of(BLOCK).min(range.end);
+        if range.start < kept && self.has(&(range.start..kept)) {
+            clear(range.start..kept);
+        }
+        for block in range.start.div_ceil(BLOCK)..range.end.div_ceil(BLOCK) {
+            self.blocks[block / BITS].fetch_and(!bit(block), Ordering::Release);
+        }
     }
 
     /// The parts of a range that lie in one block each, and are in the map.

@@ -29,6 +29,8 @@ pub enum Operation {
     Write,
     /// Making the file longer.
     Grow,
+    /// Making the file shorter.
+    Truncate,
     /// Making bytes durable.
     Sync,
 }
@@ -42,6 +44,7 @@ impl fmt::Display for Operation {
             Operation::Read => "read from",
             Operation::Write => "write to",
             Operation::Grow => "grow",
+            Operation::Truncate => "truncate",
             Operation::Sync => "sync",
         })
     }

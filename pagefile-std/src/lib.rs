@@ -39,7 +39,8 @@
 //! 1. **The layer above** never writes a byte that somebody still borrows from a view. A
 //!    copy-on-write tree meets this demand by design: it does not write pages that a reader may
 //!    reach. Read pages that change in place (the two metas) with [`PageStore::read_at`], never
-//!    through a view.
+//!    through a view. Nor does it [truncate](PageStore::truncate) what somebody may still look at in a view: that is
+//!    gone from the map at once.
 //! 2. **Other processes** heed the advisory lock. A program that writes to the file without the lock
 //!    changes bytes under borrowed slices. If a program truncates the file, the next access to the
 //!    lost pages is a fatal signal (`SIGBUS`; an in-page error on Windows), and a mapping cannot be

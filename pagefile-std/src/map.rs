@@ -5,18 +5,19 @@
 //!
 //! One of the two files with `unsafe` code. What every block here relies on:
 //!
-//! - **Bounds.** `len <= room`, where `room` is what the system mapped. `len` only grows. Nothing
-//!   at or past `len` is ever touched: on 64-bit Unix the mapping of a file is longer than the
-//!   file, and touching it past the file's end is a fatal signal. `len` is raised only after the
-//!   file has been made that long.
+//! - **Bounds.** `len <= room`, where `room` is what the system mapped. Nothing at or past `len` is
+//!   ever touched: on 64-bit Unix the mapping of a file is longer than the file, and touching it past
+//!   the file's end is a fatal signal. `len` is raised only after the file has been made that long,
+//!   and lowered before the file is made shorter. Whoever has read the old `len` may still make a
+//!   slice that ends past the new one; the layer above truncates only what nobody looks at again.
 //! - **No write under a borrow.** The bytes of a slice that was handed out do not change while it
 //!   lives. This is the protocol in the crate's documentation: the layer above does not write bytes
 //!   that a view may still reach, and other processes heed the lock. The compiler cannot check it, as
 //!   with every shared map of a file.
 //! - **A copy is made once.** A block of a private copy is written before its bytes are handed out for
 //!   the first time, and afterwards only as the file is written: see above.
-//! - **Nobody truncates the file** while it is mapped: this crate never does, and the lock keeps away
-//!   other processes that heed it.
+//! - **Nobody else truncates the file** while it is mapped: the lock keeps away other processes that
+//!   heed it.
 
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -68,6 +69,9 @@ enum Backing {
 impl Map {
     /// Whether a map may have room beyond the end of its file: then growth need not move it.
     pub(crate) const CAN_RESERVE: bool = cfg!(all(unix, target_pointer_width = "64"));
+
+    /// Whether a file may become shorter than its map. Windows refuses to truncate a file that is mapped.
+    pub(crate) const CAN_OUTLAST_ITS_FILE: bool = cfg!(unix);
 
     /// Maps the first `len` bytes of a file, with room for `room`, read-only.
     ///
@@ -219,13 +223,31 @@ impl Map {
         }
     }
 
-    /// Stops showing the bytes past `len`. Nobody borrows them: the map is borrowed as a whole. They
-    /// must be zeros already, because growth shows them again as they are.
-    #[cfg(feature = "sim")]
-    pub(crate) fn shorten(&mut self, len: u64) {
-        assert!(matches!(self.backing, Backing::Memory), "only memory is used again for fewer bytes");
-        let shown = self.len.get_mut();
-        *shown = usize::try_from(len).map_or(*shown, |len| len.min(*shown));
+    /// Stops showing the bytes past `len`. To be called before the file is made shorter, while nobody borrows them. Memory
+    /// past `len` becomes zeros, as the file's bytes there do, so that growth shows no old bytes.
+    pub(crate) fn shorten(&self, len: u64) {
+        let _alone = if let Backing::Copy(copied) = &self.backing { Some(copied.alone()) } else { None };
+        let before = self.len.load(Ordering::Acquire);
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len < before) else { return };
+        match &self.backing {
+            Backing::File { .. } => {}
+            Backing::Copy(copied) => copied.forget(len..before, |part| self.clear(part)),
+            Backing::Memory => self.clear(len..before),
+        }
+        let lowered = self.len.swap(len, Ordering::AcqRel);
+        assert_eq!(lowered, before, "a map becomes longer or shorter by one caller at a time");
+    }
+
+    /// Writes zeros over private memory. What has never been written is only read: the system then gives no memory for it.
+    fn clear(&self, range: Range<usize>) {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        assert!(range.start <= range.end && range.end <= self.memory.len(), "what is cleared lies inside the map");
+        for start in range.clone().step_by(ZEROS.len()) {
+            let zeros = &ZEROS[..ZEROS.len().min(range.end - start)];
+            if self.present(start as u64, zeros.len()) != Some(zeros) {
+                self.write(start as u64, zeros);
+            }
+        }
     }
 
     /// Writes into private memory.
@@ -279,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn extends_into_its_room_only_and_never_shrinks() {
+    fn extends_into_its_room_only() {
         let map = Map::in_memory(100, 200).unwrap();
         map.write(99, b"x");
         assert!(map.extend(200));
@@ -287,6 +309,19 @@ mod tests {
         assert_eq!(map.len(), 200);
         assert!(!map.extend(201));
         assert_eq!(map.bytes(98, 3), Some(&b"\0x\0"[..]));
+    }
+
+    #[test]
+    fn what_it_stops_showing_comes_back_as_zeros() {
+        let map = Map::in_memory(10_000, 20_000).unwrap();
+        map.write(0, &[7; 10_000]);
+        map.shorten(10_001);
+        assert_eq!(map.len(), 10_000, "it does not become longer");
+        map.shorten(1000);
+        assert_eq!((map.len(), map.bytes(999, 2)), (1000, None));
+        assert!(map.extend(12_000));
+        assert_eq!(map.bytes(0, 1000), Some(&[7; 1000][..]));
+        assert_eq!(map.bytes(1000, 11_000), Some(&[0; 11_000][..]));
     }
 
     #[test]

@@ -72,6 +72,15 @@ impl Mapping {
         Ok(())
     }
 
+    /// Stops showing the bytes past `len`. Nobody may look at them any more, also in a map that was the current one
+    /// before.
+    pub(crate) fn shorten(&self, len: u64) {
+        if let Mapping::Reserved { first, .. } = self {
+            first.shorten(len);
+        }
+        self.current().shorten(len);
+    }
+
     /// The first map, if it is still the current one and nobody else has it.
     #[cfg(feature = "sim")]
     pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {

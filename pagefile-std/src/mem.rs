@@ -105,6 +105,13 @@ impl MemStore {
         })
     }
 
+    /// Makes the store exactly `len` bytes long, unless it is shorter.
+    pub(crate) fn cut(&self, len: u64) {
+        let _alone = self.copying.write().unwrap_or_else(PoisonError::into_inner);
+        self.mapping.shorten(len);
+        assert!(self.mapping.current().len() <= len, "no byte past the cut is left");
+    }
+
     /// The memory itself, if it has not moved and no owned view of it is alive.
     #[cfg(feature = "sim")]
     pub(crate) fn sole_map(&mut self) -> Option<&mut Map> {
@@ -165,6 +172,11 @@ impl PageStore for MemStore {
         }
         self.lengthen(grown_len(min_len))?;
         assert!(self.len() >= min_len, "a store is as long as its growth has promised");
+        Ok(())
+    }
+
+    fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+        self.cut(grown_len(min_len));
         Ok(())
     }
 

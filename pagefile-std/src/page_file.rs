@@ -37,6 +37,10 @@ use crate::{create, position};
 /// at most once a second as long as it does. Windows refuses to remove or replace a file that is mapped; a rename is
 /// noticed there as elsewhere. Where the process may not look at the path, nothing is noticed.
 ///
+/// # A file that becomes shorter
+///
+/// [`truncate`](PageStore::truncate) works on Unix. Windows refuses it while a file is mapped, so there it does nothing.
+///
 /// # Creation
 ///
 /// A new file is for its owner alone (mode 0600 on Unix, unless [`FileOptions::mode`] says
@@ -76,6 +80,8 @@ pub struct PageFile {
     options: FileOptions,
     no_sync: AtomicBool,
     no_grow_sync: AtomicBool,
+    /// A truncation has failed, so the file may have old bytes past its length.
+    cut_before_growth: AtomicBool,
 }
 
 impl PageFile {
@@ -154,6 +160,7 @@ impl PageFile {
             options: options.clone(),
             no_sync: AtomicBool::new(options.no_sync),
             no_grow_sync: AtomicBool::new(options.no_grow_sync),
+            cut_before_growth: AtomicBool::new(false),
         };
         store.lock_in_memory()?;
         Ok(store)
@@ -198,6 +205,10 @@ impl PageFile {
         self.assert_alone();
         let no_sync = self.no_sync.load(Ordering::Relaxed);
         let no_grow_sync = no_sync || self.no_grow_sync.load(Ordering::Relaxed);
+        if self.cut_before_growth.load(Ordering::Relaxed) {
+            self.file.set_len(self.len()).map_err(|source| failed(Operation::Truncate, &self.path, source))?;
+            self.cut_before_growth.store(false, Ordering::Relaxed);
+        }
         let lengthened = self.file.metadata().and_then(|metadata| {
             // An earlier growth that found no room for its map has left the file longer than `len()`.
             if metadata.len() < len { self.file.set_len(len) } else { Ok(()) }
@@ -250,14 +261,15 @@ impl PageStore for PageFile {
     fn view(&self) -> View<'_> {
         let len = if cfg!(debug_assertions) { self.len() } else { 0 };
         let view = self.mapping.view();
-        debug_assert!(view.len() >= len, "a view has all bytes of the store");
+        // A truncation meanwhile has lowered the length of the store first.
+        debug_assert!(view.len() >= len || self.len() < len, "a view has all bytes of the store");
         view
     }
 
     fn view_owned(&self) -> View<'static> {
         let len = self.len();
         let view = self.mapping.view_owned();
-        assert!(view.len() >= len, "an owned view has all bytes of the store");
+        assert!(view.len() >= len || self.len() < len, "an owned view has all bytes of the store");
         view
     }
 
@@ -302,6 +314,22 @@ impl PageStore for PageFile {
         let before = self.len.swap(len, Ordering::AcqRel);
         assert!(before < len, "the length rises, and only by growth");
         Ok(())
+    }
+
+    fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+        let _alone = self.barrier.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_writable()?;
+        let len = grown_len(min_len);
+        if len >= self.len() || !Map::CAN_OUTLAST_ITS_FILE {
+            return Ok(());
+        }
+        self.len.store(len, Ordering::Release);
+        self.mapping.shorten(len);
+        assert!(self.mapping.current().len() <= len, "the map ends before the file does");
+        self.file.set_len(len).map_err(|source| {
+            self.cut_before_growth.store(true, Ordering::Relaxed);
+            failed(Operation::Truncate, &self.path, source)
+        })
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::{Operation, StoreError};
 use crate::map::Map;
 
-/// The bytes of all pages, as one array that can grow, with control over when they are durable.
+/// The bytes of all pages, as one array that can grow and become shorter, with control over when they are durable.
 ///
 /// # Durability
 ///
@@ -16,7 +16,10 @@ use crate::map::Map;
 ///   a power cut may lose any part of any write and keep a later write, and the parts need not be
 ///   whole pages. Bytes outside the written ranges do not change.
 /// - [`grow`](PageStore::grow) is a barrier for the length: when it returns `Ok`, a power cut does
-///   not make the store shorter. New bytes read as zero until they are written.
+///   not make the store shorter. New bytes read as zero until they are written, also where the store
+///   had other bytes before it was truncated.
+/// - [`truncate`](PageStore::truncate) is no barrier: a power cut before the next sync or growth leaves the length
+///   before it or the one after it. So truncate only what no durable byte needs any more.
 /// - After the first `write_at`, `grow` or `sync` that fails with [`StoreError::Io`], the contents
 ///   of the disk are unknown: operating systems forget which pages they could not write, so a later
 ///   sync would succeed without having written them. The store is then
@@ -29,12 +32,12 @@ use crate::map::Map;
 ///
 /// A view shows every write and growth that was complete when the view was taken. It may or may not
 /// show later ones: take a new view after `write_at` or `grow`. `read_at` shows every write that was
-/// complete when `read_at` was called.
+/// complete when `read_at` was called. What is truncated is no longer in any view.
 ///
 /// # Who may write what
 ///
 /// The crate's documentation states the [protocol](crate#the-protocol-that-makes-the-map-sound):
-/// bytes that are borrowed from a view must not be written.
+/// bytes that are borrowed from a view must be neither written nor truncated.
 ///
 /// # Writing another store
 ///
@@ -65,6 +68,7 @@ use crate::map::Map;
 /// #   fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> { self.store.read_at(offset, buf) }
 /// #   fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> { self.store.write_at(offset, bufs) }
 /// #   fn grow(&self, min_len: u64) -> Result<(), StoreError> { self.store.grow(min_len) }
+/// #   fn truncate(&self, min_len: u64) -> Result<(), StoreError> { self.store.truncate(min_len) }
 /// #   fn check_name(&self) -> Result<(), StoreError> { self.store.check_name() }
 /// #   fn poisoned(&self) -> bool { self.store.poisoned() }
 ///     // The other methods call those of `self.store`.
@@ -120,6 +124,26 @@ pub trait PageStore: Send + Sync + Debug {
     /// [`StoreError::Io`]: the length on disk may be the old or the new one; the store is poisoned.
     fn grow(&self, min_len: u64) -> Result<(), StoreError>;
 
+    /// Makes the store shorter, but not shorter than `min_len` bytes. Usually it stays a little longer, so that the
+    /// next growth is not near. Does nothing if the store is short enough, or cannot become shorter at all: Windows does
+    /// not truncate a file that is mapped, and a store that does not say otherwise has a fixed end. Writes that are not
+    /// durable and lie past the new end are dropped. The system's work is in proportion to what goes.
+    ///
+    /// # Who may call it
+    ///
+    /// The layer above, when nobody will look past `min_len` again in any view taken so far: the map of a file that has
+    /// become shorter ends the process where it is touched past the end (`SIGBUS`). See the
+    /// [protocol](crate#the-protocol-that-makes-the-map-sound).
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], [`StoreError::Poisoned`]: the length has not changed.
+    /// [`StoreError::Io`]: the length on disk may be the old or the new one; [`len`](PageStore::len) is the new one. This
+    /// does not poison: no byte that the store still has is in doubt.
+    fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+        let _ = min_len;
+        Ok(())
+    }
+
     /// Makes all earlier writes durable.
     ///
     /// # Errors
@@ -171,6 +195,9 @@ macro_rules! forward {
             }
             fn grow(&self, min_len: u64) -> Result<(), StoreError> {
                 (**self).grow(min_len)
+            }
+            fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+                (**self).truncate(min_len)
             }
             fn sync(&self) -> Result<(), StoreError> {
                 (**self).sync()
@@ -234,7 +261,8 @@ impl View<'_> {
         self.map().read(offset, len)
     }
 
-    /// How many bytes the view has: as many as the store had when the view was taken, or more. O(1).
+    /// How many bytes the view has: as many as the store had when the view was taken, or more, or fewer once the store is
+    /// truncated. O(1).
     #[inline]
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -447,3 +447,46 @@ fn the_enumerator_clears_the_right_protocol_and_finds_each_planted_bug() {
         assert!(first_loss(bug).is_some(), "{bug:?}");
     }
 }
+
+/// A truncation that is not durable, and one with a growth after it.
+#[test]
+fn a_power_cut_loses_a_truncation_or_does_it() {
+    const LONG: usize = 256 * 1024;
+    const SHORT: usize = 128 * 1024;
+    let disk = SimDisk::with_options(&vec![7; LONG], SimOptions { growth_synced: false, ..SimOptions::default() });
+    let strategy = Strategy { exhaustive_max: 2, ..Strategy::for_pages(4096).without_in_place() };
+    disk.truncate(SHORT as u64).unwrap();
+    let [epoch] = &disk.take_epochs()[..] else { panic!("a truncation is no barrier") };
+    assert_eq!(images(epoch, &strategy), BTreeSet::from([vec![7; LONG], vec![7; SHORT]]));
+
+    disk.grow(LONG as u64).unwrap();
+    let [epoch] = &disk.take_epochs()[..] else { panic!("nothing is synced yet") };
+    let zeros = [vec![7; SHORT], vec![0; LONG - SHORT]].concat();
+    let found = images(epoch, &Strategy { garbage: false, ..strategy.clone() });
+    assert_eq!(found, BTreeSet::from([vec![7; LONG], vec![7; SHORT], zeros.clone()]));
+    assert_eq!(images(epoch, &strategy).len(), 4, "what is new may also be garbage");
+
+    disk.sync().unwrap();
+    disk.take_epochs();
+    disk.write_at(LONG as u64 - 4096, &[IoSlice::new(&[8; 4096])]).unwrap();
+    disk.truncate(SHORT as u64).unwrap();
+    disk.sync().unwrap();
+    let epochs = disk.take_epochs();
+    assert_eq!(epochs.last().unwrap().durable(), vec![7; SHORT], "a write past the end is gone with it");
+    assert_eq!(epochs[0].durable(), zeros);
+}
+
+/// A truncation that fails poisons nothing; a growth after it shows zeros all the same.
+#[test]
+fn a_failed_truncation_leaves_no_old_bytes() {
+    let disk = SimDisk::with_bytes(&vec![7; 256 * 1024]);
+    disk.plan(Plan { call: Some(Call::SetLen), nth: 1, fault: Fault::Io, for_ever: false });
+    let error = disk.truncate(1000).unwrap_err();
+    assert_eq!(error.to_string(), "cannot truncate simulated disk");
+    assert_eq!((disk.len(), disk.poisoned()), (32 * 1024, false));
+    disk.write_at(0, &[IoSlice::new(b"x")]).unwrap();
+    disk.grow(100_000).unwrap();
+    let mut new = [1; 1];
+    disk.read_at(99_999, &mut new).unwrap();
+    assert_eq!(new, [0]);
+}

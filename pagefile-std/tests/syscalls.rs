@@ -283,3 +283,27 @@ fn a_creation_that_fails_leaves_nothing() {
         }
     }
 }
+
+/// A truncation that fails poisons nothing, and the next growth does not show what it has left behind.
+#[test]
+fn a_failed_truncation_is_made_up_for_before_the_file_grows() {
+    let test = "a_failed_truncation_is_made_up_for_before_the_file_grows";
+    let Some(process) = under_strace(test, &["-e", "inject=ftruncate:error=EIO:when=1"]) else { return };
+    match process {
+        Process::Parent(calls) => expect(
+            &calls[2..],
+            &["ftruncate pages", "fdatasync pages", "ftruncate pages", "ftruncate pages", "fsync pages"],
+        ),
+        Process::Child(path) => {
+            fs::write(&path, vec![7; 80_000]).unwrap();
+            let store = PageFile::open(&path, &FileOptions::default()).unwrap();
+            let error = store.truncate(8192).unwrap_err();
+            assert!(matches!(error, StoreError::Io { operation: Operation::Truncate, .. }), "{error}");
+            assert_eq!((store.len(), store.poisoned()), (32 * 1024, false));
+            store.sync().unwrap();
+            store.grow(70_000).unwrap();
+            let new = store.view().bytes(32 * 1024, 70_000 - 32 * 1024).unwrap().to_vec();
+            assert!(new.iter().all(|byte| *byte == 0), "old bytes are not shown");
+        }
+    }
+}

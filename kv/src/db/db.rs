@@ -309,6 +309,10 @@ impl Db {
         self.core.settings.read_only
     }
 
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
     fn writable(&self) -> bool {
         !self.core.settings.read_only && !self.core.store.poisoned()
     }

@@ -23,6 +23,7 @@ mod inspect;
 mod open;
 mod options;
 mod page_info;
+mod shrink;
 mod stats;
 pub mod surgery;
 
@@ -33,4 +34,5 @@ pub use db::Db;
 pub use inspect::BucketStructure;
 pub use options::{FreelistKind, FreelistSync, Options};
 pub use page_info::{PageInfo, PageKind};
+pub use shrink::Shrunk;
 pub use stats::{BucketStats, Stats};

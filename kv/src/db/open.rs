@@ -62,6 +62,8 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
         strict: options.strict,
         no_sync: options.no_sync,
+        shrink: options.shrink.into(),
+        initial_size: options.initial_size,
         read_cache: options.read_cache,
     };
     let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);

@@ -84,6 +84,7 @@ pub struct Options {
     pub(super) preload_freelist: bool,
     pub(super) strict: bool,
     pub(super) no_sync: bool,
+    pub(super) shrink: u32,
     pub(super) read_cache: usize,
     pub(super) walk_progress: WalkProgress,
 }
@@ -119,6 +120,7 @@ impl Default for Options {
             preload_freelist: false,
             strict: false,
             no_sync: false,
+            shrink: 0,
             read_cache: 16 << 20,
             walk_progress: WalkProgress::default(),
         }
@@ -192,7 +194,7 @@ impl Options {
         self
     }
 
-    /// Preallocates the file to this many bytes when it is opened for writing. Default: 0.
+    /// Preallocates the file to this many bytes when it is opened for writing. It does not become shorter then. Default: 0.
     pub const fn initial_size(mut self, bytes: u64) -> Self {
         self.initial_size = bytes;
         self
@@ -218,6 +220,20 @@ impl Options {
     /// tells how much it is. 0 turns it off. Default: 16 MiB, enough for a million pairs of 200 bytes.
     pub const fn read_cache(mut self, bytes: usize) -> Self {
         self.read_cache = bytes;
+        self
+    }
+
+    /// Lets the file become shorter as it is used: each commit also moves up to this many pages from the end of the file to
+    /// free places nearer to its start, as soon as a quarter or more of the file could go. 16 is a good value; a commit of
+    /// a few pages then writes a few times as much while the file shrinks, and nothing more before and after. What cannot
+    /// be moved in one commit of this size, a value of megabytes for instance, moves in a commit of its own.
+    ///
+    /// The file never becomes shorter than [`initial_size`](Self::initial_size), nor shorter than an open reader or one of
+    /// the two metas needs, nor in a commit that is [not synced](Self::no_sync). bbolt opens it at every moment. Windows does
+    /// not truncate a file that is open; pages are moved there all the same, and the next [compaction](crate::compact()) is a
+    /// smaller one. [`Db::shrink`](crate::Db::shrink) does it at once. Default: 0, never.
+    pub const fn shrink(mut self, pages_per_commit: u32) -> Self {
+        self.shrink = pages_per_commit;
         self
     }
 

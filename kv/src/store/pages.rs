@@ -85,6 +85,10 @@ impl<'t> Pages<'t> {
     pub(crate) fn touch(&self, pages: &[u64]) {
         const LINES: [usize; 4] = [0, 64, 128, 192];
         let touched = |page: &u64| {
+            // Past the mark the file may end at any moment.
+            if *page >= self.high_water {
+                return None;
+            }
             let head = self.view.bytes(page.checked_mul(self.page_size.into())?, 256)?;
             Some(LINES.iter().fold(0, |seen, &line| seen ^ head.get(line).copied().unwrap_or(0)))
         };

@@ -58,6 +58,11 @@ impl WriteSet {
         Pages::new(&self.view, &self.nodes, self.page_size, self.high_water)
     }
 
+    /// What the transaction began with, without its changes.
+    pub(crate) const fn snapshot(&self) -> Pages<'_> {
+        Pages::new(&self.view, &[], self.page_size, self.high_water)
+    }
+
     pub(crate) const fn page_size(&self) -> usize {
         self.page_size as usize
     }

@@ -53,6 +53,11 @@ impl Tree<'_> {
         Ok(())
     }
 
+    /// Copies the nodes on the way to `key`, so that the commit gives them other pages. O(log n).
+    pub(crate) fn copy_way(&mut self, key: &[u8]) -> Result<()> {
+        Path::open(self.write_set, self.root, key, false).map(drop)
+    }
+
     /// Removes an item; false, and nothing copied, when there is none. O(log n). A leaf that is empty then goes at once: a
     /// walk never passes over leaves that deletions have emptied.
     pub(crate) fn delete(&mut self, key: &[u8]) -> Result<bool> {

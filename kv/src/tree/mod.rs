@@ -30,6 +30,7 @@ mod search;
 mod shared;
 mod spill;
 mod split;
+mod tail;
 mod walk;
 
 pub(crate) use count::count_pairs;
@@ -47,6 +48,7 @@ pub(crate) use rebalance::rebalance;
 pub(crate) use search::{Root, find};
 pub(crate) use shared::with_places;
 pub(crate) use spill::{patch_children, spill_order};
+pub(crate) use tail::{Next, Place, TailWalk};
 pub(crate) use walk::{Visit, Walk};
 
 const MORE_LINKS: &str = "tree has more pages than the file: pages are shared";

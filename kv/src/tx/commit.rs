@@ -16,6 +16,7 @@ use super::open_buckets::OpenBuckets;
 use super::persist::persist;
 use super::plan::{self, Plan, plan};
 use super::publish::publish;
+use super::shrink;
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::store::{Link, WriteSet};
@@ -30,6 +31,9 @@ pub(super) fn commit(
 ) -> Result<()> {
     let started = Instant::now();
     assert_eq!(write_set.high_water(), writer.visible.high_water, "the transaction builds on the newest state");
+    if core.settings.shrink > 0 && buckets.any_changed() {
+        shrink::along(core, writer, (write_set, buckets));
+    }
     if !buckets.spill(write_set).map_err(not_committed)? {
         return Ok(());
     }
@@ -45,12 +49,35 @@ pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     }
     writer.retire(&core.readers)?;
     let tx = plan::next_tx(&writer.visible)?;
-    let mut write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
-    let root = Link::page(PageId::new(writer.visible.root));
-    let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
+    let (mut write_set, mut buckets) = nothing_changed(core, writer);
     run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())?;
     assert!(writer.free_space.is_stored(), "the newest state has a list");
     Ok(())
+}
+
+/// One commit on the way to a shorter file: it moves up to `pages` pages from the end of the file. Without something to move
+/// it does nothing, unless it is `forced`, so that both metas get a lower high-water mark. Returns how many pages it moved.
+///
+/// # Errors
+/// Those of a commit, `Corrupt` where a node to be moved is damaged, or [`Error::Store`] if the file cannot be truncated.
+pub(crate) fn shrink_step(core: &Core, writer: &mut Writer, pages: u64, forced: bool) -> Result<u64> {
+    let started = Instant::now();
+    writer.retire(&core.readers)?;
+    let tx = plan::next_tx(&writer.visible)?;
+    let (mut write_set, mut buckets) = nothing_changed(core, writer);
+    let moved = shrink::step(writer, (&mut write_set, &mut buckets), pages)?;
+    if buckets.spill(&mut write_set).map_err(not_committed)? || forced {
+        let with_list = core.settings.freelist_every_commit;
+        run(core, writer, (&mut write_set, &mut buckets), tx, with_list, started)?;
+    }
+    writer.shrink.take_refusal().map_or(Ok(moved), |refused| Err(refused.into()))
+}
+
+/// The changes of a transaction that changes nothing.
+fn nothing_changed(core: &Core, writer: &Writer) -> (WriteSet, OpenBuckets) {
+    let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
+    let root = Link::page(PageId::new(writer.visible.root));
+    (write_set, OpenBuckets::new(root, writer.visible.root_sequence))
 }
 
 fn run(
@@ -72,7 +99,12 @@ fn run(
         Ok((plan, checkpoint))
     });
     match persisted {
-        Ok((plan, checkpoint)) => publish(core, writer, &plan, checkpoint),
+        Ok((plan, checkpoint)) => {
+            publish(core, writer, &plan, checkpoint);
+            if writer.shrink.is_on() {
+                shrink::cut_file(core, writer);
+            }
+        }
         Err(error @ Error::NotCommitted { .. }) => {
             assert!(writer.visible.tx < tx.get(), "what was not committed is not visible");
             // Without memory for it, the next transaction goes on with the rollback.

@@ -25,6 +25,10 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     /// Commits return before they are durable.
     pub(crate) no_sync: bool,
+    /// Pages that each commit moves from the end of a file that could be shorter; 0 for none.
+    pub(crate) shrink: u64,
+    /// Bytes that the file keeps whatever it holds.
+    pub(crate) initial_size: u64,
     /// Bytes of memory for what readers remember of pages; 0 for nothing.
     pub(crate) read_cache: usize,
 }
@@ -59,13 +63,14 @@ impl Core {
         page_size: u32,
         settings: Settings,
         snapshot: Snapshot,
-        writer: Option<Writer>,
+        mut writer: Option<Writer>,
     ) -> Self {
         assert!(page_size.is_power_of_two(), "offsets of pages are multiples of a power of two");
         assert!(settings.read_only || writer.is_some(), "a database that is open for writing has a writer");
         let counters = Counters::default();
         let freelist = writer.as_ref().map_or_else(Default::default, |writer| writer.free_space.origin());
-        if let Some(writer) = &writer {
+        if let Some(writer) = &mut writer {
+            writer.shrink.set_along(settings.shrink > 0);
             assert_eq!(Snapshot::from(&writer.visible), snapshot, "readers and the writer begin at one state");
             counters.note_free_space(&writer.free_space);
         }

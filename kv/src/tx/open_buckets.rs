@@ -181,6 +181,35 @@ impl OpenBuckets {
         self.whole(deleted)
     }
 
+    /// Copies the nodes on the way to `key` in the bucket at `path`, so that the commit gives them other pages; nothing if
+    /// there is no such bucket any more. The content stays, so damage on the way does not refuse the commit.
+    ///
+    /// # Errors
+    /// `Corrupt` with the damaged page.
+    pub(crate) fn copy_way(&mut self, write_set: &mut WriteSet, path: &[Vec<u8>], key: &[u8]) -> Result<()> {
+        let met = self.met.clone();
+        let copied = self.copy_way_in(write_set, path, key);
+        self.met = met;
+        copied
+    }
+
+    fn copy_way_in(&mut self, write_set: &mut WriteSet, path: &[Vec<u8>], key: &[u8]) -> Result<()> {
+        let mut at = ROOT;
+        for name in path {
+            match self.open(write_set, at, name) {
+                Ok(Some(child)) => at = child,
+                Ok(None) | Err(Error::IncompatibleValue { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.tree(write_set, at).copy_way(key)
+    }
+
+    /// Whether the transaction has changed anything. O(opened buckets).
+    pub(crate) fn any_changed(&self) -> bool {
+        self.all.iter().any(|bucket| bucket.changed)
+    }
+
     /// Hangs the child bucket `name` of `from` under `to`, with everything that this transaction did to it.
     pub(crate) fn relocate(
         &mut self,

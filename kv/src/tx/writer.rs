@@ -4,7 +4,9 @@ use std::fmt;
 
 use freelist_core::TxId;
 
+use super::marks::Marks;
 use super::readers::Readers;
+use super::shrink::Shrink;
 use crate::error::Result;
 use crate::format::Meta;
 use crate::store::FreeSpace;
@@ -18,6 +20,9 @@ pub(crate) struct Writer {
     /// A commit has begun and is not known to have failed or to be visible. So it stays where the disk may have its meta or
     /// not, and where the commit panicked: nothing may build on either state.
     pub(crate) in_doubt: bool,
+    /// How far the file has to reach.
+    pub(super) marks: Marks,
+    pub(crate) shrink: Shrink,
     /// Page buffers to use again.
     pub(crate) buffers: Vec<Vec<u8>>,
 }
@@ -34,12 +39,21 @@ pub(crate) enum Checkpoint {
 
 impl Writer {
     /// Of a file that has just been opened, whose newest meta, `sealed`, is durable.
-    pub(crate) const fn new(sealed: &Meta, free_space: FreeSpace) -> Self {
-        let checkpoint = Checkpoint::At(TxId::new(sealed.tx));
-        Self { visible: *sealed, checkpoint, free_space, in_doubt: false, buffers: Vec::new() }
+    pub(crate) fn new(sealed: &Meta, free_space: FreeSpace) -> Self {
+        let state = TxId::new(sealed.tx);
+        Self {
+            visible: *sealed,
+            checkpoint: Checkpoint::At(state),
+            free_space,
+            in_doubt: false,
+            marks: Marks::opened_at(state),
+            shrink: Shrink::default(),
+            buffers: Vec::new(),
+        }
     }
 
-    /// Pages that no pinned state uses become free. To be called between transactions.
+    /// Pages that no pinned state uses become free, and while the file shrinks those at its end leave the free space. To be
+    /// called between transactions.
     ///
     /// The pinned states are those that readers have open, and the checkpoint, exactly as if a reader had it open.
     pub(crate) fn retire(&mut self, readers: &Readers) -> Result<()> {
@@ -52,13 +66,14 @@ impl Writer {
             assert!(state <= visible, "what is durable here is visible");
             pinned.push(state);
         }
-        self.free_space.retire(&pinned)
+        self.free_space.retire(&pinned)?;
+        if self.shrink.is_on() { self.free_space.give_back_end() } else { Ok(()) }
     }
 
     /// The state of `meta` is now the visible one, and `checkpoint` what a power cut leaves.
     pub(super) fn advance(&mut self, meta: &Meta, checkpoint: Checkpoint) {
         assert!(meta.tx > self.visible.tx, "transaction ids only rise");
-        assert!(meta.high_water >= self.visible.high_water, "the high-water mark only rises");
+        self.marks.note(TxId::new(meta.tx), meta.high_water);
         if let (Checkpoint::At(before), Checkpoint::At(now)) = (self.checkpoint, checkpoint) {
             assert!(before < now, "the checkpoint only rises");
         }

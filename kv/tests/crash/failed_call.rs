@@ -26,6 +26,7 @@ struct Workload {
     config: Settings,
     base: Base,
     program: Vec<Changes>,
+    shrinks: bool,
 }
 
 impl Workload {
@@ -33,8 +34,9 @@ impl Workload {
         let mut random = Random::of(seed(), number);
         let config = CONFIGS[usize::try_from(number % 4).expect("0 to 3")];
         let base = random_base(config, &mut random);
-        let program = random_transactions(base.allowed[0].model.clone(), 3, &mut random);
-        Workload { config, base, program }
+        let shrinks = number / 4 % 2 == 1;
+        let program = random_transactions(base.allowed[0].model.clone(), if shrinks { 1 } else { 3 }, &mut random);
+        Workload { config, base, program, shrinks }
     }
 
     /// Runs it with one plan for its calls. Returns whether the plan came to be carried out.
@@ -44,6 +46,7 @@ impl Workload {
         let result = run.open();
         let opened = result.is_ok();
         let result = self.program.iter().fold(result, |result, changes| result.and_then(|()| run.commit(changes)));
+        let result = result.and_then(|()| if self.shrinks { run.shrink() } else { Ok(()) });
         let harmless = matches!(plan.fault, Fault::Short(_) | Fault::Interrupted);
         assert!(!harmless || result.is_ok(), "{plan:?} is no failure");
         if opened && let Err(error) = &result {

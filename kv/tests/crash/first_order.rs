@@ -38,7 +38,8 @@ pub(crate) fn random_program(number: u64, mut each: impl FnMut(Settings, &Moment
         match random.below(10) {
             0 => run.hold(),
             1 => run.release(),
-            2 => {
+            2 => show(&mut run, &mut random, &|run| run.shrink().expect("nothing fails")),
+            3 => {
                 show(&mut run, &mut random, &|run| run.close().expect("nothing fails"));
                 run.kill();
                 show(&mut run, &mut random, &|run| run.open().expect("a whole file opens"));

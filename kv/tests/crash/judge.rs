@@ -6,10 +6,11 @@ use std::sync::Arc;
 use kv::{Db, Error};
 use kv_testkit::model::Model;
 use kv_testkit::program::Settings;
+use pagefile_std::PageStore;
 use pagefile_std::sim::{Epoch, ImageStore, Images, PowerCut, Strategy};
 
 use crate::config::PAGE_SIZE;
-use crate::reach::slot_changed;
+use crate::reach::{metas_fit, slot_changed};
 use crate::state::{MARK, State, shows};
 
 /// What a disk may hold at some moment, and the states that it must lead back to one of.
@@ -66,6 +67,7 @@ impl Judge {
 }
 
 fn judge(config: Settings, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> Verdict {
+    metas_fit(&store.view(), PAGE_SIZE).map_or(Ok(()), Err)?;
     let options = config.options();
     let open = || options.open_store(Box::new(Arc::clone(store)));
     let db = open().map_err(|error| format!("does not open: {error}"))?;

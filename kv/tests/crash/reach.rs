@@ -5,6 +5,7 @@
 //! library. What counts is the *durable* meta, and not the last one written: see what becomes of the difference when a
 //! sync fails, or a process dies before it.
 
+use pagefile_std::View;
 use pagefile_std::sim::{Ahead, Epoch, SimDisk};
 
 const NO_FREELIST: u64 = u64::MAX;
@@ -38,6 +39,7 @@ struct Winner {
     page_size: usize,
     root: u64,
     freelist: u64,
+    high_water: u64,
     tx: u64,
 }
 
@@ -47,7 +49,14 @@ fn meta(bytes: &[u8], slot: usize, page_size: usize) -> Option<Winner> {
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     let valid = u32_at(page, 16) == 0xED0C_DAED && size(u32_at(page, 24)) == page_size && u64_at(page, 72) == sum;
-    valid.then(|| Winner { slot, page_size, root: u64_at(page, 32), freelist: u64_at(page, 48), tx: u64_at(page, 64) })
+    valid.then(|| Winner {
+        slot,
+        page_size,
+        root: u64_at(page, 32),
+        freelist: u64_at(page, 48),
+        high_water: u64_at(page, 56),
+        tx: u64_at(page, 64),
+    })
 }
 
 fn winner(bytes: &[u8], page_size: usize) -> Winner {
@@ -123,6 +132,15 @@ pub(crate) fn slot_changed(epoch: &Epoch, page_size: u32) -> Option<String> {
         }
     }
     None
+}
+
+/// What is wrong with the length of a file: each of its metas that is valid must find its pages, for those who fall back to
+/// the older one.
+pub(crate) fn metas_fit(view: &View<'_>, page_size: u32) -> Option<String> {
+    let (page_size, len) = (size(page_size), view.len());
+    let metas = view.bytes(0, 2 * page_size).unwrap_or_default();
+    let ends = (0..2).filter_map(|slot| meta(metas, slot, page_size)).map(|meta| meta.high_water * page_size as u64);
+    ends.into_iter().find(|&end| end > len).map(|end| format!("a meta has pages up to {end} of {len} bytes"))
 }
 
 #[cfg(test)]

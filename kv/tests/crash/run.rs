@@ -1,11 +1,13 @@
 //! A program on a simulated disk, and what each moment of it may lead back to.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use kv::{Db, Error, ReadTx};
+use kv::{Db, Error, ReadTx, StoreError};
 use kv_testkit::engine::execute_beside;
 use kv_testkit::model::{Model, difference};
 use kv_testkit::program::Settings;
+use pagefile_std::Operation;
 use pagefile_std::sim::{SimDisk, SimOptions};
 
 use crate::config::{Base, Changes, PAGE_SIZE};
@@ -39,7 +41,9 @@ impl Run {
 
     /// Opens it. Where it was in doubt which state the disk would lead back to, this decides it.
     pub(crate) fn open(&mut self) -> Result<(), Error> {
-        let db = self.config.options().open_store(Box::new(Arc::clone(&self.disk)))?;
+        // Half of them shrink along the way, as soon as there is something to gain.
+        let options = self.config.options().shrink(if self.config.span_maps { 4 } else { 0 });
+        let db = options.open_store(Box::new(Arc::clone(&self.disk)))?;
         let mut found = None;
         for state in &self.allowed {
             if found.is_none() && shows(&db.begin_read().root(), &state.model)? {
@@ -67,6 +71,14 @@ impl Run {
             Err(_) => {}
         }
         committed
+    }
+
+    /// Makes the file shorter at once. A truncation that fails is told, and that is all that comes of it.
+    pub(crate) fn shrink(&mut self) -> Result<(), Error> {
+        match self.db().shrink(|_| ControlFlow::Continue(())) {
+            Ok(_) | Err(Error::Store(StoreError::Io { operation: Operation::Truncate, .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether readers see just the state that was acknowledged last.

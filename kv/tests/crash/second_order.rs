@@ -23,6 +23,9 @@ pub(crate) fn recover(run: &mut Run, random: &mut Random, judge: &mut Judge, ima
         let changes = random_changes(run.model(), random);
         moments.extend(run.step(|run| run.commit(&changes).expect("nothing fails any more")).1);
     }
+    if random.one_in(4) {
+        moments.extend(run.step(|run| run.shrink().expect("nothing fails any more")).1);
+    }
     moments.extend(run.step(|run| run.close().expect("nothing fails any more")).1);
     for moment in moments {
         let judged = judge.some(run.config, &moment, &strategy, images_per_moment);
@@ -41,14 +44,19 @@ fn cut_again(config: Settings, moment: &Moment, random: &mut Random, judge: &mut
 /// A process that is killed at its call number `nth`: nothing of that call is done, or in a write, a part.
 ///
 /// To the disk that is the same as a process whose calls fail from then on, in a kernel that takes nothing amiss.
-fn killed(config: Settings, base: &Base, program: &[Changes], nth: u64, short: Option<usize>) -> ControlFlow<(), Run> {
+fn killed(
+    (config, base): (Settings, &Base),
+    (program, shrinks): (&[Changes], bool),
+    (nth, short): (u64, Option<usize>),
+) -> ControlFlow<(), Run> {
     let mut run = Run::on(config, base, SimOptions { kernel: Kernel::StaysDirty, ..SimOptions::default() });
     if let Some(bytes) = short {
         run.disk.plan(Plan { call: None, nth, fault: Fault::Short(bytes), for_ever: false });
     }
     let nth = if short.is_some() { nth + 1 } else { nth };
     run.disk.plan(Plan { call: None, nth, fault: Fault::Io, for_ever: true });
-    let lived = run.open().is_ok() && program.iter().all(|changes| run.commit(changes).is_ok()) && run.close().is_ok();
+    let committed = run.open().is_ok() && program.iter().all(|changes| run.commit(changes).is_ok());
+    let lived = committed && (!shrinks || run.shrink().is_ok()) && run.close().is_ok();
     run.kill();
     run.moments(&[]);
     if lived { ControlFlow::Break(()) } else { ControlFlow::Continue(run) }
@@ -60,10 +68,11 @@ fn kill_everywhere(number: u64, judge: &mut Judge) -> u64 {
     let mut random = Random::of(seed(), number);
     let config = *random.pick(&*CONFIGS);
     let base = random_base(config, &mut random);
+    let shrinks = random.one_in(4);
     let program = random_transactions(base.allowed[0].model.clone(), 3, &mut random);
     for nth in 1.. {
         for short in [None, Some(1), Some(600)] {
-            match killed(config, &base, &program, nth, short) {
+            match killed((config, &base), (&program, shrinks), (nth, short)) {
                 ControlFlow::Continue(mut run) => recover(&mut run, &mut random, judge, 12),
                 ControlFlow::Break(()) => return judge.opened - before,
             }

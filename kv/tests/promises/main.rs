@@ -37,6 +37,7 @@ mod private_reads;
 mod readers;
 mod seal;
 mod shared_pages;
+mod shrink;
 mod stores;
 mod threads;
 mod two_states;

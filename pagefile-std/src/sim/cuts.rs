@@ -35,13 +35,14 @@ impl Epoch {
         mut each: impl FnMut(&PowerCut) -> ControlFlow<B>,
     ) -> ControlFlow<B, u64> {
         let durable_len = self.durable().len() as u64;
-        let mut lens = vec![durable_len];
-        lens.extend(&self.lens);
-        lens.sort_unstable();
-        lens.dedup();
+        // A truncation that is lost leaves the durable length and the durable bytes, whatever came after it.
+        let mut outcomes = vec![(durable_len, self.durable().len())];
+        outcomes.extend(self.lens.iter().map(|len| (*len, self.intact_len())));
+        outcomes.sort_unstable();
+        outcomes.dedup();
         let mut count = 0;
-        for len in lens {
-            let fills = if len > durable_len && strategy.garbage { &[false, true][..] } else { &[false] };
+        for (len, intact) in outcomes {
+            let fills = if len > intact as u64 && strategy.garbage { &[false, true][..] } else { &[false] };
             for garbage in fills {
                 let flight = Arc::new(Flight::of(self, len, strategy.page_size.max(1)));
                 let kept = Kept::none(flight.sectors.len());
@@ -50,7 +51,7 @@ impl Epoch {
                     strategy,
                     random: Random::seeded(strategy.seed),
                     seen: HashSet::new(),
-                    cut: PowerCut { len, garbage: *garbage, kept, torn: None, flight: Arc::clone(&flight) },
+                    cut: PowerCut { len, intact, garbage: *garbage, kept, torn: None, flight: Arc::clone(&flight) },
                     each: &mut each,
                 };
                 outcomes.all(&flight)?;

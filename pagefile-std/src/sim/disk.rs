@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::epoch::{Barrier, Epoch, Write};
@@ -74,6 +74,8 @@ pub struct SimDisk {
     calls: AtomicU64,
     /// Held through a sync or a growth, as in [`PageFile`](crate::PageFile).
     barrier: Mutex<()>,
+    /// A truncation has failed, as in [`PageFile`](crate::PageFile).
+    cut_before_growth: AtomicBool,
 }
 
 impl SimDisk {
@@ -104,6 +106,7 @@ impl SimDisk {
             plans: Mutex::new(Vec::new()),
             calls: AtomicU64::new(0),
             barrier: Mutex::new(()),
+            cut_before_growth: AtomicBool::new(false),
         }
     }
 
@@ -178,12 +181,23 @@ impl SimDisk {
         Ok(written)
     }
 
-    /// `ftruncate`.
-    fn set_len_call(&self, len: u64) -> Result<(), StoreError> {
+    /// `ftruncate`, in a growth.
+    fn lengthen_call(&self, len: u64) -> Result<(), StoreError> {
         match self.fault(Call::SetLen).and_then(Fault::error) {
             Some(error) => Err(failed(Operation::Grow, None, error)),
-            None => self.machine.set_len(len),
+            None => self.machine.lengthen(len),
         }
+    }
+
+    /// `ftruncate`, in a truncation, or before the growth after one that failed.
+    fn shorten_call(&self, len: u64) -> Result<(), StoreError> {
+        let fault = self.fault(Call::SetLen).and_then(Fault::error);
+        self.cut_before_growth.store(fault.is_some(), Ordering::Relaxed);
+        if let Some(error) = fault {
+            return Err(failed(Operation::Truncate, None, error));
+        }
+        self.machine.shorten(len);
+        Ok(())
     }
 
     /// `fsync`.
@@ -245,12 +259,26 @@ impl PageStore for SimDisk {
         }
         let len = grown_len(min_len);
         self.latched(|| {
-            self.set_len_call(len)?;
+            if self.cut_before_growth.load(Ordering::Relaxed) {
+                self.shorten_call(self.len())?;
+            }
+            self.lengthen_call(len)?;
             if self.options.growth_synced { self.sync_call(Barrier::Growth) } else { Ok(()) }
         })?;
         let before = self.len.swap(len, Ordering::AcqRel);
         assert!(before < len, "a growth only raises the length");
         Ok(())
+    }
+
+    fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+        let _alone = lock(&self.barrier);
+        self.check_latch()?;
+        let len = grown_len(min_len);
+        if len >= self.len() {
+            return Ok(());
+        }
+        self.len.store(len, Ordering::Release);
+        self.shorten_call(len)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

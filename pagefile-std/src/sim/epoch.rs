@@ -93,6 +93,11 @@ impl Epoch {
         self.writes.iter().map(|write| (write.offset, &write.bytes[..]))
     }
 
+    /// How many of the durable bytes every image has. A truncation that is not durable may take those after them.
+    pub(super) fn intact_len(&self) -> usize {
+        self.lens.iter().map(|len| index(*len)).fold(self.durable.len(), usize::min)
+    }
+
     /// Length of the longest image, in bytes.
     pub(super) fn image_len_max(&self) -> usize {
         self.lens.iter().map(|len| index(*len)).fold(self.durable.len(), usize::max)

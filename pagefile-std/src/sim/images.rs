@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::epoch::{Epoch, index};
 use super::power_cut::PowerCut;
 use crate::error::StoreError;
+use crate::growth::grown_len;
 use crate::mem::MemStore;
 use crate::store::{PageStore, View};
 
@@ -98,20 +99,17 @@ impl Images {
         let durable = &epoch.durable;
         store.take_len(durable.len() as u64);
         let touched = std::mem::take(store.touched.get_mut().unwrap_or_else(PoisonError::into_inner));
-        let end = index(store.memory.len());
         let map = store.memory.sole_map()?;
+        // What was touched may lie past the end, where there are zeros again.
         let put = |chunk: usize| {
-            let (start, end) = (chunk * CHUNK, ((chunk + 1) * CHUNK).min(end));
-            let known = durable.len().clamp(start, end);
-            map.write(start as u64, durable.get(start..known).unwrap_or_default());
-            map.write(known as u64, &[0; CHUNK][..end - known]);
+            let (start, end) = (chunk * CHUNK, ((chunk + 1) * CHUNK).min(durable.len()));
+            map.write(start.min(end) as u64, durable.get(start..end).unwrap_or_default());
         };
         if Arc::ptr_eq(durable, &self.durable) {
             touched.chunks.into_iter().for_each(put);
         } else {
-            (0..end.div_ceil(CHUNK)).for_each(put);
+            (0..durable.len().div_ceil(CHUNK)).for_each(put);
         }
-        map.shorten(durable.len() as u64);
         Some(store)
     }
 }
@@ -127,7 +125,16 @@ impl ImageStore {
     }
 
     fn take_len(&self, len: u64) {
+        self.cut(len);
         self.memory.lengthen(len).expect("memory for the image");
+    }
+
+    fn cut(&self, len: u64) {
+        let gone = index(self.memory.len()).saturating_sub(index(len));
+        if gone > 0 {
+            self.touch(index(len), gone);
+            self.memory.cut(len);
+        }
     }
 
     fn put(&self, start: usize, bytes: &[u8]) {
@@ -173,6 +180,11 @@ impl PageStore for ImageStore {
 
     fn grow(&self, min_len: u64) -> Result<(), StoreError> {
         self.memory.grow(min_len)
+    }
+
+    fn truncate(&self, min_len: u64) -> Result<(), StoreError> {
+        self.cut(grown_len(min_len));
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StoreError> {

@@ -110,12 +110,22 @@ impl Machine {
         hook(&Ahead { range: write.range(), durable: &durable, in_flight: &in_flight, barriers });
     }
 
-    /// `ftruncate`: the new length is in flight.
-    pub(super) fn set_len(&self, len: u64) -> Result<(), StoreError> {
+    /// `ftruncate` to more bytes: the new length is in flight.
+    pub(super) fn lengthen(&self, len: u64) -> Result<(), StoreError> {
         let mut disk = lock(&self.disk);
         self.cache.lengthen(len)?;
-        disk.lens.push(len);
+        disk.lens.push(self.cache.len());
         Ok(())
+    }
+
+    /// `ftruncate` to fewer bytes: the new length is in flight, and what was in flight past it is gone.
+    pub(super) fn shorten(&self, len: u64) {
+        let mut disk = lock(&self.disk);
+        assert!(len <= self.cache.len(), "a truncation makes the file shorter");
+        self.cache.cut(len);
+        disk.lens.push(len);
+        disk.writes = disk.writes.iter().flat_map(|write| without(write, &(len..u64::MAX))).collect();
+        disk.list_in_flight();
     }
 
     /// `fsync`: of everything, or in a growth, of the length. It fails if there is an `error`.
@@ -150,9 +160,10 @@ impl Disk {
 
     /// The current length becomes durable.
     fn settle_len(&mut self) {
-        if let Some(len) = self.lens.iter().max() {
-            let len = index(*len).max(self.durable.len());
-            Arc::make_mut(&mut self.durable).resize(len, 0);
+        if let (Some(shortest), Some(last)) = (self.lens.iter().min(), self.lens.last()) {
+            let durable = Arc::make_mut(&mut self.durable);
+            durable.truncate(index(*shortest));
+            durable.resize(index(*last), 0);
             self.lens.clear();
         }
     }

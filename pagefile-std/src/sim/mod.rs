@@ -20,6 +20,10 @@
 //! the new one. With [`growth_synced`](SimOptions::growth_synced) off, growth is durable with the next
 //! sync.
 //!
+//! **Truncation.** Until the next sync or growth is done, a power cut leaves the length before it with the bytes before it,
+//! or the new one. If the file has grown again by then, what was truncated reads as zero or garbage. Not modelled: writes in
+//! flight past the new end that reach the disk although the truncation does not.
+//!
 //! **Kill.** The process dies and the page cache survives: [`SimDisk::reopen`]. The next process can
 //! read unsynced writes, and a power cut can still lose them.
 //!

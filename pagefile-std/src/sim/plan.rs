@@ -9,7 +9,7 @@ pub enum Call {
     Read,
     /// `pwritev`: one for each `write_at`, more after a short or interrupted one.
     Write,
-    /// `ftruncate`, the first half of `grow`.
+    /// `ftruncate`: the first half of `grow`, and all of `truncate`.
     SetLen,
     /// `fsync` or `fdatasync`: one for each `sync`, and the second half of `grow`.
     Sync,

@@ -31,6 +31,8 @@ use super::flight::{Flight, Sector};
 #[derive(Clone)]
 pub struct PowerCut {
     pub(super) len: u64,
+    /// How many of the durable bytes are there, if the image is that long; past them it has zeros or garbage.
+    pub(super) intact: usize,
     pub(super) garbage: bool,
     pub(super) kept: Kept,
     /// The sector in flight that reached the disk in part, if any, as (sector, bytes kept).
@@ -62,7 +64,7 @@ impl PowerCut {
 
 impl fmt::Debug for PowerCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rest = if self.garbage { ", garbage past the durable end" } else { "" };
+        let rest = if self.garbage { ", garbage in what is new" } else { "" };
         write!(f, "PowerCut {{ {} bytes{rest}, kept of {}:", self.len, self.flight.sectors.len())?;
         for (sector, bytes) in self.kept() {
             write!(f, " {}+{bytes}", sector.start)?;
@@ -85,12 +87,16 @@ impl Epoch {
 
     /// Where and how the image differs from the durable bytes, in the order to be applied.
     pub(super) fn changes<'a>(&'a self, cut: &'a PowerCut) -> impl Iterator<Item = (usize, Cow<'a, [u8]>)> {
-        let garbage = cut.garbage.then(|| {
-            let range = self.durable.len()..index(cut.len);
-            (range.start, range.map(garbage_at).collect::<Vec<u8>>().into())
-        });
+        let end = index(cut.len);
+        let new: Cow<'_, [u8]> = if cut.garbage {
+            (cut.intact..end).map(garbage_at).collect::<Vec<u8>>().into()
+        } else {
+            // Zeros are there already past the durable end.
+            vec![0; end.min(self.durable.len()).saturating_sub(cut.intact)].into()
+        };
+        let new = (!new.is_empty()).then_some((cut.intact, new));
         let kept = cut.kept().map(|(sector, len)| (sector.start, sector.bytes(self, len).into()));
-        garbage.into_iter().chain(kept)
+        new.into_iter().chain(kept)
     }
 }
 

@@ -12,17 +12,21 @@
 //! **Invariant:** only this room knows where the list of free pages lies in the file. A page is free, pending (a pinned
 //! state may use it) or in use, and never two of these.
 
+mod ceiling;
 mod file_end;
 mod list;
+mod low_first;
 mod origin;
 
 use std::fmt;
 
 use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Span, TxId};
 
+pub(crate) use self::ceiling::NO_CEILING;
 use self::file_end::FileEnd;
 pub(crate) use self::list::StoredList;
 use self::list::{list_bytes, list_pages};
+use self::low_first::LowFirst;
 use self::origin::Verdict;
 pub use self::origin::{FreelistFault, FreelistOrigin};
 use super::{PageSet, Pages, page_span};
@@ -34,7 +38,7 @@ pub(crate) type AnySpans = Box<dyn FreeSpans + Send>;
 
 /// The free space of the newest state, and what the transaction in progress changes of it.
 pub(crate) struct FreeSpace {
-    allocator: PageAllocator<FileEnd, AnySpans>,
+    allocator: PageAllocator<FileEnd, LowFirst>,
     /// The pages that hold the list in the file, while the newest meta names one.
     stored: Option<Span>,
     origin: FreelistOrigin,
@@ -103,7 +107,7 @@ impl FreeSpace {
             Some((span, free)) => Found { free, stored: Some(span), origin: FreelistOrigin::Sealed, reclaimed: 0 },
             None => Found::by_walk(stored.as_ref(), pages, meta, walk()?)?,
         };
-        let mut list = Freelist::new(empty);
+        let mut list = Freelist::new(LowFirst::new(empty));
         list.load(found.free)?;
         let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
         Ok(Self {
@@ -155,7 +159,8 @@ impl FreeSpace {
     pub(crate) fn place(&mut self, tx: TxId, lengths: &[u64]) -> Result<Vec<u64>> {
         self.begin(tx);
         let total = lengths.iter().fold(0u64, |total, pages| total.saturating_add(*pages));
-        let Some(span) = self.allocator.list_mut().allocate(tx, total)? else {
+        let run = self.allocator.list().spans().request_below(total);
+        let Some(span) = self.allocator.list_mut().allocate_where(tx, run)? else {
             return self.place_apart(tx, lengths);
         };
         self.assert_new(span);

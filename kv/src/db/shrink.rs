@@ -1,0 +1,170 @@
+//! Making the file shorter while it is in use, at once.
+
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::db::Db;
+use crate::error::Result;
+use crate::store::NO_CEILING;
+use crate::tx::{self, Core, Ends, Writer};
+
+/// Pages that one commit moves: a few hundred KiB, written and synced in about a millisecond.
+const PAGES: u64 = 64;
+
+/// Passes over the whole tree. What others write during a pass may lie at the end again, or have kept free what was needed.
+const PASSES: u32 = 4;
+
+/// Commits without anything to move after which the file is as short as it gets: two give both metas the lower mark, and
+/// the pages that the last moves have left need one before.
+const IDLE: u32 = 4;
+
+/// How far [`Db::shrink`] has come.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("b")?.put("large", vec![7; 1 << 20]))?;
+/// db.update(|tx| tx.bucket_mut("b")?.delete("large").map(drop))?;
+/// let shrunk = db.shrink(|_| ControlFlow::Continue(()))?;
+/// assert!(shrunk.bytes_before > 1 << 20 && shrunk.bytes < 100_000 && shrunk.pages_left == 0);
+/// # Ok::<_, kv::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Shrunk {
+    /// Length of the file before, in bytes.
+    pub bytes_before: u64,
+    /// Its length now, in bytes.
+    pub bytes: u64,
+    /// Pages that were moved.
+    pub pages_moved: u64,
+    /// Pages that lie where the file is to end before, as far as is known: still to be moved, or to be given up by a reader,
+    /// or longer than any free space before them.
+    pub pages_left: u64,
+}
+
+impl Db {
+    /// Makes the file as short as its content allows, or nearly so, while it is in use: moves the pages at its end into the
+    /// free space before them, and truncates it.
+    ///
+    /// It works in small commits of its own, each of at most 64 pages and two syncs, and waits as long after each of them as
+    /// that took. Readers and writers go on beside it; a write transaction waits for one such commit at most. `progress` is
+    /// called after each, and can end it. A crash at any point loses nothing. bbolt opens the file at every point.
+    ///
+    /// The file ends a few percent behind the pages in use. It stays longer while a reader that began earlier is open, and
+    /// where a large value fits nowhere else; call it again later. It also stays longer with [`Options::no_sync`], and on
+    /// Windows, which does not truncate a file that is open. [`Options::shrink`] does a little with each commit instead.
+    /// O(pages), and O(free pages at the end of the file).
+    ///
+    /// [`Options::no_sync`]: crate::Options::no_sync
+    /// [`Options::shrink`]: crate::Options::shrink
+    ///
+    /// # Errors
+    /// - Those of [`begin_write`](Self::begin_write) and of [`WriteTx::commit`](crate::WriteTx::commit).
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged. The steps before it are done.
+    /// - [`Error::Store`](crate::Error::Store) if the system does not truncate the file; the content is as it was.
+    pub fn shrink(&self, mut progress: impl FnMut(&Shrunk) -> ControlFlow<()>) -> Result<Shrunk> {
+        let mut work = Work { core: self.core(), shrunk: Shrunk::default() };
+        work.shrunk.bytes_before = work.core.store.len();
+        let done = work.passes(&mut progress);
+        let ended = work.end();
+        assert!(!work.core.writer_lock.is_held_here(), "the writer lock is given back after each step");
+        done.and(ended).map(|()| work.shrunk)
+    }
+}
+
+struct Work<'db> {
+    core: &'db Core,
+    shrunk: Shrunk,
+}
+
+impl Work<'_> {
+    fn passes(&mut self, progress: &mut dyn FnMut(&Shrunk) -> ControlFlow<()>) -> Result<()> {
+        for _ in 0..PASSES {
+            self.with_writer(|core, writer| {
+                writer.shrink.set_at_once(true);
+                writer.retire(&core.readers)?;
+                writer.shrink.begin(&writer.free_space, (0, 1));
+                Ok(())
+            })?;
+            let moved_before = self.shrunk.pages_moved;
+            if self.pass(progress)?.is_break() {
+                break;
+            }
+            let unfit = self.with_writer(|_, writer| Ok(writer.shrink.has_unfit()))?;
+            if self.shrunk.pages_left == 0 || (self.shrunk.pages_moved == moved_before && !unfit) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One pass, and the commits after it that let the file end earlier.
+    fn pass(&mut self, progress: &mut dyn FnMut(&Shrunk) -> ControlFlow<()>) -> Result<ControlFlow<()>> {
+        let mut idle = 0;
+        const { assert!(IDLE > 2, "both metas get the lower mark") };
+        while idle < IDLE {
+            let began = Instant::now();
+            let len = self.core.store.len();
+            let under_way = self.step()?;
+            let shorter = self.core.store.len() < len;
+            idle = if under_way || shorter { 0 } else { idle.saturating_add(1) };
+            if progress(&self.shrunk).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            // Whoever waits for the writer lock gets it now.
+            thread::sleep(began.elapsed().max(Duration::from_micros(20)));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// One commit. Whether there is more to move.
+    fn step(&mut self) -> Result<bool> {
+        let (moved, left, under_way) = self.with_writer(|core, writer| {
+            let under_way = writer.shrink.is_under_way();
+            let before = writer.visible.tx;
+            let moved = tx::shrink_step(core, writer, PAGES, !under_way)?;
+            assert!(moved == 0 || writer.visible.tx > before, "what has moved is committed");
+            assert!(under_way || moved == 0, "nothing moves outside a pass");
+            Ok((moved, writer.free_space.occupied_above_ceiling(), under_way))
+        })?;
+        self.shrunk.pages_moved = self.shrunk.pages_moved.saturating_add(moved);
+        self.shrunk.pages_left = left;
+        self.shrunk.bytes = self.core.store.len();
+        assert!(self.shrunk.bytes >= self.core.page_size.into(), "the metas stay");
+        Ok(under_way)
+    }
+
+    /// From here on free pages are handed out wherever they are.
+    fn end(&mut self) -> Result<()> {
+        self.with_writer(|_, writer| {
+            writer.shrink.set_at_once(false);
+            Ok(())
+        })?;
+        while !self.with_writer(|_, writer| writer.free_space.move_ceiling(NO_CEILING, 1024))? {}
+        Ok(())
+    }
+
+    fn with_writer<T>(&self, work: impl FnOnce(&Core, &mut Writer) -> Result<T>) -> Result<T> {
+        let mut held = Held { core: self.core, writer: Some(tx::take_writer(self.core, Ends::Here)?) };
+        let Some(writer) = &mut held.writer else { unreachable!("just taken") };
+        work(self.core, writer)
+    }
+}
+
+/// The writer, which goes back also if a store of the user's own panics.
+struct Held<'db> {
+    core: &'db Core,
+    writer: Option<Box<Writer>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            debug_assert!(!self.core.settings.read_only, "only a database that can be written has a writer");
+            self.core.writer_lock.give_back(writer);
+        }
+    }
+}
