@@ -14,7 +14,7 @@ use freelist_core::PageId;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Root, Tree, discard, find, overwrite_header, pack, rebalance};
+use crate::tree::{Path, Root, Tree, discard, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -31,6 +31,8 @@ pub(crate) struct OpenBucket {
     pub(crate) changed: bool,
     pub(crate) fill: Option<f64>,
     pub(crate) children: BTreeMap<Vec<u8>, BucketIndex>,
+    /// Where the last put or deletion was.
+    path: Path,
 }
 
 /// All of them.
@@ -62,7 +64,7 @@ impl OpenBuckets {
         let bucket = &mut self.all[at];
         assert_ne!(bucket.root, Link::from_raw(0), "a bucket that became inline, or is deleted, is not changed again");
         bucket.changed = true;
-        Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
+        Tree { write_set, root: &mut bucket.root, fill: bucket.fill, path: &mut bucket.path }
     }
 
     /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
@@ -349,7 +351,7 @@ impl OpenBuckets {
 
 impl OpenBucket {
     fn new(root: Link, sequence: u64) -> Self {
-        Self { root, sequence, changed: false, fill: None, children: BTreeMap::new() }
+        Self { root, sequence, changed: false, fill: None, children: BTreeMap::new(), path: Path::default() }
     }
 }
 
