@@ -12,10 +12,10 @@
 #![allow(clippy::arithmetic_side_effects, reason = "positions are within a node, which stays below 4 GiB")]
 
 mod cut;
+mod heads;
 mod seal;
 
-use std::cmp::Ordering;
-
+use self::heads::KeyHeads;
 use super::Link;
 use super::pages::BEYOND;
 use crate::format::{
@@ -44,6 +44,7 @@ pub(crate) struct DirtyNode {
     /// Where the next insertion would be if insertions come in key order, and how many in a row have.
     next_in_order: usize,
     in_order: usize,
+    heads: KeyHeads,
 }
 
 /// No insertion since the node was read, or an edit that breaks the order.
@@ -174,20 +175,6 @@ impl DirtyNode {
         &self.bytes[end - self.value_len(index)..end]
     }
 
-    /// Where `key` is (`Ok`) or would be inserted (`Err`).
-    pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            match self.key(middle).cmp(key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Ok(middle),
-                Ordering::Greater => high = middle,
-            }
-        }
-        Err(low)
-    }
-
     /// A leaf element's flags.
     pub(crate) fn flags(&self, index: usize) -> u32 {
         debug_assert!(!self.branch && index < self.count, "only an element of a leaf has flags");
@@ -211,6 +198,7 @@ impl DirtyNode {
         self.bytes[at..at + ELEMENT].copy_from_slice(&element);
         self.bytes[pos..pos + key.len()].copy_from_slice(key);
         self.bytes[pos + key.len()..pos + key.len() + value.len()].copy_from_slice(value);
+        self.add_head(index);
     }
 
     pub(crate) fn insert_branch(&mut self, index: usize, key: &[u8], child: u64) {
@@ -219,6 +207,7 @@ impl DirtyNode {
         let pos = self.open_gap(index, key.len());
         self.bytes[at..at + ELEMENT].copy_from_slice(&branch_element(pos - at, key.len(), child));
         self.bytes[pos..pos + key.len()].copy_from_slice(key);
+        self.add_head(index);
     }
 
     pub(crate) fn set_child(&mut self, index: usize, child: u64) {
@@ -258,6 +247,7 @@ impl DirtyNode {
         self.bytes[start..start + key.len()].copy_from_slice(key);
         let at = element_at(index);
         self.bytes[at..at + ELEMENT].copy_from_slice(&branch_element(start - at, key.len(), child));
+        self.heads.clear();
     }
 
     pub(crate) fn remove(&mut self, index: usize) {
@@ -270,6 +260,7 @@ impl DirtyNode {
         self.bytes.copy_within(end..old_len, start - ELEMENT);
         self.bytes.truncate(old_len - gone - ELEMENT);
         self.set_count(self.count - 1);
+        self.heads.remove(index);
         self.shrunk = true;
         self.next_in_order = NO_ORDER;
     }

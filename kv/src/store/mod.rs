@@ -12,6 +12,7 @@
 
 mod dirty_node;
 mod free_space;
+mod freed;
 mod heads;
 mod link;
 mod page_set;

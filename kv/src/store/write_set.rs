@@ -1,10 +1,9 @@
 //! The pages that one write transaction changes: copies in memory, until the commit gives them page numbers.
 
-use std::collections::BTreeMap;
-
 use freelist_core::{PageId, Span};
 use pagefile_std::View;
 
+use super::freed::FreedPages;
 use super::pages::{SHARED, corrupt};
 use super::{DirtyNode, Link, NodeKind, Pages, Slot};
 use crate::error::Result;
@@ -22,10 +21,10 @@ pub(crate) struct WriteSet {
     nodes: Vec<DirtyNode>,
     vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
-    /// By their first pages; no two overlap.
-    freed: BTreeMap<PageId, Span>,
+    freed: FreedPages,
     /// All nodes have their pages: none may be added.
     frozen: bool,
+    shape: u64,
     /// Some node lost an element: there may be something to merge.
     pub(crate) any_shrunk: bool,
     /// Nodes split so far.
@@ -44,8 +43,9 @@ impl WriteSet {
             nodes: Vec::new(),
             vacant: Vec::new(),
             buffers,
-            freed: BTreeMap::new(),
+            freed: FreedPages::default(),
             frozen: false,
+            shape: 0,
             any_shrunk: false,
             splits: 0,
             merges: 0,
@@ -79,6 +79,12 @@ impl WriteSet {
     #[allow(clippy::indexing_slicing, reason = "a slot is the index of a node, and the list never becomes shorter")]
     pub(crate) fn dirty_mut(&mut self, slot: Slot) -> &mut DirtyNode {
         &mut self.nodes[slot.index()]
+    }
+
+    /// A number that changes when a node leaves memory, is replaced or cut: a path through the nodes holds as long as it
+    /// stays.
+    pub(crate) const fn shape(&self) -> u64 {
+        self.shape
     }
 
     /// A new, empty leaf. Its buffer grows with it: most new buckets stay small, and there may be very many.
@@ -157,6 +163,7 @@ impl WriteSet {
 
     /// Moves the content of `slot` to another slot and leaves an empty branch in its place: a root that gets a level.
     pub(crate) fn push_down(&mut self, slot: Slot) -> Slot {
+        self.reshape();
         let branch = DirtyNode::empty(NodeKind::Branch, self.buffer());
         let node = std::mem::replace(self.dirty_mut(slot), branch);
         self.insert(node)
@@ -164,6 +171,7 @@ impl WriteSet {
 
     /// Cuts a node before element `index`.
     pub(crate) fn split(&mut self, slot: Slot, index: usize) -> Slot {
+        self.reshape();
         let buffer = self.buffer();
         let upper = self.dirty_mut(slot).split_off(index, buffer);
         let lower = self.dirty(slot);
@@ -197,15 +205,19 @@ impl WriteSet {
         self.frozen = true;
     }
 
-    /// The pages of the snapshot that this transaction no longer uses, ascending.
-    pub(crate) fn freed(&self) -> impl Iterator<Item = Span> {
-        self.freed.values().copied()
+    /// The pages of the snapshot that this transaction no longer uses, ascending. O(n log n).
+    pub(crate) fn freed(&self) -> Vec<Span> {
+        self.freed.ascending()
     }
 
-    /// Whether the page that `link` leads to is one that this transaction no longer uses. O(log n).
+    /// How many pages of the snapshot this transaction no longer uses.
+    pub(crate) fn pages_freed(&self) -> u64 {
+        self.freed.pages()
+    }
+
+    /// Whether the page that `link` leads to is one that this transaction no longer uses.
     pub(crate) fn has_freed(&self, link: Link) -> bool {
-        let before = self.freed.range(..=link.page_id()).next_back();
-        !link.in_memory() && before.is_some_and(|(_, span)| span.end() > link.page_id())
+        !link.in_memory() && self.freed.has(link.page_id())
     }
 
     /// The buffers, for the next transaction. There are no more than a moderate transaction uses, so that a large one
@@ -213,10 +225,12 @@ impl WriteSet {
     pub(crate) fn take_buffers(&mut self) -> Vec<Vec<u8>> {
         const KEPT: usize = 4096;
         let mut buffers = std::mem::take(&mut self.buffers);
-        buffers.extend(std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer));
         let (whole, large) = (self.buffer_size(), self.page_size().saturating_mul(2));
-        buffers.retain(|buffer| (whole..=large).contains(&buffer.capacity()));
+        let used = std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer);
+        let used = used.filter(|buffer| (whole..=large).contains(&buffer.capacity()));
+        // Those that were used last come last, and are taken first.
         buffers.truncate(KEPT);
+        buffers.extend(used.take(KEPT.saturating_sub(buffers.len())));
         buffers
     }
 
@@ -239,15 +253,15 @@ impl WriteSet {
             "a freed page is one of the snapshot's"
         );
         // A page is copied or discarded once. If trees lead to it twice, the second change would be made to another copy.
-        let before = self.freed.range(..span.end()).next_back();
-        if before.is_some_and(|(_, before)| before.end() > span.start()) {
-            return Err(corrupt(link, SHARED));
-        }
-        self.freed.insert(span.start(), span);
-        Ok(())
+        if self.freed.add(span) { Ok(()) } else { Err(corrupt(link, SHARED)) }
+    }
+
+    fn reshape(&mut self) {
+        self.shape = self.shape.wrapping_add(1);
     }
 
     fn take(&mut self, slot: Slot) -> DirtyNode {
+        self.reshape();
         let node = std::mem::take(self.dirty_mut(slot));
         assert!(node.size() > 0, "a slot that is vacant already has no node to take");
         node

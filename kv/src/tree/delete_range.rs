@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, Range};
 
-use super::path::{high_of_child, own_child};
+use super::path::{Path, high_of_child, own_child};
 use super::{Root, TOO_DEEP, Tree, discard};
 use crate::error::Result;
 use crate::format::{BUCKET_FLAG, BucketHeader, DEPTH_MAX, Malformed};
@@ -29,6 +29,7 @@ impl Tree<'_> {
         if self.is_vacant(start, end)? {
             return Ok(0);
         }
+        *self.path = Path::default();
         let root = self.write_set.touch(*self.root)?;
         *self.root = Link::to_slot(root);
         let mut cutting = Cutting { start, end, parts: Vec::new(), roots: Vec::new(), items: 0 };

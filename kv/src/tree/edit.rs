@@ -1,5 +1,7 @@
 //! Put and delete.
 
+use std::mem;
+
 use super::path::{Path, child};
 use super::split::{Cut, split_child, split_root};
 use super::{Root, find};
@@ -14,6 +16,8 @@ pub(crate) struct Tree<'a> {
     pub(crate) root: &'a mut Link,
     /// The share of a page that a node that grows at its end keeps; none keeps it full.
     pub(crate) fill: Option<f64>,
+    /// The path of the put or deletion before, if any.
+    pub(crate) path: &'a mut Path,
 }
 
 impl Tree<'_> {
@@ -32,7 +36,8 @@ impl Tree<'_> {
     }
 
     fn set(&mut self, key: &[u8], flags: u32, value: &[u8]) -> Result<()> {
-        let path = Path::open(self.write_set, self.root, key, true)?;
+        let mut path = mem::take(self.path);
+        path.lead(self.write_set, self.root, key, true)?;
         let (slot, index) = path.leaf();
         let added = ELEMENT.saturating_add(key.len()).saturating_add(value.len());
         self.write_set.make_room(slot, added);
@@ -50,6 +55,7 @@ impl Tree<'_> {
         }
         debug_assert_eq!(self.write_set.dirty(slot).search(key), Ok(index), "a pair is where a search finds it");
         self.split_overfull(&path);
+        *self.path = path;
         Ok(())
     }
 
@@ -64,7 +70,8 @@ impl Tree<'_> {
         if find(&self.write_set.pages(), Root::Link(*self.root), key)?.is_none() {
             return Ok(false);
         }
-        let path = Path::open(self.write_set, self.root, key, false)?;
+        let mut path = mem::take(self.path);
+        path.lead(self.write_set, self.root, key, false)?;
         let (slot, index) = path.leaf();
         if path.found {
             assert!(self.write_set.dirty(slot).key(index) == key, "what is removed has the key");
@@ -72,7 +79,9 @@ impl Tree<'_> {
             self.write_set.any_shrunk = true;
             self.drop_empty(&path);
         }
-        Ok(path.found)
+        let found = path.found;
+        *self.path = path;
+        Ok(found)
     }
 
     /// Takes the node at the end of `path` out of its tree if it is empty, and so the branches above it.

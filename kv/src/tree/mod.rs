@@ -42,6 +42,7 @@ pub(crate) use many::find_many;
 pub(crate) use order::{disorder, unfit};
 pub(crate) use overwrite::overwrite_header;
 pub(crate) use pack::pack;
+pub(crate) use path::Path;
 pub(crate) use range::Range;
 pub(crate) use reach::reach;
 pub(crate) use rebalance::rebalance;

@@ -2,62 +2,79 @@
 
 use super::TOO_DEEP;
 use crate::error::Result;
-use crate::format::{DEPTH_MAX, Malformed, Node};
+use crate::format::{DEPTH_MAX, Malformed};
 use crate::store::{Link, Slot, WriteSet, corrupt};
 
 /// The nodes from the root to a leaf. A step's index is the child taken; the leaf's is where the key is or goes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Path {
-    steps: [(Slot, usize); DEPTH_MAX],
-    len: usize,
+    steps: Vec<(Slot, usize)>,
     /// Whether every step took the last child: the leaf is the last of its tree.
     pub(crate) last: bool,
     /// Whether the leaf has the key.
     pub(crate) found: bool,
+    /// The element of a branch whose key is greater than all of the leaf's.
+    high: Option<(Slot, usize)>,
+    /// The [shape](WriteSet::shape) of the write set when this path was found.
+    shape: u64,
 }
 
 impl Path {
-    /// Goes down to `key`, copying each node on the way. `root` becomes the copied root.
+    /// Leads to `key`, copying each node on the way. `root` becomes the copied root. If the path leads to its leaf already,
+    /// only the leaf is searched: keys that come in order share their leaf with the one before.
     ///
     /// With `lower`, a key less than all of a branch's becomes that branch's first key: a child's keys are never less
     /// than its parent's key for it.
-    #[allow(clippy::arithmetic_side_effects, reason = "an index in a node that was read is below 2^16")]
-    pub(crate) fn open(write_set: &mut WriteSet, root: &mut Link, key: &[u8], lower: bool) -> Result<Self> {
-        let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: true, found: false };
-        let mut slot = write_set.touch(*root)?;
-        *root = Link::to_slot(slot);
-        let mut high = High::Unbounded;
-        loop {
-            let page = write_set.pages().node(Link::to_slot(slot))?;
-            match &page.node {
-                Node::Leaf(leaf) => {
-                    let search = page.located(leaf.search(key))?;
-                    path.found = search.is_ok();
-                    return path.push(slot, search.unwrap_or_else(|index| index)).map(|()| path);
-                }
-                Node::Branch(branch) => {
-                    let index = page.located(branch.search(key))?;
-                    let lowers = lower && index == 0 && key < page.located(branch.key(0))?;
-                    if index + 1 < branch.count() {
-                        (high, path.last) = (High::Key(slot, index + 1), false);
-                    }
-                    path.push(slot, index)?;
-                    if lowers {
-                        write_set.dirty_mut(slot).replace_key(0, key);
-                    }
-                    debug_assert!(
-                        !lower || write_set.dirty(slot).key(index) <= key,
-                        "no key in a child is less than the parent's key for it"
-                    );
-                    slot = touch_child(write_set, slot, index, high)?;
-                }
+    pub(crate) fn lead(&mut self, write_set: &mut WriteSet, root: &mut Link, key: &[u8], lower: bool) -> Result<()> {
+        if !self.leads_to(write_set, *root, key) {
+            let mut slot = write_set.touch(*root)?;
+            *root = Link::to_slot(slot);
+            self.steps.clear();
+            (self.last, self.high) = (true, None);
+            while write_set.dirty(slot).is_branch() {
+                slot = self.step_down(write_set, slot, key, lower)?;
             }
+            self.push(slot, 0)?;
+            self.shape = write_set.shape();
         }
+        let Some((leaf, index)) = self.steps.last_mut() else { return Ok(()) };
+        let search = write_set.dirty_mut(*leaf).seek(key);
+        self.found = search.is_ok();
+        *index = search.unwrap_or_else(|index| index);
+        Ok(())
+    }
+
+    /// Whether the path leads from `root` to the leaf whose range `key` falls into.
+    fn leads_to(&self, write_set: &WriteSet, root: Link, key: &[u8]) -> bool {
+        if self.shape != write_set.shape() || self.steps.first().is_none_or(|&(first, _)| Link::to_slot(first) != root)
+        {
+            return false;
+        }
+        let leaf = write_set.dirty(self.leaf().0);
+        let above = leaf.count() > 0 && leaf.key(0) <= key;
+        above && self.high.is_none_or(|(slot, index)| key < write_set.dirty(slot).key(index))
+    }
+
+    /// From the branch at `slot` to its child for `key`.
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a node that was read is below 2^16")]
+    fn step_down(&mut self, write_set: &mut WriteSet, slot: Slot, key: &[u8], lower: bool) -> Result<Slot> {
+        let node = write_set.dirty_mut(slot);
+        let search = node.seek(key);
+        let index = search.unwrap_or_else(|next| next.saturating_sub(1));
+        if index + 1 < node.count() {
+            (self.high, self.last) = (Some((slot, index + 1)), false);
+        }
+        if lower && search == Err(0) {
+            node.replace_key(0, key);
+        }
+        debug_assert!(!lower || node.key(index) <= key, "no key in a child is less than the parent's key for it");
+        self.push(slot, index)?;
+        touch_child(write_set, slot, index, self.high.map_or(High::Unbounded, |(slot, index)| High::Key(slot, index)))
     }
 
     /// Goes down by the children at `indices`, copying each node: a way that reading has found. It may end in a branch.
     pub(crate) fn along(write_set: &mut WriteSet, root: &mut Link, indices: &[usize]) -> Result<Self> {
-        let mut path = Self { steps: [(Slot::at(0), 0); DEPTH_MAX], len: 0, last: false, found: false };
+        let mut path = Self::default();
         let mut slot = write_set.touch(*root)?;
         *root = Link::to_slot(slot);
         let mut high = None;
@@ -68,33 +85,32 @@ impl Path {
             high = next;
         }
         path.push(slot, 0)?;
-        assert_eq!(path.len, indices.len().saturating_add(1), "a path has a node more than it has steps");
+        assert_eq!(path.len(), indices.len().saturating_add(1), "a path has a node more than it has steps");
         Ok(path)
     }
 
     /// The leaf, and the index in it.
     pub(crate) fn leaf(&self) -> (Slot, usize) {
-        assert!(self.len > 0, "a path that is open leads to a leaf");
-        self.step(self.len.saturating_sub(1))
+        assert!(self.len() > 0, "a path that was found leads to a leaf");
+        self.step(self.len().saturating_sub(1))
     }
 
     /// Steps from the root (0) to the leaf.
     pub(crate) const fn len(&self) -> usize {
-        self.len
+        self.steps.len()
     }
 
     #[allow(clippy::indexing_slicing, reason = "asserted")]
     pub(crate) fn step(&self, depth: usize) -> (Slot, usize) {
-        assert!(depth < self.len, "a path has a step for each of its levels");
+        assert!(depth < self.len(), "a path has a step for each of its levels");
         self.steps[depth]
     }
 
     fn push(&mut self, slot: Slot, index: usize) -> Result<()> {
-        let Some(step) = self.steps.get_mut(self.len) else {
+        if self.len() >= DEPTH_MAX {
             return Err(corrupt(Link::to_slot(slot), TOO_DEEP));
-        };
-        *step = (slot, index);
-        self.len = self.len.saturating_add(1);
+        }
+        self.steps.push((slot, index));
         Ok(())
     }
 }

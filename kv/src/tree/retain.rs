@@ -38,6 +38,7 @@ impl Tree<'_> {
     ///
     /// If `keep` panics, the pairs below the branches before are gone, and the tree is whole.
     pub(crate) fn retain(&mut self, keep: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<u64> {
+        *self.path = Path::default();
         let mut removed = 0u64;
         let mut from = Vec::new();
         loop {

@@ -15,7 +15,7 @@ use freelist_core::PageId;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, PageRef, Slot, WriteSet, bucket_root, corrupt};
-use crate::tree::{Root, Tree, discard, find, overwrite_header, pack, rebalance};
+use crate::tree::{Path, Root, Tree, discard, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
 pub(crate) type BucketIndex = usize;
@@ -35,6 +35,8 @@ pub(crate) struct OpenBucket {
     pub(super) deleted: bool,
     pub(crate) fill: Option<f64>,
     pub(crate) children: BTreeMap<Vec<u8>, BucketIndex>,
+    /// Where the last put or deletion was.
+    path: Path,
 }
 
 /// All of them.
@@ -72,7 +74,7 @@ impl OpenBuckets {
         assert!(!bucket.deleted, "a bucket that is deleted is not changed");
         bucket.changed = true;
         bucket.changes = bucket.changes.wrapping_add(1);
-        Tree { write_set, root: &mut bucket.root, fill: bucket.fill }
+        Tree { write_set, root: &mut bucket.root, fill: bucket.fill, path: &mut bucket.path }
     }
 
     /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
@@ -392,7 +394,16 @@ impl OpenBuckets {
 
 impl OpenBucket {
     fn new(root: Link, sequence: u64) -> Self {
-        Self { root, sequence, changed: false, changes: 0, deleted: false, fill: None, children: BTreeMap::new() }
+        Self {
+            root,
+            sequence,
+            changed: false,
+            changes: 0,
+            deleted: false,
+            fill: None,
+            children: BTreeMap::new(),
+            path: Path::default(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The first step of a commit: from dirty nodes to pages with numbers. Nothing is written yet.
 
-use freelist_core::{Span, TxId};
+use freelist_core::TxId;
 
 use super::TxStats;
 use super::open_buckets::{OpenBuckets, ROOT};
@@ -50,7 +50,7 @@ pub(super) fn plan(
 ) -> Result<Plan> {
     let Writer { visible, free_space, .. } = writer;
     assert!(tx.get() > visible.tx, "a transaction comes after the state that it builds on");
-    free_space.free(tx, &write_set.freed().collect::<Vec<_>>())?;
+    free_space.free(tx, &write_set.freed())?;
     let nodes = number(free_space, write_set, buckets, tx)?;
     let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
     let root = buckets.get(ROOT);
@@ -73,7 +73,7 @@ pub(super) fn plan(
         commits: 1,
         nodes: nodes.len() as u64,
         pages: node_pages.fold(list_pages, u64::saturating_add),
-        pages_freed: write_set.freed().map(Span::len).fold(0, u64::saturating_add),
+        pages_freed: write_set.pages_freed(),
         splits: write_set.splits,
         merges: write_set.merges,
         ..TxStats::default()

@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use freelist_core::{PageId, Span, TxId};
+use freelist_core::{PageId, TxId};
 
 use super::bucket_mut::{create, create_if_absent, named};
 use super::core::{Core, Handle};
@@ -101,7 +101,7 @@ impl<'db> WriteTx<'db> {
     pub fn stats(&self) -> TxStats {
         TxStats {
             nodes: self.write_set.nodes() as u64,
-            pages_freed: self.write_set.freed().map(Span::len).sum(),
+            pages_freed: self.write_set.pages_freed(),
             splits: self.write_set.splits,
             merges: self.write_set.merges,
             ..TxStats::default()

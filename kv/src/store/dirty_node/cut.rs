@@ -77,6 +77,7 @@ impl DirtyNode {
         self.bytes.copy_within(old_table..data, table);
         self.bytes.truncate(data - (old_table - table));
         self.set_count(index);
+        upper.heads = self.heads.split_off(index);
         if self.next_in_order != NO_ORDER && self.next_in_order > index {
             upper.next_in_order = self.next_in_order - index;
             upper.in_order = self.in_order;
@@ -90,6 +91,7 @@ impl DirtyNode {
     pub(crate) fn append(&mut self, other: &Self) {
         assert_eq!(self.branch, other.branch, "nodes that are joined are of one kind");
         self.copy_elements(other, 0..other.count);
+        self.heads.clear();
         self.next_in_order = NO_ORDER;
     }
 
@@ -115,6 +117,7 @@ impl DirtyNode {
         self.bytes.copy_within(first..end, element_at(count));
         self.bytes.truncate(end - (old_table - element_at(count)));
         self.set_count(count);
+        self.heads.clear();
         self.shrunk = true;
         self.next_in_order = NO_ORDER;
         debug_assert!(self.is_packed(), "what stays follows without a gap");

@@ -126,6 +126,49 @@ proptest! {
         }
     }
 
+    /// Keys that share prefixes and go on with zeros; a node that is searched often has heads, which every edit keeps.
+    #[test]
+    fn a_search_finds_what_a_sorted_list_has(
+        branch in any::<bool>(),
+        steps in prop::collection::vec((0..8u8, prop::collection::vec(0..3u8, 1..8), 0..3u8), 1..120),
+    ) {
+        let mut dirty = DirtyNode::empty(if branch { NodeKind::Branch } else { NodeKind::Leaf }, Vec::new());
+        let mut model: Vec<Vec<u8>> = Vec::new();
+        for (step, rest, prefix) in steps {
+            let key = [vec![7; usize::from(prefix) * 3], rest].concat();
+            let found = model.binary_search(&key);
+            prop_assert_eq!(dirty.seek(&key), found);
+            prop_assert_eq!(dirty.search(&key), found);
+            match (step, found) {
+                (0..=4, Err(index)) => {
+                    if branch {
+                        dirty.insert_branch(index, &key, 3);
+                    } else {
+                        dirty.insert_leaf(index, 0, &key, b"value");
+                    }
+                    model.insert(index, key);
+                }
+                (5, Ok(index)) => {
+                    dirty.remove(index);
+                    model.remove(index);
+                }
+                (6, Err(index) | Ok(index)) if index > 0 && index < model.len() => {
+                    let mut upper = dirty.split_off(index, Vec::new());
+                    for (at, key) in model[index..].iter().enumerate() {
+                        prop_assert_eq!(upper.seek(key), Ok(at));
+                    }
+                    prop_assert_eq!(dirty.seek(&key), if found == Ok(index) { Err(index) } else { found });
+                    dirty.append(&upper);
+                }
+                (7, Err(0)) if branch && !model.is_empty() => {
+                    dirty.replace_key(0, &key);
+                    model[0] = key;
+                }
+                _ => {}
+            }
+        }
+    }
+
     #[test]
     fn a_cut_leaves_something_on_both_sides(
         branch in any::<bool>(),
