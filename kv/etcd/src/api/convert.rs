@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use super::errors::{INVALID_SORT, of_store, refuse};
+use super::errors::{INVALID_SORT, refuse};
 use super::node::Node;
 use super::proto::etcdserverpb as pb;
 use super::proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
@@ -62,7 +62,7 @@ pub(super) fn delete_range(request: pb::DeleteRangeRequest) -> mvcc::DeleteRange
 /// A transaction.
 ///
 /// # Errors
-/// An operation is empty, or the order of a read is none of etcd's.
+/// The order of a read is none of etcd's.
 pub(super) fn txn(request: pb::TxnRequest) -> Result<mvcc::TxnRequest, Status> {
     let operations = |these: Vec<pb::RequestOp>| these.into_iter().map(operation).collect::<Result<_, _>>();
     Ok(mvcc::TxnRequest {
@@ -73,11 +73,12 @@ pub(super) fn txn(request: pb::TxnRequest) -> Result<mvcc::TxnRequest, Status> {
 }
 
 fn operation(operation: pb::RequestOp) -> Result<mvcc::RequestOp, Status> {
-    Ok(match operation.request.ok_or_else(|| of_store(&mvcc::Error::KeyNotFound))? {
-        request_op::Request::RequestRange(request) => mvcc::RequestOp::Range(range(request)?),
-        request_op::Request::RequestPut(request) => mvcc::RequestOp::Put(put(request)),
-        request_op::Request::RequestDeleteRange(request) => mvcc::RequestOp::DeleteRange(delete_range(request)),
-        request_op::Request::RequestTxn(request) => mvcc::RequestOp::Txn(txn(request)?),
+    Ok(match operation.request {
+        Some(request_op::Request::RequestRange(request)) => mvcc::RequestOp::Range(range(request)?),
+        Some(request_op::Request::RequestPut(request)) => mvcc::RequestOp::Put(put(request)),
+        Some(request_op::Request::RequestDeleteRange(request)) => mvcc::RequestOp::DeleteRange(delete_range(request)),
+        Some(request_op::Request::RequestTxn(request)) => mvcc::RequestOp::Txn(txn(request)?),
+        None => mvcc::RequestOp::Empty,
     })
 }
 

@@ -14,39 +14,39 @@ use crate::mvcc::{self, Alarm, AlarmRequest, Store, Write};
 
 /// The only member's names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The cluster's id.
-    pub cluster: u64,
+    pub(crate) cluster: u64,
     /// The member's id.
-    pub member: u64,
+    pub(crate) member: u64,
     /// The member's name.
-    pub name: String,
+    pub(crate) name: String,
     /// Where other members would find it.
-    pub peer_urls: Vec<String>,
+    pub(crate) peer_urls: Vec<String>,
     /// Where clients find it.
-    pub client_urls: Vec<String>,
+    pub(crate) client_urls: Vec<String>,
 }
 
 /// What a request may be and take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Bytes of a request that changes something.
-    pub request_bytes: usize,
+    pub(crate) request_bytes: usize,
     /// Bytes that the file may have, or any number. At that size only deletes are taken.
-    pub quota: Option<u64>,
+    pub(crate) quota: Option<u64>,
 }
 
 impl Limits {
     /// Bytes of a message: more are not read off the connection.
     #[must_use]
-    pub const fn message_bytes(&self) -> usize {
+    pub(crate) const fn message_bytes(&self) -> usize {
         self.request_bytes.saturating_add(512 << 10)
     }
 }
 
 /// A node's only member, as its services see it.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     pub(crate) store: Arc<Store>,
     pub(crate) identity: Identity,
     pub(crate) limits: Limits,

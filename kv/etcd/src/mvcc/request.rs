@@ -170,6 +170,8 @@ pub enum RequestOp {
     DeleteRange(DeleteRangeRequest),
     /// Another transaction. Its compares, too, see the state before the outermost one.
     Txn(TxnRequest),
+    /// None: clients can send it, and it is refused.
+    Empty,
 }
 
 /// A condition: what is stored, `result`, what is given.

@@ -19,7 +19,7 @@ impl TxnRequest {
     /// Whether it can change nothing, whatever branches it takes.
     pub(super) fn is_read_only(&self) -> bool {
         self.success.iter().chain(&self.failure).all(|op| match op {
-            RequestOp::Range(_) => true,
+            RequestOp::Range(_) | RequestOp::Empty => true,
             RequestOp::Txn(txn) => txn.is_read_only(),
             RequestOp::Put(_) | RequestOp::DeleteRange(_) => false,
         })
@@ -46,6 +46,7 @@ impl TxnRequest {
             RequestOp::DeleteRange(delete) if delete.key.is_empty() => Err(Error::EmptyKey),
             RequestOp::Put(put) => put.check(),
             RequestOp::Txn(txn) => txn.check_ops(left),
+            RequestOp::Empty => Err(Error::KeyNotFound),
             RequestOp::Range(_) | RequestOp::DeleteRange(_) => Ok(()),
         })
     }
@@ -243,7 +244,7 @@ impl Transaction<'_, '_> {
         check_path(&request, &mut path.iter().copied(), &mut |op| match op {
             RequestOp::Put(put) => self.check_put(put),
             RequestOp::Range(range) => self.check_range(range),
-            RequestOp::DeleteRange(_) | RequestOp::Txn(_) => Ok(()),
+            RequestOp::DeleteRange(_) | RequestOp::Txn(_) | RequestOp::Empty => Ok(()),
         })?;
         let answer = execute(request, &mut path.into_iter(), &mut |op| {
             Ok(match op {
@@ -251,6 +252,7 @@ impl Transaction<'_, '_> {
                 RequestOp::Put(put) => ResponseOp::Put(self.put(put)?),
                 RequestOp::DeleteRange(delete) => ResponseOp::DeleteRange(self.delete_range(&delete)?),
                 RequestOp::Txn(_) => unreachable!("its operations are done one by one"),
+                RequestOp::Empty => unreachable!("it was refused"),
             })
         })?;
         Ok(TxnResponse { revision: self.revision(), ..answer })

@@ -4,6 +4,10 @@
 extern crate kv_testkit;
 
 mod beside;
+mod etcdctl;
+mod go_clients;
+mod hostile;
+mod tls;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Result};
 use crate::files::open;
-use crate::notation::Encoding;
+use crate::notation::{Encoding, Text};
 use crate::terminal::Terminal;
 
 /// Opens a database or a snapshot to read it, under a shared lock.
@@ -36,12 +36,12 @@ pub(crate) fn refused(error: Error) -> Failure {
 /// A key and its value in JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pair {
-    key: serde_json::Value,
+    key: Text,
     create_revision: i64,
     mod_revision: i64,
     version: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<serde_json::Value>,
+    value: Option<Text>,
     #[serde(skip_serializing_if = "is_zero")]
     lease: i64,
 }
