@@ -28,3 +28,4 @@
 extern crate kv_testkit;
 
 pub mod mvcc;
+pub mod snapshot;
