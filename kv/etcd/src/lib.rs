@@ -32,3 +32,4 @@ pub mod api;
 pub mod mvcc;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod snapshot;

@@ -38,6 +38,9 @@ impl Expiry {
 pub(super) fn run(shared: &Shared) {
     let mut noted = Instant::now();
     while shared.expiry.pause() {
+        if !shared.options.lease_expiry {
+            continue;
+        }
         end_expired(shared);
         if noted.elapsed() >= shared.options.lease_checkpoint_interval {
             noted = Instant::now();
@@ -56,7 +59,10 @@ fn end_expired(shared: &Shared) {
     let (tell, told) = channel();
     for id in expired {
         let tell = tell.clone();
-        let answer = Box::new(move |result: super::Result<_>| drop(tell.send((id, result.is_ok()))));
+        let answer = Box::new(move |result: super::Result<_>| {
+            // Whoever asks is gone only when the store is closed.
+            let _ = tell.send((id, result.is_ok()));
+        });
         shared.queue.hand(Job::LeaseRevoke(LeaseRevokeRequest { id }, answer));
     }
     drop(tell);

@@ -30,7 +30,7 @@ pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     let (kept, nothing_kept) = kept(&shared.index, revision, compacted);
     let mut kept = kept.into_iter().peekable();
     let mut hash = crc32c::crc32c(KEY.as_bytes());
-    for item in tx.bucket(KEY)?.iter() {
+    for item in tx.bucket(KEY)? {
         let (key, value) = item?;
         let (row, tombstone) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
         if row.main > revision {

@@ -1,7 +1,5 @@
 //! Ranges of keys, as requests name them.
 
-use std::ops::Bound;
-
 use bytes::Bytes;
 
 /// The keys from `start` to the one before `end`; to the last if that is absent.
@@ -38,10 +36,5 @@ impl Interval {
 
     pub(super) fn is_empty(&self) -> bool {
         !self.is_before_end(&self.start)
-    }
-
-    /// As bounds of an ordered map.
-    pub(super) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
-        (Bound::Included(&self.start), self.end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..])))
     }
 }

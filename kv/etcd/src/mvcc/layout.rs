@@ -65,6 +65,17 @@ pub(super) fn key_bucket<'t>(tx: &'t ReadTx<'_>) -> Result<Bucket<'t>> {
     tx.get_bucket(KEY)?.ok_or_else(no_key_bucket)
 }
 
+/// The revision of the last row; 0 if there is none.
+///
+/// # Errors
+/// A damaged row, or what the page store answers.
+pub(crate) fn newest_row(tx: &ReadTx<'_>) -> Result<i64> {
+    let Some(bucket) = tx.get_bucket(KEY)? else { return Ok(0) };
+    let Some((key, _)) = bucket.cursor().last()? else { return Ok(0) };
+    let (revision, _) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
+    Ok(revision.main)
+}
+
 fn no_key_bucket() -> Error {
     Error::NotAStore { what: format!("there is no bucket `{KEY}`") }
 }
@@ -107,6 +118,6 @@ impl Meta {
 
 pub(super) fn damaged(bucket: &'static str, key: &[u8], what: &'static str) -> Error {
     let printable = !key.is_empty() && key.iter().all(u8::is_ascii_graphic);
-    let hex = || key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = || hex::encode(key);
     Error::DamagedRow { bucket, key: if printable { String::from_utf8_lossy(key).into_owned() } else { hex() }, what }
 }

@@ -41,6 +41,7 @@ mod watch;
 mod writer;
 
 pub use error::{Error, Result};
+pub(crate) use layout::newest_row;
 pub use options::{Options, Tombstones};
 pub use queue::Write;
 pub use request::{

@@ -24,6 +24,7 @@ pub struct Options {
     pub(super) max_txn_ops: usize,
     pub(super) max_waiting: usize,
     pub(super) min_lease_ttl: i64,
+    pub(super) lease_expiry: bool,
     pub(super) compaction_rows: usize,
     pub(super) watch_progress_interval: Duration,
     pub(super) lease_checkpoint_interval: Duration,
@@ -56,6 +57,7 @@ impl Default for Options {
             max_txn_ops: 128,
             max_waiting: 50_000,
             min_lease_ttl: 2,
+            lease_expiry: true,
             compaction_rows: 1000,
             watch_progress_interval: Duration::from_secs(600),
             lease_checkpoint_interval: Duration::from_secs(300),
@@ -75,6 +77,21 @@ impl Options {
     #[must_use]
     pub fn engine(mut self, engine: kv::Options) -> Self {
         self.engine = engine;
+        self
+    }
+
+    /// Opens the file for reading only; see [`kv::Options::read_only`].
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.engine = self.engine.read_only(true);
+        self
+    }
+
+    /// Whether leases end when their time is over. Not for work on a file that another etcd serves afterwards: leases
+    /// begin anew there. Default: true.
+    #[must_use]
+    pub fn lease_expiry(mut self, expire: bool) -> Self {
+        self.lease_expiry = expire;
         self
     }
 

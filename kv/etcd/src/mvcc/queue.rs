@@ -16,7 +16,7 @@ use super::response::{
 use super::revision::Revision;
 
 /// Called with the answer, on the writer's thread.
-pub type Answer<T> = Box<dyn FnOnce(Result<T>) + Send>;
+pub(super) type Answer<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// A write, and whom to tell.
 pub enum Job {
@@ -110,27 +110,25 @@ struct State {
 }
 
 impl Queue {
-    /// # Errors
-    /// [`Error::Stopped`], [`Error::TooManyRequests`], with the job.
-    pub(super) fn push(&self, job: Job, max: usize) -> Result<(), (Error, Job)> {
+    /// Takes a job; refuses it if `max` wait already.
+    pub(super) fn push(&self, job: Job, max: usize) {
         let mut state = lock(&self.state);
-        if state.closed {
-            return Err((Error::Stopped, job));
-        }
-        if state.jobs.len() >= max {
-            return Err((Error::TooManyRequests, job));
-        }
-        state.jobs.push_back(job);
+        let refused = if state.closed {
+            Error::Stopped
+        } else if state.jobs.len() >= max {
+            Error::TooManyRequests
+        } else {
+            state.jobs.push_back(job);
+            drop(state);
+            return self.filled.notify_one();
+        };
         drop(state);
-        self.filled.notify_one();
-        Ok(())
+        job.refuse(refused);
     }
 
     /// Takes a job of the store's own threads.
     pub(super) fn hand(&self, job: Job) {
-        if let Err((error, job)) = self.push(job, usize::MAX) {
-            job.refuse(error);
-        }
+        self.push(job, usize::MAX);
     }
 
     /// As [`hand`](Self::hand), and waits until the job is committed.

@@ -29,11 +29,11 @@ fn visit(index: &RwLock<Index>, interval: &Interval, at: i64, mut each: impl FnM
 }
 
 /// How many keys of `interval` are live at `at`.
-pub(super) fn count(index: &RwLock<Index>, interval: &Interval, at: i64) -> i64 {
+pub(super) fn count(index: &RwLock<Index>, interval: &Interval, at: i64) -> u64 {
     let mut count = 0;
     let mut from: Option<Box<[u8]>> = (!interval.is_empty()).then(|| interval.start[..].into());
     while let Some(start) = from {
-        from = locked::read(index).visit(&start, interval, LEAVES, |part| count += part.count(at) as i64);
+        from = locked::read(index).visit(&start, interval, LEAVES, |part| count += part.count(at) as u64);
     }
     count
 }
@@ -70,45 +70,38 @@ pub(super) fn range(
 ) -> Result<RangeResponse> {
     let interval = Interval::new(&request.key, &request.range_end);
     if request.count_only {
-        return Ok(RangeResponse { count: count(index, &interval, at), ..RangeResponse::default() });
+        let count = count(index, &interval, at).cast_signed();
+        return Ok(RangeResponse { count, ..RangeResponse::default() });
     }
-    if request.range_end.is_empty() {
-        let found = locked::read(index).get(&request.key, at);
-        let count = i64::from(found.is_some());
-        let found = found.filter(|found| request.admits(found));
-        let kvs = found.map(|found| get(rows, found.revision, request.keys_only)).transpose()?;
-        return Ok(RangeResponse { kvs: kvs.into_iter().collect(), count, ..RangeResponse::default() });
-    }
-    let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
+    let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     let mut found = Vec::new();
-    let count = match limit {
-        Some(limit) if request.is_plain() => {
-            found = first(index, &interval, at, limit);
-            if found.len() < limit { found.len() as i64 } else { count(index, &interval, at) }
-        }
-        _ => {
-            visit(index, &interval, at, |_, one| found.push(one));
-            found.len() as i64
-        }
+    let count = if request.range_end.is_empty() {
+        found.extend(locked::read(index).get(&request.key, at));
+        found.len() as u64
+    } else if request.is_plain() && limit < usize::MAX {
+        found = first(index, &interval, at, limit);
+        if found.len() < limit { found.len() as u64 } else { count(index, &interval, at) }
+    } else {
+        visit(index, &interval, at, |_, one| found.push(one));
+        found.len() as u64
     };
     found.retain(|one| request.admits(one));
-    let sorted_by_value = request.sort_target == SortTarget::Value;
-    let total = if request.is_plain() { count as usize } else { found.len() };
-    let limit = limit.unwrap_or(usize::MAX);
-    let mut kvs = Vec::new();
-    if sorted_by_value {
-        kvs = get_all(rows, &found, false)?;
+    let admitted = if request.is_plain() { count } else { found.len() as u64 };
+    let kvs = if request.sort_target == SortTarget::Value {
+        let mut kvs = get_all(rows, &found, false)?;
         kvs.sort_by(|a, b| request.direct(a.value.cmp(&b.value)));
         kvs.truncate(limit);
         if request.keys_only {
-            kvs.iter_mut().for_each(|kv| kv.value = bytes::Bytes::new());
+            kvs.iter_mut().for_each(KeyValue::clear_value);
         }
+        kvs
     } else {
         request.sort(&mut found);
         found.truncate(limit);
-        kvs.extend(get_all(rows, &found, request.keys_only)?);
-    }
-    Ok(RangeResponse { more: kvs.len() < total, kvs, count, ..RangeResponse::default() })
+        get_all(rows, &found, request.keys_only)?
+    };
+    let more = (kvs.len() as u64) < admitted;
+    Ok(RangeResponse { revision: 0, kvs, more, count: count.cast_signed() })
 }
 
 impl RangeRequest {

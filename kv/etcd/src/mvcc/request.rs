@@ -84,6 +84,7 @@ impl RangeRequest {
 /// assert_eq!(prefix_range(b"a/"), ("a/".into(), "a0".into()));
 /// assert_eq!(prefix_range(b""), ("\0".into(), "\0".into()));
 /// ```
+#[must_use]
 pub fn prefix_range(prefix: &[u8]) -> (Bytes, Bytes) {
     let all = Bytes::from_static(b"\0");
     if prefix.is_empty() {

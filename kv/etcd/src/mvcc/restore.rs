@@ -117,7 +117,7 @@ pub(super) fn restore(db: &Db, options: &Options) -> Result<Restored> {
 fn leases(tx: &ReadTx<'_>) -> Result<Lessor> {
     let mut lessor = Lessor::default();
     let Some(bucket) = tx.get_bucket(LEASE)? else { return Ok(lessor) };
-    for item in bucket.iter() {
+    for item in bucket {
         let (key, value) = item?;
         let row =
             LeaseRow::decode(value.unwrap_or_default()).map_err(|_| damaged(LEASE, key, "its value is not a lease"))?;
@@ -133,7 +133,7 @@ fn leases(tx: &ReadTx<'_>) -> Result<Lessor> {
 fn read(tx: &ReadTx<'_>, options: &Options, mut each: impl FnMut(Chunk)) -> Result<()> {
     let mut chunk = Chunk::default();
     let (mut rows, mut before) = (0, None);
-    for item in key_bucket(tx)?.iter() {
+    for item in key_bucket(tx)? {
         let (key, value) = item?;
         let (revision, tombstone) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
         if before == Some(revision) {

@@ -69,7 +69,9 @@ impl Revision {
 
 /// Eight bytes as etcd writes a number.
 pub(super) fn big_endian(number: u64) -> [u8; 8] {
-    std::array::from_fn(|at| (number >> (56 - 8 * at)) as u8)
+    let mut bytes = number.to_le_bytes();
+    bytes.reverse();
+    bytes
 }
 
 /// The number in at most eight bytes.

@@ -25,6 +25,12 @@ pub struct KeyValue {
     pub lease: i64,
 }
 
+impl KeyValue {
+    pub(super) fn clear_value(&mut self) {
+        self.value = Bytes::new();
+    }
+}
+
 /// `leasepb.Lease`, the value of a row of the bucket `lease`.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(super) struct LeaseRow {
@@ -195,7 +201,7 @@ mod tests {
             for _ in 0..random.below(3) {
                 if !bytes.is_empty() {
                     let at = random.below(bytes.len());
-                    bytes[at] = random.below(256) as u8;
+                    bytes[at] = random.bytes(1)[0];
                 }
             }
             bytes.truncate(random.below(bytes.len() + 1));

@@ -7,7 +7,6 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, JoinHandle};
 
-use bytes::Bytes;
 use kv::{Db, ReadTx};
 use prost::Message as _;
 
@@ -15,7 +14,6 @@ use super::compaction::{self, Compactor};
 use super::error::{Error, Result};
 use super::expiry::{self, Expiry};
 use super::hash;
-use super::interval::Interval;
 use super::layout::{self, ALARM, KEY, Meta, damaged};
 use super::locked::{self, lock};
 use super::options::Options;
@@ -130,6 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::EmptyKey`], [`Error::Compacted`], [`Error::FutureRevision`]; a damaged row, or what the page store answers.
+    #[allow(clippy::needless_pass_by_value, reason = "as all other requests")]
     pub fn range(&self, request: RangeRequest) -> Result<RangeResponse> {
         if request.key.is_empty() {
             return Err(Error::EmptyKey);
@@ -205,11 +204,7 @@ impl Store {
         match job {
             Job::Txn(request, answer) if request.is_read_only() => answer(self.read_txn(request)),
             job if self.shared.db.is_read_only() => job.refuse(kv::Error::ReadOnly.into()),
-            job => {
-                if let Err((error, job)) = self.shared.queue.push(job, self.shared.options.max_waiting) {
-                    job.refuse(error);
-                }
-            }
+            job => self.shared.queue.push(job, self.shared.options.max_waiting),
         }
     }
 
@@ -305,10 +300,12 @@ impl Store {
         let rows = tx.bucket(KEY)?;
         let changes = locked::read(&self.shared.index).changes(key);
         let visible = changes.into_iter().filter(|(revision, _)| revision.main <= pin.revision());
-        let row = |(revision, tombstone)| match tombstone {
-            true => Ok(Some((revision, None))),
+        let row = |(revision, tombstone)| {
+            if tombstone {
+                return Ok(Some((revision, None)));
+            }
             // One below the compacted revision may be on its way out.
-            false => Ok(read::get_if_there(&rows, revision)?.map(|kv| (revision, Some(kv)))),
+            Ok(read::get_if_there(&rows, revision)?.map(|kv| (revision, Some(kv))))
         };
         visible.map(row).filter_map(Result::transpose).collect()
     }
@@ -366,13 +363,6 @@ impl Store {
         }
     }
 
-    /// How many keys a range has now. O(keys / 100).
-    #[must_use]
-    pub fn count(&self, key: &Bytes, range_end: &Bytes) -> i64 {
-        let pin = self.shared.pin_current();
-        read::count(&self.shared.index, &Interval::new(key, range_end), pin.revision())
-    }
-
     /// The file at this moment, for a copy or a look at its rows. It outlives nothing: while it is there, the pages that it
     /// sees are not used again.
     #[must_use]
@@ -392,7 +382,8 @@ impl Store {
     /// # Errors
     /// What the page store answers to the checkpoint of leases.
     pub fn close(mut self) -> Result<()> {
-        let noted = if self.threads.is_some() { self.checkpoint_leases() } else { Ok(()) };
+        let noted =
+            if self.threads.is_some() && self.shared.options.lease_expiry { self.checkpoint_leases() } else { Ok(()) };
         self.stop();
         noted
     }

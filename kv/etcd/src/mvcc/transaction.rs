@@ -137,17 +137,14 @@ impl<'a, 'db> Transaction<'a, 'db> {
     /// A damaged row, or what the page store answers.
     pub(super) fn delete_range(&mut self, request: &DeleteRangeRequest) -> Result<DeleteRangeResponse> {
         let interval = Interval::new(&request.key, &request.range_end);
-        let keys = match self.found(&request.key) {
-            found if request.range_end.is_empty() => {
-                found.into_iter().map(|found| (request.key.clone(), found)).collect()
-            }
-            _ => read::keys(&self.shared.index, &interval, i64::MAX),
+        let keys = if request.range_end.is_empty() {
+            self.found(&request.key).map(|found| (request.key.clone(), found)).into_iter().collect()
+        } else {
+            read::keys(&self.shared.index, &interval, i64::MAX)
         };
-        let prev_kvs = match request.prev_kv {
-            true => keys.iter().map(|(_, found)| self.row(*found)).collect::<Result<_>>()?,
-            false => Vec::new(),
-        };
-        let deleted = keys.len() as i64;
+        let wanted = if request.prev_kv { &keys[..] } else { &[] };
+        let prev_kvs = wanted.iter().map(|(_, found)| self.row(*found)).collect::<Result<_>>()?;
+        let deleted = (keys.len() as u64).cast_signed();
         for (key, found) in keys {
             self.delete(key, found)?;
         }

@@ -33,8 +33,22 @@ use super::watch::Batch;
 
 /// Runs until the queue is closed and empty.
 pub(super) fn run(shared: &Shared) {
+    // Should this thread panic, callers hear it instead of waiting for ever.
+    let _closing = Closing(shared);
     while let Some(jobs) = shared.queue.take() {
         commit(shared, jobs);
+    }
+}
+
+/// Closes the queue and refuses what is in it.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.queue.close();
+        while let Some(jobs) = self.0.queue.take() {
+            jobs.into_iter().for_each(|job| job.refuse(Error::Stopped));
+        }
     }
 }
 
@@ -159,7 +173,9 @@ impl<'a> Group<'a, '_> {
         } else {
             undo(shared, steps);
         }
-        told.into_iter().for_each(|tell| tell(committed.clone()));
+        for tell in told {
+            tell(committed.clone());
+        }
     }
 
     fn done(&self) -> Done {

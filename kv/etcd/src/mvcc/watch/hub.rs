@@ -20,6 +20,9 @@ const WAITING_MAX: usize = 64 << 20;
 /// The inboxes of one wish, by number.
 type Group = BTreeMap<u64, Arc<Inbox>>;
 
+/// The first and the last of some revisions.
+type Span = (i64, i64);
+
 #[derive(Default)]
 pub(in super::super) struct Hub {
     waiting: Mutex<Waiting>,
@@ -34,7 +37,7 @@ struct Waiting {
     batches: VecDeque<Batch>,
     bytes: usize,
     /// First and last revision that were not kept. They come after the batches.
-    lost: Option<(i64, i64)>,
+    lost: Option<Span>,
     closed: bool,
 }
 
@@ -120,7 +123,7 @@ impl Hub {
     }
 
     /// The next batches and what was lost behind them; none when the hub is closed. Waits until `deadline` at most.
-    fn take(&self, deadline: Instant) -> Option<(VecDeque<Batch>, Option<(i64, i64)>)> {
+    fn take(&self, deadline: Instant) -> Option<(VecDeque<Batch>, Option<Span>)> {
         let mut waiting = lock(&self.waiting);
         while waiting.batches.is_empty() && waiting.lost.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -177,7 +180,9 @@ impl Board {
             match events(shared, wish, &changes) {
                 Ok(events) => {
                     let events = Arc::new(Events { revision: batch.revision, events });
-                    inboxes.values().for_each(|inbox| inbox.push(&events));
+                    for inbox in inboxes.values() {
+                        inbox.push(&events);
+                    }
                 }
                 // A damaged row: the watcher reads it itself, and tells what is wrong.
                 Err(_) => inboxes.values().for_each(|inbox| inbox.lose(batch.revision, batch.revision)),

@@ -24,6 +24,7 @@ use super::row::KeyValue;
 
 /// What to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "etcd's options")]
 pub struct WatchRequest {
     /// The first key; empty for one zero byte, which is before all keys.
     pub key: Bytes,

@@ -107,7 +107,8 @@ mod tests {
     fn every_range_of_a_key_is_hit() {
         let mut random = Random::new(5);
         let key = |random: &mut Random| -> bytes::Bytes {
-            (0..1 + random.below(2)).map(|_| b'a' + random.below(5) as u8).collect::<Vec<_>>().into()
+            let bytes = (0..=random.below(2)).map(|_| *random.pick(b"abcde"));
+            bytes.collect::<Vec<_>>().into()
         };
         for _ in 0..300 {
             let mut ranges = Ranges::default();

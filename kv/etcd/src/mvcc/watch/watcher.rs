@@ -1,7 +1,7 @@
 //! The handle of a watch.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +18,8 @@ use super::{WatchRequest, WatchUpdate, Wish};
 /// It takes nothing from anybody until it is asked: [`try_next`](Self::try_next) never waits for others, and
 /// [`next_timeout`](Self::next_timeout) does.
 pub struct Watcher {
-    shared: Arc<Shared>,
+    /// Not a share of it: a watcher that is forgotten does not keep the file open.
+    shared: Weak<Shared>,
     wish: Wish,
     number: u64,
     inbox: Arc<Inbox>,
@@ -54,7 +55,7 @@ impl Watcher {
             let start = if request.start_revision == 0 { created_at + 1 } else { request.start_revision };
             Inbox::new(start, start > created_at, request.progress_notify, wake)
         });
-        Ok(Self { shared: shared.clone(), wish, number, inbox, backlog: None, created_at, ended: false })
+        Ok(Self { shared: Arc::downgrade(shared), wish, number, inbox, backlog: None, created_at, ended: false })
     }
 
     /// The revision at which it was created.
@@ -70,7 +71,8 @@ impl Watcher {
     pub fn try_next(&mut self) -> Result<Option<WatchUpdate>> {
         while !self.ended {
             if let Some((from, to)) = self.backlog {
-                match backlog::read(&self.shared, &self.wish, from, to) {
+                let shared = self.shared.upgrade().ok_or(Error::Stopped)?;
+                match backlog::read(&shared, &self.wish, from, to) {
                     Ok(chunk) => {
                         self.backlog = chunk.next.map(|next| (next, to));
                         if let Some(events) = chunk.events {
@@ -79,7 +81,7 @@ impl Watcher {
                     }
                     Err(Error::Compacted) => {
                         self.ended = true;
-                        let compact_revision = self.shared.pins.compacted();
+                        let compact_revision = shared.pins.compacted();
                         return Ok(Some(WatchUpdate::Compacted { compact_revision }));
                     }
                     Err(error) => return Err(error),
@@ -90,7 +92,8 @@ impl Watcher {
                 Taken::Update(update) => return Ok(Some(update)),
                 Taken::Behind(from) => {
                     // While nothing is told: the inbox has what comes after `to`, and the file has the rest.
-                    let board = self.shared.hub.board();
+                    let shared = self.shared.upgrade().ok_or(Error::Stopped)?;
+                    let board = shared.hub.board();
                     let to = board.told.max(self.created_at);
                     self.inbox.go_live(to + 1);
                     drop(board);
@@ -128,13 +131,16 @@ impl Watcher {
     /// the current one.
     #[must_use]
     pub fn progress(&self) -> Option<i64> {
-        let board = self.shared.hub.board();
+        let shared = self.shared.upgrade()?;
+        let board = shared.hub.board();
         (self.backlog.is_none() && !self.ended && self.inbox.synced()).then_some(board.told)
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.shared.hub.remove(&self.wish, self.number);
+        if let Some(shared) = self.shared.upgrade() {
+            shared.hub.remove(&self.wish, self.number);
+        }
     }
 }

@@ -1,4 +1,10 @@
 //! Histories beside a list of what happened.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
 
 use kv_testkit::Random;
 
