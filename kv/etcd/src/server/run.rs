@@ -146,7 +146,8 @@ impl Server {
         Ok(())
     }
 
-    /// Refuses new requests, waits for those under way, at most 5 seconds, and closes the file.
+    /// Refuses new requests, waits for those under way, at most 5 seconds, notes how long leases have to live, and closes
+    /// the file. Not to be called by an asynchronous task, nor may one drop the server: it waits.
     pub fn stop(mut self) {
         self.end();
     }
@@ -160,8 +161,15 @@ impl Server {
                 let _ = timeout(STOP_LIMIT, task).await;
             }
         });
+        let store = Arc::clone(&node.store);
         drop(node);
         runtime.shutdown_timeout(STOP_LIMIT);
+        // Otherwise a thread of the runtime still reads: the file is closed with it, and leases begin anew.
+        if let Some(store) = Arc::into_inner(store)
+            && let Err(error) = store.close()
+        {
+            eprintln!("kv: the time that leases have left is not noted: {error}");
+        }
     }
 }
 

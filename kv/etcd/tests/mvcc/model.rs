@@ -156,6 +156,7 @@ impl Model {
                 RequestOp::Put(put) => ResponseOp::Put(self.put_in(work, put)),
                 RequestOp::DeleteRange(delete) => ResponseOp::DeleteRange(self.delete_in(work, delete)),
                 RequestOp::Txn(txn) => ResponseOp::Txn(self.txn_in(work, txn)),
+                RequestOp::Empty => unreachable!("programs have none, and it would be refused"),
             })
             .collect();
         TxnResponse { revision: 0, succeeded, responses }
