@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backup, bench, buckets, check, compact, completions, create, del, digest, dump, export, get, import, info, inspect,
+    backup, bench, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import, info, inspect,
     keys, map, page, page_item, pages, put, stats, surgery, verify, version,
 };
 use crate::failure::Result;
@@ -23,6 +23,7 @@ Examples:
   kv keys zoo.db animals                list the keys
   kv info member/snap/db                look at etcd's file (stop etcd first: it holds the lock)
   kv check member/snap/db               look for damage
+  kv etcd serve --data-dir node.etcd    serve etcd's API on one node
   kv compact -o small.db big.db         make a dense copy
   kv export zoo.db | kv import copy.db  copy as text
 
@@ -73,6 +74,7 @@ enum Command {
     Dump(dump::Dump),
     Surgery(surgery::Surgery),
     Bench(bench::Bench),
+    Etcd(etcd::Etcd),
     Completions(completions::Completions),
     Version(version::Version),
 }
@@ -104,6 +106,7 @@ impl Command {
             Self::Dump(command) => &command.file,
             Self::Surgery(command) => command.file(),
             Self::Bench(command) => return command.path.as_deref(),
+            Self::Etcd(command) => return command.file(),
             Self::Completions(_) | Self::Version(_) => return None,
         })
     }
@@ -133,6 +136,7 @@ impl Command {
             Self::Dump(command) => command.run(terminal),
             Self::Surgery(command) => command.run(terminal),
             Self::Bench(command) => command.run(terminal),
+            Self::Etcd(command) => command.run(terminal),
             Self::Completions(command) => command.run(&mut Cli::command(), terminal),
             Self::Version(command) => command.run(terminal),
         }

@@ -117,7 +117,11 @@ pub fn left_out() -> bool {
 }
 
 /// The minor version of Go 1; 0 for what is not a release.
-fn go_version() -> u32 {
+///
+/// # Panics
+/// If there is no Go.
+#[must_use]
+pub fn go_version() -> u32 {
     let said = Command::new("go").arg("version").output().expect("go was found").stdout;
     let said = String::from_utf8_lossy(&said).into_owned();
     let minor = said.split_whitespace().find_map(|word| word.strip_prefix("go1."));

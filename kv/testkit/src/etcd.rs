@@ -17,7 +17,7 @@ use crate::peer::Peer;
 
 /// After so many seconds an etcd is ended even if this process was killed before
 /// it could do it.
-const LIFE_LIMIT: &str = "120";
+const LIFE_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -36,9 +36,18 @@ impl Etcd {
     /// If etcd does not do it.
     #[must_use]
     pub fn start(data: &Path) -> Self {
+        Self::start_for(LIFE_LIMIT, data)
+    }
+
+    /// As [`start`](Self::start), for tests that need it for longer than two minutes.
+    ///
+    /// # Panics
+    /// If etcd does not do it.
+    #[must_use]
+    pub fn start_for(life_limit: Duration, data: &Path) -> Self {
         // Another process may take a port between its choice and its use.
         for _ in 0..3 {
-            let mut etcd = Self::launch(data);
+            let mut etcd = Self::launch(life_limit, data);
             let deadline = Instant::now() + START_LIMIT;
             while Instant::now() < deadline && matches!(etcd.child.try_wait(), Ok(None)) {
                 if etcd.ctl(&["endpoint", "health"]).status.success() {
@@ -50,11 +59,11 @@ impl Etcd {
         panic!("etcd does not start; its log:\n{}", fs::read_to_string(log(data)).unwrap_or_default());
     }
 
-    fn launch(data: &Path) -> Self {
+    fn launch(life_limit: Duration, data: &Path) -> Self {
         let [endpoint, peers] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
         let log = File::create(log(data)).expect("a file in a temporary directory");
         let child = Command::new("timeout")
-            .args(["-k", "5", LIFE_LIMIT, "etcd", "--log-level", "warn", "--data-dir"])
+            .args(["-k", "5", &life_limit.as_secs().to_string(), "etcd", "--log-level", "warn", "--data-dir"])
             .arg(data)
             .args(["--listen-client-urls", &endpoint, "--advertise-client-urls", &endpoint])
             .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
@@ -64,6 +73,12 @@ impl Etcd {
             .spawn()
             .expect("coreutils' timeout");
         Self { child, endpoint }
+    }
+
+    /// Where its clients find it, as in `http://127.0.0.1:2379`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Runs etcdctl with this server.

@@ -71,11 +71,12 @@ fn offsets(text: &str, part: &str) -> Vec<usize> {
 
 /// The compiler refuses `unsafe` where the root of a crate says so.
 pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
-    const ROOTS: [&str; 7] = [
+    const ROOTS: [&str; 8] = [
         "freelist-core/src/lib.rs",
         "kv/src/lib.rs",
         "kv/cli/src/lib.rs",
         "kv/cli/src/main.rs",
+        "kv/etcd/src/lib.rs",
         "kv/testkit/src/lib.rs",
         "kv/testkit/timed-test/src/lib.rs",
         "benches/src/lib.rs",

@@ -10,6 +10,7 @@ pub(crate) mod create;
 pub(crate) mod del;
 pub(crate) mod digest;
 pub(crate) mod dump;
+pub(crate) mod etcd;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod import;

@@ -16,6 +16,8 @@ mod library;
 mod lies;
 mod looking;
 mod salvage;
+#[cfg(unix)]
+mod serve;
 mod surgery;
 mod text;
 mod tool;

@@ -1,0 +1,72 @@
+//! The hash that all members of a cluster have to agree on.
+
+use super::error::{Error, Result};
+use super::index::Index;
+use super::interval::Interval;
+use super::layout::{KEY, damaged};
+use super::locked;
+use super::options::Tombstones;
+use super::response::HashKv;
+use super::revision::Revision;
+use super::shared::Shared;
+
+/// CRC-32C over the rows that a read at `revision` or later could need, as etcd takes it.
+///
+/// # Errors
+/// [`Error::Compacted`], [`Error::FutureRevision`], a damaged row, or what the page store answers.
+pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
+    let current = shared.current();
+    let revision = if revision == 0 { current } else { revision };
+    let compacted = shared.pins.compacted();
+    if revision < compacted || revision == compacted && shared.options.tombstones == Tombstones::DropAtCompactRev {
+        return Err(Error::Compacted);
+    }
+    if revision > current {
+        return Err(Error::FutureRevision);
+    }
+    // Held to the end: a compaction would take rows away. The file's state is fixed before the index is asked.
+    let _pin = shared.pins.pin(revision)?;
+    let tx = shared.db.begin_read();
+    let (kept, nothing_kept) = kept(&shared.index, revision, compacted);
+    let mut kept = kept.into_iter().peekable();
+    let mut hash = crc32c::crc32c(KEY.as_bytes());
+    for item in tx.bucket(KEY)? {
+        let (key, value) = item?;
+        let (row, tombstone) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
+        if row.main > revision {
+            break;
+        }
+        if row.main <= compacted && !nothing_kept {
+            while kept.next_if(|kept| *kept < row).is_some() {}
+            if kept.peek() != Some(&row) {
+                continue;
+            }
+        }
+        if row.main == compacted && tombstone && shared.options.tombstones == Tombstones::KeepAtCompactRev {
+            continue;
+        }
+        hash = crc32c::crc32c_append(hash, key);
+        hash = crc32c::crc32c_append(hash, value.unwrap_or_default());
+    }
+    Ok(HashKv { revision: current, hash, compact_revision: compacted, hash_revision: revision })
+}
+
+/// Of the puts that a read at `revision` sees, those up to `compacted`, in the order of their rows; and whether a read at
+/// `revision` sees none at all.
+fn kept(index: &std::sync::RwLock<Index>, revision: i64, compacted: i64) -> (Vec<Revision>, bool) {
+    let (mut kept, mut nothing) = (Vec::new(), true);
+    if compacted <= 0 {
+        return (kept, nothing);
+    }
+    let mut from = Some(Box::default());
+    while let Some(start) = from {
+        from = locked::read(index).visit(&start, &Interval::all(), 64, |part| {
+            for (_, found) in part.live(revision) {
+                nothing = false;
+                kept.extend((found.revision.main <= compacted).then_some(found.revision));
+            }
+        });
+    }
+    kept.sort_unstable();
+    (kept, nothing)
+}

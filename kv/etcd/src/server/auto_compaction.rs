@@ -1,0 +1,67 @@
+//! Compaction without being asked.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::options::AutoCompaction;
+use crate::api::Node;
+use crate::mvcc::{self, CompactRequest};
+
+/// How often it is looked how many revisions there are.
+const REVISION_INTERVAL: Duration = Duration::from_secs(300);
+/// Looks at the time per retention, and the longest pause between two.
+const LOOKS: u32 = 10;
+const LOOK_MAX: Duration = Duration::from_secs(360);
+
+/// Runs until the node stops.
+pub(crate) async fn run(node: &Node, auto_compaction: AutoCompaction) {
+    match auto_compaction {
+        AutoCompaction::Off => {}
+        AutoCompaction::Periodic(retention) => periodic(node, retention).await,
+        AutoCompaction::Revision(kept) => by_revision(node, kept).await,
+    }
+}
+
+/// Remembers which revision was the newest when, and compacts to the one that was it `retention` ago.
+async fn periodic(node: &Node, retention: Duration) {
+    let pause = (retention / LOOKS).min(LOOK_MAX).max(Duration::from_millis(10));
+    let mut seen = VecDeque::new();
+    while next_look(node, pause).await {
+        seen.push_back((Instant::now(), node.store.revision()));
+        let mut due = None;
+        while seen.front().is_some_and(|(at, _)| at.elapsed() >= retention) {
+            due = seen.pop_front();
+        }
+        if let Some((_, revision)) = due {
+            compact(node, revision).await;
+        }
+    }
+}
+
+async fn by_revision(node: &Node, kept: i64) {
+    while next_look(node, REVISION_INTERVAL).await {
+        compact(node, node.store.revision() - kept).await;
+    }
+}
+
+/// False once the node stops.
+async fn next_look(node: &Node, pause: Duration) -> bool {
+    tokio::select! {
+        () = node.stopped() => false,
+        () = sleep(pause) => true,
+    }
+}
+
+async fn compact(node: &Node, revision: i64) {
+    if revision <= node.store.compact_revision().max(0) {
+        return;
+    }
+    match node.write(CompactRequest { revision, physical: false }).await {
+        Ok(_) => {}
+        // Somebody else was quicker.
+        Err(status) if status.message() == mvcc::Error::Compacted.to_string() => {}
+        Err(status) => eprintln!("kv: cannot compact to revision {revision}: {}; it is tried again", status.message()),
+    }
+}

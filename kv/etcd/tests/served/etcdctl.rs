@@ -1,0 +1,156 @@
+//! Debian's etcdctl, each command that has a meaning on one node.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use kv_etcd::server::Options;
+use kv_testkit::etcd::{Etcd, database};
+
+use crate::{etcd_found, start};
+
+struct Ctl(String);
+
+impl Ctl {
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["60", "etcdctl", "--endpoints", &self.0]).args(args).env("ETCDCTL_API", "3");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("etcdctl was found")
+    }
+
+    /// What it prints; it must succeed.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What it complains about; it must fail.
+    #[track_caller]
+    fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(!output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// With a text on standard input.
+    #[track_caller]
+    fn told(&self, args: &[&str], input: &str) -> String {
+        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+#[test]
+fn etcdctl_finds_what_it_expects() {
+    if !etcd_found() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (server, url) = start(&mut Options::new(directory.path().join("ours")));
+    // With a scheme, etcdctl 3.4 sends the whole address as the name of the host where it asks one member.
+    let ctl = Ctl(url.replace("http://", ""));
+    keys(&ctl);
+    leases(&ctl);
+    watches_and_recipes(&ctl);
+    upkeep(&ctl);
+    restored(&ctl, directory.path());
+    server.stop();
+}
+
+fn keys(ctl: &Ctl) {
+    assert_eq!(ctl.ok(&["put", "a", "1"]), "OK\n");
+    assert_eq!(ctl.ok(&["put", "a", "2", "--prev-kv"]), "OK\na\n1\n");
+    assert_eq!(ctl.ok(&["put", "b", "x"]), "OK\n");
+    assert_eq!(ctl.ok(&["get", "a"]), "a\n2\n");
+    assert_eq!(ctl.ok(&["get", "a", "--rev", "2"]), "a\n1\n");
+    assert_eq!(ctl.ok(&["get", "", "--prefix", "--keys-only"]), "a\n\nb\n\n");
+    assert_eq!(ctl.ok(&["get", "--from-key", "b", "--print-value-only"]), "x\n");
+    assert_eq!(ctl.ok(&["get", "", "--prefix", "--order", "DESCEND", "--sort-by", "MODIFY", "--limit", "1"]), "b\nx\n");
+    let txn = "mod(\"a\") > \"0\"\n\nput a 3\nget a\n\nput never here\n\n";
+    assert_eq!(ctl.told(&["txn"], txn), "SUCCESS\n\nOK\n\na\n3\n");
+    assert_eq!(ctl.ok(&["del", "b", "--prev-kv"]), "1\nb\nx\n");
+    assert_eq!(ctl.ok(&["del", "b"]), "0\n");
+    assert!(ctl.refused(&["put", "a", "v", "--lease", "77"]).contains("etcdserver: requested lease not found"));
+    assert!(ctl.refused(&["get", "a", "--rev", "99"]).contains("required revision is a future revision"));
+}
+
+fn leases(ctl: &Ctl) {
+    let granted = ctl.ok(&["lease", "grant", "500"]);
+    let id = granted.split_whitespace().nth(1).unwrap();
+    assert_eq!(granted, format!("lease {id} granted with TTL(500s)\n"));
+    ctl.ok(&["put", "leased", "v", "--lease", id]);
+    assert!(ctl.ok(&["lease", "timetolive", id, "--keys"]).contains("attached keys([leased])"));
+    assert!(ctl.ok(&["lease", "list"]).contains(id));
+    assert_eq!(ctl.ok(&["lease", "keep-alive", "--once", id]), format!("lease {id} keepalived with TTL(500)\n"));
+    assert_eq!(ctl.ok(&["lease", "revoke", id]), format!("lease {id} revoked\n"));
+    assert_eq!(ctl.ok(&["get", "leased"]), "");
+    assert!(ctl.ok(&["lease", "timetolive", id]).contains("already expired"));
+    let expiring = ctl.ok(&["lease", "grant", "2"]);
+    ctl.ok(&["put", "short", "v", "--lease", expiring.split_whitespace().nth(1).unwrap()]);
+    for _ in 0..200 {
+        if ctl.ok(&["get", "short"]).is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("a lease of two seconds does not expire");
+}
+
+fn watches_and_recipes(ctl: &Ctl) {
+    // The command runs once, for the first event of the history.
+    let script = ["watch", "a", "--rev", "2", "--", "sh", "-c", "echo seen $ETCD_WATCH_KEY; kill $PPID"];
+    let seen = ctl.run(&script);
+    assert!(String::from_utf8_lossy(&seen.stdout).contains("seen \"a\""), "{seen:?}");
+    assert_eq!(ctl.ok(&["lock", "mutex", "--", "echo", "held"]), "held\n");
+    let mut leader = ctl.command(&["elect", "post", "me"]).stdout(Stdio::piped()).spawn().unwrap();
+    for _ in 0..200 {
+        if ctl.ok(&["get", "post", "--prefix", "--print-value-only"]) == "me\n" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(ctl.ok(&["get", "post", "--prefix", "--print-value-only"]), "me\n");
+    leader.kill().unwrap();
+    leader.wait().unwrap();
+}
+
+fn upkeep(ctl: &Ctl) {
+    assert!(ctl.ok(&["endpoint", "health"]).is_empty());
+    assert!(ctl.ok(&["endpoint", "status"]).contains("true, false"), "it leads, and learns from nobody");
+    assert!(ctl.ok(&["endpoint", "hashkv"]).contains(&ctl.0));
+    assert!(ctl.ok(&["member", "list"]).contains("started, default, http://localhost:2380"));
+    assert!(ctl.refused(&["member", "add", "two", "--peer-urls", "http://127.0.0.1:1"]).contains("single node"));
+    assert_eq!(ctl.ok(&["compaction", "4", "--physical"]), "compacted revision 4\n");
+    assert!(ctl.refused(&["compaction", "4"]).contains("required revision has been compacted"));
+    assert!(ctl.refused(&["get", "a", "--rev", "3"]).contains("required revision has been compacted"));
+    assert_eq!(ctl.ok(&["alarm", "list"]), "");
+    assert_eq!(ctl.ok(&["user", "list"]), "");
+    assert!(ctl.refused(&["auth", "enable"]).contains("root user does not exist"));
+}
+
+/// What `snapshot save` gets is restored by etcd's own tool, and served by etcd with the same content.
+fn restored(ctl: &Ctl, directory: &Path) {
+    for n in 0..50 {
+        ctl.ok(&["put", &format!("many/{n:02}"), &"value ".repeat(n)]);
+    }
+    let hash = |output: &str| output.split(", ").nth(1).unwrap().trim().to_owned();
+    let (ours, kept) = (ctl.ok(&["get", "", "--prefix"]), hash(&ctl.ok(&["endpoint", "hashkv"])));
+    let file = directory.join("saved");
+    ctl.ok(&["snapshot", "save", file.to_str().unwrap()]);
+    let data = directory.join("restored");
+    ctl.ok(&["snapshot", "restore", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]);
+    assert!(database(&data).exists());
+    let etcd = Etcd::start(&data);
+    assert_eq!(etcd.content(), (ours, kept));
+    etcd.put("after", "the restore");
+    etcd.stop();
+}
