@@ -61,7 +61,7 @@ impl Tree<'_> {
 
     /// Copies the nodes on the way to `key`, so that the commit gives them other pages. O(log n).
     pub(crate) fn copy_way(&mut self, key: &[u8]) -> Result<()> {
-        Path::open(self.write_set, self.root, key, false).map(drop)
+        Path::default().lead(self.write_set, self.root, key, false)
     }
 
     /// Removes an item; false, and nothing copied, when there is none. O(log n). A leaf that is empty then goes at once: a

@@ -18,7 +18,7 @@ pub(crate) fn file_hash(store: &Store) -> mvcc::Result<u32> {
         for row in bucket.iter() {
             let (key, value) = row?;
             if name != b"meta" || !NOT_CONTENT.contains(&key) {
-                hash = crc32c::crc32c_append(crc32c::crc32c_append(hash, key), value.unwrap_or_default());
+                hash = crc32c::crc32c_append(crc32c::crc32c_append(hash, key), value);
             }
         }
     }

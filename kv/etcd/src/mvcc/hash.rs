@@ -46,7 +46,7 @@ pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
             continue;
         }
         hash = crc32c::crc32c_append(hash, key);
-        hash = crc32c::crc32c_append(hash, value.unwrap_or_default());
+        hash = crc32c::crc32c_append(hash, value);
     }
     Ok(HashKv { revision: current, hash, compact_revision: compacted, hash_revision: revision })
 }

@@ -119,8 +119,7 @@ fn leases(tx: &ReadTx<'_>) -> Result<Lessor> {
     let Some(bucket) = tx.get_bucket(LEASE)? else { return Ok(lessor) };
     for item in bucket {
         let (key, value) = item?;
-        let row =
-            LeaseRow::decode(value.unwrap_or_default()).map_err(|_| damaged(LEASE, key, "its value is not a lease"))?;
+        let row = LeaseRow::decode(value).map_err(|_| damaged(LEASE, key, "its value is not a lease"))?;
         if key.len() != 8 || from_big_endian(key).cast_signed() != row.id {
             return Err(damaged(LEASE, key, "it is not the id of its lease"));
         }
@@ -133,7 +132,7 @@ fn leases(tx: &ReadTx<'_>) -> Result<Lessor> {
 fn read(tx: &ReadTx<'_>, options: &Options, mut each: impl FnMut(Chunk)) -> Result<()> {
     let mut chunk = Chunk::default();
     let (mut rows, mut before) = (0, None);
-    for item in key_bucket(tx)? {
+    for item in key_bucket(tx)?.items(..) {
         let (key, value) = item?;
         let (revision, tombstone) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
         if before == Some(revision) {

@@ -83,7 +83,7 @@ impl Store {
     /// As [`open`](Self::open).
     pub fn from_db(db: Db, options: Options) -> Result<Self> {
         if !db.is_read_only() && !layout::is_complete(&db.begin_read())? {
-            db.update(layout::create)?;
+            db.try_update(layout::create)?;
         }
         let restored = restore(&db, &options)?;
         let shared = Arc::new(Shared {
@@ -317,7 +317,7 @@ impl Store {
     pub fn alarms(&self) -> Result<Vec<Alarm>> {
         let tx = self.shared.db.begin_read();
         let Some(bucket) = tx.get_bucket(ALARM)? else { return Ok(Vec::new()) };
-        let alarm = |item: kv::Result<kv::Item<'_>>| {
+        let alarm = |item: kv::Result<kv::Pair<'_>>| {
             let (key, _) = item?;
             let row = AlarmRow::decode(key).map_err(|_| damaged(ALARM, key, "it is not an alarm"))?;
             Ok(Alarm { member: row.member, kind: row.alarm })
@@ -337,7 +337,7 @@ impl Store {
             .iter()
             .map(|item| {
                 let (key, value) = item?;
-                Ok((text(key), text(value.unwrap_or_default())))
+                Ok((text(key), text(value)))
             })
             .collect()
     }

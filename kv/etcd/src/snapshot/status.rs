@@ -26,7 +26,7 @@ pub fn status(tx: &ReadTx<'_>) -> Result<Status> {
     for bucket in tx.buckets() {
         let (name, bucket) = bucket?;
         status.hash = crc32c::crc32c_append(status.hash, name);
-        for item in bucket {
+        for item in bucket.items(..) {
             // A bucket in it counts as an item without a value, as etcd counts it.
             let (key, value) = item?;
             status.hash = crc32c::crc32c_append(status.hash, key);

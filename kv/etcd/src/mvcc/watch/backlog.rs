@@ -40,7 +40,7 @@ pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<C
         if revision.main > to {
             break;
         }
-        let row = Row::parse(value.unwrap_or_default()).map_err(|what| damaged(KEY, key, what))?;
+        let row = Row::parse(value).map_err(|what| damaged(KEY, key, what))?;
         if row.key.is_empty() || !wish.interval.contains(row.key) || !wish.admits(tombstone) {
             continue;
         }
