@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backup, bench, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import, info, inspect,
-    keys, map, page, page_item, pages, put, stats, surgery, verify, version,
+    backup, bench, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import, info,
+    inspect, keys, map, page, page_item, pages, put, stats, surgery, verify, version,
 };
 use crate::failure::Result;
 use crate::files::{interrupt, size_limit};

@@ -9,12 +9,16 @@ pub(crate) const ROOMS: [&str; 5] = ["format", "store", "tree", "tx", "db"];
 /// The rooms of `kv-cli`, lowest first.
 const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "arguments", "commands", "command_line"];
 
-/// `freelist-core <- pagefile-std <- kv`, and in it `format <- store <- tree <- tx <- db`; `format <- error`, which all
+/// The rooms of `kv-etcd`, lowest first.
+const ETCD_ROOMS: [&str; 4] = ["mvcc", "snapshot", "api", "server"];
+
+/// `freelist-core <- pagefile-std <- kv <- kv-etcd`, and in it `format <- store <- tree <- tx <- db`; `format <- error`, which all
 /// other rooms use.
 pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     let above: &[&str] = match source.path.split('/').next() {
-        Some("freelist-core") => &["pagefile_std", "kv"],
-        Some("pagefile-std") => &["kv"],
+        Some("freelist-core") => &["pagefile_std", "kv", "kv_etcd"],
+        Some("pagefile-std") => &["kv", "kv_etcd"],
+        _ if source.path.starts_with("kv/src/") => &["kv_etcd"],
         _ => &[],
     };
     let mut findings = Vec::new();
@@ -22,8 +26,11 @@ pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
         let named = source.words(name).into_iter().filter(|at| source.code[at + name.len()..].starts_with("::"));
         findings.extend(named.map(|at| source.finding(at, format!("looks up at {name}: the arrow points down"))));
     }
-    if let Some(module) = source.path.strip_prefix("kv/cli/src/") {
-        return cli_flow(source, module);
+    for (sources, name, rooms) in [("kv/cli/src/", "kv-cli", &CLI_ROOMS[..]), ("kv/etcd/src/", "kv-etcd", &ETCD_ROOMS)]
+    {
+        if let Some(module) = source.path.strip_prefix(sources) {
+            return flow_above(source, module, name, rooms);
+        }
     }
     let Some(module) = source.path.strip_prefix("kv/src/") else {
         return findings;
@@ -47,16 +54,16 @@ pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// In `kv-cli`, `notation <- failure <- terminal <- files <- arguments <- commands <- command_line`.
-fn cli_flow(source: &Source, module: &str) -> Vec<Finding> {
+/// The rooms of a crate above `kv`, each of which may know those before it.
+fn flow_above(source: &Source, module: &str, of: &str, rooms: &[&str]) -> Vec<Finding> {
     let module: Vec<&str> = module.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
     if ["lib", "main"].contains(&module[0]) {
         return Vec::new();
     }
-    let rank = |name: &str| CLI_ROOMS.iter().position(|room| *room == name);
-    let own = rank(module[0]).unwrap_or_else(|| panic!("{} is no room of kv-cli", module[0]));
+    let rank = |name: &str| rooms.iter().position(|room| *room == name);
+    let own = rank(module[0]).unwrap_or_else(|| panic!("{} is no room of {of}", module[0]));
     let above = crate_names(source.product(), &module).into_iter().filter(|(_, name)| rank(name) > Some(own));
-    let rule = |name| format!("`{}` looks at `{name}`: the flow is {} <- lib", module[0], CLI_ROOMS.join(" <- "));
+    let rule = |name| format!("`{}` looks at `{name}`: the flow is {} <- lib", module[0], rooms.join(" <- "));
     above.map(|(at, name)| source.finding(at, rule(name))).collect()
 }
 
@@ -136,6 +143,10 @@ fn an_upward_look_is_found() {
     assert_eq!(cli("use crate::notation::Format;\nuse remedy::explain;\nuse crate::terminal::Terminal;\n"), [3]);
     assert_eq!(lines(one_way_flow, "kv/cli/src/commands/get.rs", "use crate::command_line::Cli;\n"), [1]);
     assert_eq!(lines(one_way_flow, "kv/cli/src/lib.rs", "pub use crate::command_line::run;\n"), []);
+    let mvcc = |text| lines(one_way_flow, "kv/etcd/src/mvcc/store.rs", text);
+    assert_eq!(mvcc("use super::queue::Queue;\nuse crate::mvcc::Error;\nuse crate::snapshot::status;\n"), [3]);
+    assert_eq!(lines(one_way_flow, "kv/etcd/src/snapshot/status.rs", "use crate::mvcc::Result;\n"), []);
+    assert_eq!(lines(one_way_flow, "kv/src/db/db.rs", "use kv_etcd::mvcc::Store;\n"), [1]);
     assert_eq!(lines(one_way_flow, "freelist-core/src/page.rs", "use pagefile_std::View;\n"), [1]);
     assert_eq!(lines(one_way_flow, "pagefile-std/src/mem.rs", "use freelist_core::PageId;\n"), []);
 }

@@ -157,10 +157,9 @@ fn bare_txn(done: mvcc::TxnResponse) -> pb::TxnResponse {
 fn answer(response: mvcc::ResponseOp) -> response_op::Response {
     match response {
         mvcc::ResponseOp::Range(done) => response_op::Response::ResponseRange(bare_range(done)),
-        mvcc::ResponseOp::Put(done) => response_op::Response::ResponsePut(pb::PutResponse {
-            header: bare(done.revision),
-            prev_kv: done.prev_kv,
-        }),
+        mvcc::ResponseOp::Put(done) => {
+            response_op::Response::ResponsePut(pb::PutResponse { header: bare(done.revision), prev_kv: done.prev_kv })
+        }
         mvcc::ResponseOp::DeleteRange(done) => response_op::Response::ResponseDeleteRange(bare_delete(done)),
         mvcc::ResponseOp::Txn(done) => response_op::Response::ResponseTxn(bare_txn(done)),
     }

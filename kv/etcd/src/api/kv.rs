@@ -124,12 +124,8 @@ fn check_stream(request: &mvcc::RangeRequest) -> Result<(), Status> {
     if request.sort_target != mvcc::SortTarget::Key || request.sort_order == mvcc::SortOrder::Descend {
         return Err(Status::unimplemented("RangeStream does not support custom sort orders"));
     }
-    let bounds = [
-        request.min_mod_revision,
-        request.max_mod_revision,
-        request.min_create_revision,
-        request.max_create_revision,
-    ];
+    let bounds =
+        [request.min_mod_revision, request.max_mod_revision, request.min_create_revision, request.max_create_revision];
     if bounds != [0; 4] {
         return Err(Status::unimplemented("RangeStream does not support revision filters"));
     }

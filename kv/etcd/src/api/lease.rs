@@ -37,7 +37,10 @@ impl Lease for LeaseService {
         Ok(Response::new(LeaseGrantResponse { header, id: done.id, ttl: done.ttl, error: String::new() }))
     }
 
-    async fn lease_revoke(&self, request: Request<LeaseRevokeRequest>) -> Result<Response<LeaseRevokeResponse>, Status> {
+    async fn lease_revoke(
+        &self,
+        request: Request<LeaseRevokeRequest>,
+    ) -> Result<Response<LeaseRevokeResponse>, Status> {
         let request = request.into_inner();
         self.0.admit(&request)?;
         let done = self.0.write(mvcc::LeaseRevokeRequest { id: request.id }).await?;

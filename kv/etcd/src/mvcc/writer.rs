@@ -47,7 +47,9 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.queue.close();
         while let Some(jobs) = self.0.queue.take() {
-            jobs.into_iter().for_each(|job| job.refuse(Error::Stopped));
+            for job in jobs {
+                job.refuse(Error::Stopped);
+            }
         }
     }
 }

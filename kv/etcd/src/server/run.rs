@@ -107,8 +107,10 @@ impl Server {
     /// # Errors
     /// [`StartError`]: nothing is left behind but the directory and an empty store.
     pub fn start(options: &Options) -> Result<Self, StartError> {
-        let listeners = options.listen_client_urls.iter().map(|url| listen(url, options)).collect::<Result<Vec<_>, _>>()?;
-        let pages = options.listen_metrics_urls.iter().map(|url| listen(url, options)).collect::<Result<Vec<_>, _>>()?;
+        let listeners =
+            options.listen_client_urls.iter().map(|url| listen(url, options)).collect::<Result<Vec<_>, _>>()?;
+        let pages =
+            options.listen_metrics_urls.iter().map(|url| listen(url, options)).collect::<Result<Vec<_>, _>>()?;
         let client_urls: Vec<Url> = listeners.iter().map(|listener| listener.url.clone()).collect();
         let runtime = runtime::Builder::new_multi_thread().thread_name("kv-etcd serve").enable_all().build()?;
         let (stop, stopping) = watch::channel(false);

@@ -68,7 +68,10 @@ fn requests_that_are_too_large_are_refused_in_etcds_words() {
         let refused = kv.put(put("big", 2_097_250)).await.unwrap_err();
         let words = "grpc: received message larger than max (2097260 vs. 2097152)";
         assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, words));
-        assert_eq!(kv.range(RangeRequest { key: "big".into(), ..Default::default() }).await.unwrap().into_inner().count, 1);
+        assert_eq!(
+            kv.range(RangeRequest { key: "big".into(), ..Default::default() }).await.unwrap().into_inner().count,
+            1
+        );
     });
     server.stop();
 }

@@ -1,4 +1,5 @@
 //! The index beside a sorted map of histories.
+#![cfg(test)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -94,7 +94,11 @@ impl Generator {
     }
 
     fn seconds(&mut self) -> i64 {
-        if self.random.one_in(8) { 9_000_000_001 } else { self.random.within(SECONDS_MIN, SECONDS_MAX).try_into().unwrap() }
+        if self.random.one_in(8) {
+            9_000_000_001
+        } else {
+            self.random.within(SECONDS_MIN, SECONDS_MAX).try_into().unwrap()
+        }
     }
 
     fn one_in_three(&mut self) -> bool {

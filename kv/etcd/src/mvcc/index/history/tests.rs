@@ -1,4 +1,5 @@
 //! Histories beside a list of what happened.
+#![cfg(test)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
