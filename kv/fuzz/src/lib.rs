@@ -3,3 +3,6 @@
 
 #[path = "../../tests/faults/bodies/mod.rs"]
 pub mod bodies;
+
+#[path = "../../etcd/tests/mvcc/any_rows.rs"]
+pub mod any_rows;

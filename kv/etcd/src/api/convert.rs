@@ -137,6 +137,7 @@ impl Node {
 }
 
 /// Headers within a transaction name no member.
+#[expect(clippy::unnecessary_wraps, reason = "messages have it so")]
 fn bare(revision: i64) -> Option<pb::ResponseHeader> {
     Some(pb::ResponseHeader { revision, ..pb::ResponseHeader::default() })
 }

@@ -15,7 +15,7 @@ pub(crate) fn file_hash(store: &Store) -> mvcc::Result<u32> {
     for bucket in tx.buckets() {
         let (name, bucket) = bucket?;
         hash = crc32c::crc32c_append(hash, name);
-        for row in bucket.iter() {
+        for row in &bucket {
             let (key, value) = row?;
             if name != b"meta" || !NOT_CONTENT.contains(&key) {
                 hash = crc32c::crc32c_append(crc32c::crc32c_append(hash, key), value);

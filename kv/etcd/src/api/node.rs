@@ -76,6 +76,7 @@ impl Node {
         Ok(Self { store, identity, limits, term, alarms, stopping })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "messages have it so")]
     pub(crate) fn header(&self, revision: i64) -> Option<ResponseHeader> {
         Some(ResponseHeader {
             cluster_id: self.identity.cluster,

@@ -42,6 +42,7 @@ impl Compactor {
     pub(super) fn schedule(&self, request: CompactRequest, response: CompactResponse, answer: Answer<CompactResponse>) {
         let mut told = Some((response, answer));
         let early = if request.physical { None } else { told.take() };
+        debug_assert!(early.is_some() || told.is_some(), "somebody is told");
         lock(&self.state).scheduled.push_back(Scheduled { revision: request.revision, told });
         self.filled.notify_one();
         if let Some((response, answer)) = early {
@@ -96,10 +97,12 @@ pub(super) fn run(shared: &Shared) {
 }
 
 fn compact(shared: &Shared, revision: i64) -> Result<()> {
+    debug_assert!(revision <= shared.pins.compacted(), "no read begins below it");
     shared.pins.wait_below(revision);
     let mut rows = compact_index(shared, revision);
     // As they lie in the file.
     rows.sort_unstable();
+    debug_assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0), "each row goes once");
     for part in rows.chunks(shared.options.compaction_rows) {
         if shared.compactor.is_closed() {
             return Err(Error::Stopped);

@@ -28,6 +28,7 @@ pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     let _pin = shared.pins.pin(revision)?;
     let tx = shared.db.begin_read();
     let (kept, nothing_kept) = kept(&shared.index, revision, compacted);
+    debug_assert!(!nothing_kept || kept.is_empty(), "nothing is nothing");
     let mut kept = kept.into_iter().peekable();
     let mut hash = crc32c::crc32c(KEY.as_bytes());
     for item in tx.bucket(KEY)? {
@@ -68,5 +69,7 @@ fn kept(index: &std::sync::RwLock<Index>, revision: i64, compacted: i64) -> (Vec
         });
     }
     kept.sort_unstable();
+    debug_assert!(kept.windows(2).all(|pair| pair[0] < pair[1]), "each key has a row of its own");
+    debug_assert!(kept.last().is_none_or(|last| last.main <= compacted), "newer rows all count");
     (kept, nothing)
 }

@@ -3,7 +3,7 @@
 use kv::{Bucket, ReadTx, WriteTx};
 
 use super::error::{Error, Result};
-use super::revision::{Revision, from_big_endian};
+use super::revision::{MAIN_MAX, Revision, from_big_endian};
 
 pub(super) const KEY: &str = "key";
 pub(super) const META: &str = "meta";
@@ -33,6 +33,7 @@ pub(super) fn create(tx: &mut WriteTx<'_>) -> Result<()> {
     if foreign {
         return Err(no_key_bucket());
     }
+    const { assert!(BUCKETS.len() == 10, "etcd has ten") };
     for name in BUCKETS {
         if tx.get_bucket(name)?.is_none() {
             let mut bucket = tx.create_bucket(name)?;
@@ -97,6 +98,9 @@ impl Meta {
         let revision = |key: &'static str| match meta.get(key)? {
             None => Ok(None),
             Some(value) => match Revision::parse(value) {
+                Ok((revision, _)) if revision.main > MAIN_MAX => {
+                    Err(damaged(META, key.as_bytes(), "its revision is too large"))
+                }
                 Ok((revision, false)) => Ok(Some(revision.main)),
                 Ok(_) => Err(damaged(META, key.as_bytes(), "it is the revision of a delete")),
                 Err(what) => Err(damaged(META, key.as_bytes(), what)),

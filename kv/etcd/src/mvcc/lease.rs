@@ -24,6 +24,7 @@ pub(super) struct Lease {
 impl Lease {
     /// A lease that begins to run now.
     pub(super) fn new(ttl: i64, remaining: i64) -> Self {
+        const { assert!(TTL_MAX < i64::MAX / 1000, "times are counted in smaller units, too") };
         let left = if remaining > 0 { remaining } else { ttl };
         Self { ttl, remaining, expires: after(left), keys: BTreeSet::new() }
     }
@@ -79,14 +80,17 @@ impl Lessor {
         self.expiry.insert((lease.expires, id));
         let replaced = self.leases.insert(id, lease);
         debug_assert!(replaced.is_none(), "a lease is granted once");
+        debug_assert_eq!(self.leases.len(), self.expiry.len(), "each lease has its time");
     }
 
     /// The lease must have no keys any more.
     pub(super) fn remove(&mut self, id: i64) -> Option<Lease> {
         let lease = self.leases.remove(&id)?;
         debug_assert!(lease.keys.is_empty(), "its keys were deleted first");
-        self.expiry.remove(&(lease.expires, id));
+        let was_there = self.expiry.remove(&(lease.expires, id));
+        debug_assert!(was_there, "a lease has its time");
         self.ending.remove(&id);
+        debug_assert_eq!(self.leases.len(), self.expiry.len(), "each lease has its time");
         Some(lease)
     }
 
@@ -96,10 +100,12 @@ impl Lessor {
         let old = if id == 0 { self.items.remove(key) } else { self.items.insert(key.clone(), id) }.unwrap_or(0);
         if old != id {
             if let Some(lease) = self.leases.get_mut(&old) {
-                lease.keys.remove(key);
+                let was_there = lease.keys.remove(key);
+                debug_assert!(was_there, "a key is attached on both sides");
             }
             if let Some(lease) = self.leases.get_mut(&id) {
-                lease.keys.insert(key.clone());
+                let is_new = lease.keys.insert(key.clone());
+                debug_assert!(is_new, "a key has one lease");
             }
         }
         old
@@ -117,7 +123,8 @@ impl Lessor {
             return None;
         }
         let lease = self.leases.get_mut(&id).filter(|lease| lease.expires > Instant::now())?;
-        self.expiry.remove(&(lease.expires, id));
+        let was_there = self.expiry.remove(&(lease.expires, id));
+        debug_assert!(was_there, "a lease has its time");
         lease.expires = after(lease.ttl);
         self.expiry.insert((lease.expires, id));
         Some((lease.ttl, lease.remaining > 0))
@@ -138,6 +145,7 @@ impl Lessor {
         let now = Instant::now();
         let over = self.expiry.iter().take_while(|(expires, _)| *expires <= now).map(|(_, id)| *id);
         let new: Vec<i64> = over.filter(|id| !self.ending.contains(id)).take(max).collect();
+        debug_assert!(new.iter().all(|id| self.leases.contains_key(id)), "only leases end");
         self.ending.extend(&new);
         new
     }

@@ -45,6 +45,7 @@ impl Pins {
         if revision < state.compacted {
             return Err(Error::Compacted);
         }
+        debug_assert!(revision >= state.compacted, "what is compacted is not read");
         *state.reads.entry(revision).or_default() += 1;
         Ok(Pin { pins: self, revision })
     }
@@ -76,6 +77,7 @@ impl Drop for Pin<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.pins.state);
         let reads = state.reads.get_mut(&self.revision).expect("this read was counted");
+        assert!(*reads > 0, "each read ends once");
         *reads -= 1;
         if *reads == 0 {
             state.reads.remove(&self.revision);

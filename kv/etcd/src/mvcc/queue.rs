@@ -151,7 +151,9 @@ impl Queue {
             state = wait(&self.filled, state);
         }
         let count = state.jobs.len().min(GROUP_MAX);
-        Some(state.jobs.drain(..count).collect())
+        let group: Vec<Job> = state.jobs.drain(..count).collect();
+        debug_assert!((1..=GROUP_MAX).contains(&group.len()), "a group has a write");
+        Some(group)
     }
 
     /// Refuses more. What waits is still done.

@@ -55,6 +55,7 @@ fn first(index: &RwLock<Index>, interval: &Interval, at: i64, limit: usize) -> V
             found.extend(part.live(at).map(|(_, found)| found).take(limit - found.len()));
         });
     }
+    debug_assert!(found.len() <= limit, "no more than was asked for");
     found
 }
 
@@ -85,6 +86,8 @@ pub(super) fn range(
         visit(index, &interval, at, |_, one| found.push(one));
         found.len() as u64
     };
+    debug_assert!(found.iter().all(|one| one.revision.main <= at), "a read sees nothing newer");
+    debug_assert!(found.len() as u64 <= count, "every key is counted");
     found.retain(|one| request.admits(one));
     let admitted = if request.is_plain() { count } else { found.len() as u64 };
     let kvs = if request.sort_target == SortTarget::Value {
@@ -100,6 +103,7 @@ pub(super) fn range(
         found.truncate(limit);
         get_all(rows, &found, request.keys_only)?
     };
+    debug_assert!(kvs.len() <= limit && kvs.len() as u64 <= admitted, "no more than was asked for");
     let more = (kvs.len() as u64) < admitted;
     Ok(RangeResponse { revision: 0, kvs, more, count: count.cast_signed() })
 }
@@ -143,6 +147,7 @@ fn get_all(rows: &Bucket<'_>, found: &[Found], keys_only: bool) -> Result<Vec<Ke
 /// # Errors
 /// A damaged row, or what the page store answers.
 pub(super) fn get(rows: &Bucket<'_>, revision: Revision, keys_only: bool) -> Result<KeyValue> {
+    debug_assert!(revision.main < i64::MAX, "a revision of the index");
     let key = revision.row_key(false);
     let row = rows.get(key)?.ok_or_else(|| damaged(KEY, key.as_ref(), "it is gone"))?;
     let row = Row::parse(row).map_err(|what| damaged(KEY, key.as_ref(), what))?;

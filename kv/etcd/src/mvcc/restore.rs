@@ -12,7 +12,7 @@ use super::index::Index;
 use super::layout::{KEY, LEASE, Meta, damaged, key_bucket};
 use super::lease::{Lease, Lessor};
 use super::options::Options;
-use super::revision::{Revision, from_big_endian};
+use super::revision::{MAIN_MAX, Revision, from_big_endian};
 use super::row::{LeaseRow, Row};
 
 /// What a file says.
@@ -83,6 +83,10 @@ impl Chunk {
             order.then_with(|| a.revision.cmp(&b.revision))
         });
         self.rows = rows;
+        debug_assert!(
+            self.rows.is_sorted_by(|a, b| (self.key(a), a.revision) < (self.key(b), b.revision)),
+            "neighbours of the index are neighbours here"
+        );
     }
 }
 
@@ -102,6 +106,7 @@ pub(super) fn restore(db: &Db, options: &Options) -> Result<Restored> {
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok::<_, Error>(last)
     })?;
+    debug_assert!(last.is_none_or(|last| last >= 0), "a revision is read as a number from 0");
     let finished = meta.finished.unwrap_or(-1);
     let scheduled = meta.scheduled.unwrap_or(-1);
     Ok(Restored {
@@ -135,9 +140,13 @@ fn read(tx: &ReadTx<'_>, options: &Options, mut each: impl FnMut(Chunk)) -> Resu
     for item in key_bucket(tx)?.items(..) {
         let (key, value) = item?;
         let (revision, tombstone) = Revision::parse(key).map_err(|what| damaged(KEY, key, what))?;
+        if revision.main > MAIN_MAX {
+            return Err(damaged(KEY, key, "its revision is too large"));
+        }
         if before == Some(revision) {
             return Err(damaged(KEY, key, "its revision is there twice"));
         }
+        debug_assert!(before.is_none_or(|before| before < revision), "rows lie in the order of their revisions");
         before = Some(revision);
         let value = value.ok_or_else(|| damaged(KEY, key, "it is a bucket"))?;
         let row = Row::parse(value).map_err(|what| damaged(KEY, key, what))?;
@@ -149,6 +158,7 @@ fn read(tx: &ReadTx<'_>, options: &Options, mut each: impl FnMut(Chunk)) -> Resu
             options.progress.report(rows);
         }
     }
+    debug_assert!(chunk.rows.len() < CHUNK, "a full chunk was handed on");
     chunk.sort();
     each(chunk);
     options.progress.report(rows);
@@ -171,6 +181,7 @@ fn build(chunks: Receiver<Chunk>, index: &mut Index, lessor: &mut Lessor, option
                 lessor.attach(&Bytes::copy_from_slice(key), lease);
             }
         }
+        debug_assert!(last.is_none_or(|last| chunk.rows.is_empty() || last <= chunk.last), "chunks come in order");
         if !chunk.rows.is_empty() {
             last = Some(chunk.last);
         }

@@ -12,6 +12,8 @@ pub struct Revision {
 /// Length of a put's row key. A delete's has one byte more.
 const PUT_LEN: usize = 17;
 const TOMBSTONE_LEN: usize = PUT_LEN + 1;
+/// The largest revision that a file may begin with: so many can follow that nobody has to think of an end.
+pub(super) const MAIN_MAX: i64 = i64::MAX / 2;
 const SEPARATOR: u8 = b'_';
 const TOMBSTONE_MARK: u8 = b't';
 

@@ -61,6 +61,7 @@ impl Shared {
         if revision > current {
             return Err(Error::FutureRevision);
         }
+        debug_assert!((1..=current).contains(&revision), "a read is of what was written");
         Ok((self.pins.pin(revision)?, current))
     }
 }

@@ -86,6 +86,7 @@ impl Store {
             db.try_update(layout::create)?;
         }
         let restored = restore(&db, &options)?;
+        debug_assert!(restored.current >= restored.compacted.max(1), "what is compacted was written");
         let shared = Arc::new(Shared {
             db,
             options,
@@ -135,6 +136,7 @@ impl Store {
         }
         let (pin, current) = self.shared.pin(request.revision)?;
         let tx = self.shared.db.begin_read();
+        debug_assert!(pin.revision() <= current, "a read is of what was written");
         let answer = read::range(&self.shared.index, &layout::key_bucket(&tx)?, &request, pin.revision())?;
         Ok(RangeResponse { revision: current, ..answer })
     }
@@ -190,7 +192,10 @@ impl Store {
 
     fn call<W: Write>(&self, request: W) -> Result<W::Response> {
         let (tell, told) = sync_channel(1);
-        self.submit(request, move |answer| drop(tell.send(answer)));
+        self.submit(request, move |answer| {
+            let sent = tell.try_send(answer);
+            debug_assert!(sent.is_ok(), "a request is answered once, and somebody waits");
+        });
         told.recv().unwrap_or(Err(Error::Stopped))
     }
 

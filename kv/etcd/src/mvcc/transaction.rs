@@ -13,7 +13,7 @@ use super::read;
 use super::request::{DeleteRangeRequest, PutRequest, RangeRequest};
 use super::response::{DeleteRangeResponse, PutResponse, RangeResponse};
 use super::revision::{Revision, big_endian};
-use super::row::KeyValue;
+use super::row::{KeyValue, Row};
 use super::shared::Shared;
 use super::txn::View;
 use super::undo::Undo;
@@ -41,7 +41,15 @@ impl<'a, 'db> Transaction<'a, 'db> {
     }
 
     pub(super) fn into_changes(self) -> Vec<Change> {
+        debug_assert!(
+            self.changes.iter().all(|change| change.kv.mod_revision == self.begin + 1),
+            "one revision for all"
+        );
         self.changes
+    }
+
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.changes.is_empty()
     }
 
     /// The revision of the next change.
@@ -105,11 +113,20 @@ impl<'a, 'db> Transaction<'a, 'db> {
             value,
             lease,
         };
-        self.tx.bucket_mut(KEY)?.put(revision.row_key(false), kv.encode_to_vec())?;
+        debug_assert!(found.is_none_or(|found| found.revision < revision), "revisions of a key ascend");
+        let row = kv.encode_to_vec();
+        debug_assert_eq!(
+            Row::parse(&row).map(|row| row.to_key_value(false)).as_ref(),
+            Ok(&kv),
+            "it is read as written"
+        );
+        self.tx.bucket_mut(KEY)?.put(revision.row_key(false), row)?;
         self.undo.push(Undo::Change(kv.key.clone()));
         write(&self.shared.index).put(&kv.key, revision);
         self.attach(&kv.key, lease);
+        debug_assert_eq!(self.found(&kv.key).map(|found| found.revision), Some(revision), "what is put is there");
         let prev = self.before(&kv.key, found);
+        debug_assert!(prev.is_none_or(|prev| prev.main <= self.begin), "what was before is older");
         self.changes.push(Change { kv, tombstone: false, prev });
         Ok(PutResponse { revision: revision.main, prev_kv: old.filter(|_| request.prev_kv) })
     }
@@ -144,6 +161,7 @@ impl<'a, 'db> Transaction<'a, 'db> {
         };
         let wanted = if request.prev_kv { &keys[..] } else { &[] };
         let prev_kvs = wanted.iter().map(|(_, found)| self.row(*found)).collect::<Result<_>>()?;
+        debug_assert!(keys.iter().all(|(key, _)| interval.contains(key)), "only keys of the range");
         let deleted = (keys.len() as u64).cast_signed();
         for (key, found) in keys {
             self.delete(key, found)?;
@@ -162,6 +180,7 @@ impl<'a, 'db> Transaction<'a, 'db> {
         self.undo.push(Undo::Change(kv.key.clone()));
         write(&self.shared.index).delete(&kv.key, revision);
         self.attach(&kv.key, 0);
+        debug_assert!(self.found(&kv.key).is_none(), "what is deleted is not there");
         let prev = self.before(&kv.key, Some(found));
         self.changes.push(Change { kv: KeyValue { mod_revision: revision.main, ..kv }, tombstone: true, prev });
         Ok(())
@@ -174,6 +193,7 @@ impl<'a, 'db> Transaction<'a, 'db> {
     pub(super) fn remove_lease(&mut self, id: i64) -> Result<()> {
         self.tx.bucket_mut(LEASE)?.delete(big_endian(id.cast_unsigned()))?;
         let lease = lock(&self.shared.lessor).remove(id).expect("only the writer removes leases");
+        debug_assert!(!lock(&self.shared.lessor).contains(id), "it is gone");
         self.undo.push(Undo::Revoke(id, lease));
         Ok(())
     }

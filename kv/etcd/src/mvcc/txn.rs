@@ -85,6 +85,7 @@ impl Written {
             if failure.puts.iter().any(clash) {
                 return Err(Error::DuplicateKey);
             }
+            debug_assert!(success.puts.iter().all(|key| !all.puts.contains(key)), "no key is put twice");
             all.puts.extend(success.puts);
             all.puts.extend(failure.puts);
             all.deletes.extend(success.deletes);
@@ -128,6 +129,7 @@ impl View<'_> {
         for compare in &txn.compare {
             holds = holds && self.holds(compare)?;
         }
+        debug_assert!(!txn.compare.is_empty() || holds, "no condition holds always");
         path.push(holds);
         let branch = if holds { &txn.success } else { &txn.failure };
         branch.iter().try_for_each(|op| match op {
@@ -220,13 +222,15 @@ pub(super) fn execute(
     run: &mut dyn FnMut(RequestOp) -> Result<ResponseOp>,
 ) -> Result<TxnResponse> {
     let succeeded = next(path);
-    let mut responses = Vec::new();
-    for op in if succeeded { txn.success } else { txn.failure } {
+    let branch = if succeeded { txn.success } else { txn.failure };
+    let (ops, mut responses) = (branch.len(), Vec::new());
+    for op in branch {
         responses.push(match op {
             RequestOp::Txn(txn) => ResponseOp::Txn(execute(txn, path, run)?),
             op => run(op)?,
         });
     }
+    debug_assert_eq!(responses.len(), ops, "each operation is answered");
     Ok(TxnResponse { revision: 0, succeeded, responses })
 }
 
@@ -240,6 +244,7 @@ impl Transaction<'_, '_> {
     /// # Errors
     /// Those of its operations. A request that is refused has changed nothing.
     pub(super) fn txn(&mut self, request: TxnRequest) -> Result<TxnResponse> {
+        debug_assert!(self.is_unchanged(), "conditions see the state before");
         let path = self.view()?.path(&request)?;
         check_path(&request, &mut path.iter().copied(), &mut |op| match op {
             RequestOp::Put(put) => self.check_put(put),

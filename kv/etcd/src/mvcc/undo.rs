@@ -27,7 +27,10 @@ pub(super) fn undo(shared: &Shared, steps: Vec<Undo>) {
         match step {
             Undo::Change(key) => write(&shared.index).undo(&key),
             Undo::Attach(key, lease) => drop(lessor.attach(&key, lease)),
-            Undo::Grant(id) => drop(lessor.remove(id)),
+            Undo::Grant(id) => {
+                let lease = lessor.remove(id);
+                assert!(lease.is_some(), "what was granted is there");
+            }
             Undo::Revoke(id, lease) => lessor.insert(id, lease),
             Undo::Remaining(id, left) => drop(lessor.set_remaining(id, left)),
         }

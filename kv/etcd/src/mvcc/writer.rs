@@ -74,6 +74,7 @@ struct Group<'a, 'db> {
 }
 
 fn commit(shared: &Shared, jobs: Vec<Job>) {
+    debug_assert!(!jobs.is_empty(), "a group has a write");
     let tx = match shared.db.begin_write() {
         Ok(tx) => tx,
         Err(error) => {
@@ -131,6 +132,7 @@ impl<'a> Group<'a, '_> {
         let changes = transaction.into_changes();
         self.changed |= self.undo.len() > steps;
         if !changes.is_empty() {
+            debug_assert_eq!(revision, self.revision + 1, "a transaction has one revision");
             self.revision = revision;
             self.batches.push(Batch { revision, changes });
         }
@@ -158,6 +160,12 @@ impl<'a> Group<'a, '_> {
     /// Commits, or takes everything back.
     fn finish(self) {
         let Self { shared, tx, revision, compacted, batches, undo: steps, told, changed, failed } = self;
+        let before = shared.current();
+        assert!(revision >= before, "revisions ascend");
+        assert_eq!((revision - before).cast_unsigned(), batches.len() as u64, "each has its transaction");
+        debug_assert!(batches.iter().zip(before + 1..).all(|(batch, next)| batch.revision == next), "without a gap");
+        debug_assert!(compacted <= revision, "what is compacted was written");
+        debug_assert!(changed || failed.is_some() || steps.is_empty(), "what is not committed has changed nothing");
         let committed = match failed {
             Some(error) => Err(error),
             None if !changed => Ok(()),
@@ -167,6 +175,7 @@ impl<'a> Group<'a, '_> {
             }
         };
         if committed.is_ok() {
+            debug_assert_eq!(shared.current(), before, "only the writer publishes");
             shared.current.store(revision, Ordering::Release);
             if compacted > shared.pins.compacted() {
                 shared.pins.set_compacted(compacted);
@@ -195,6 +204,7 @@ impl<'a> Group<'a, '_> {
     }
 
     fn schedule(&mut self, request: CompactRequest) -> Result<CompactResponse> {
+        debug_assert!(self.compacted <= self.revision, "what is compacted was written");
         if request.revision <= self.compacted {
             return Err(Error::Compacted);
         }
@@ -234,6 +244,7 @@ impl<'a> Group<'a, '_> {
         if lessor.contains(id) {
             return Err(Error::LeaseExists);
         }
+        debug_assert!(id != 0, "0 stands for none");
         let ttl = request.ttl.max(self.shared.options.min_lease_ttl);
         lessor.insert(id, Lease::new(ttl, 0));
         drop(lessor);

@@ -16,16 +16,16 @@ const LOOKS: u32 = 10;
 const LOOK_MAX: Duration = Duration::from_secs(360);
 
 /// Runs until the node stops.
-pub(crate) async fn run(node: &Node, auto_compaction: AutoCompaction) {
+pub(crate) async fn run(node: &Node, auto_compaction: AutoCompaction, report: fn(&str)) {
     match auto_compaction {
         AutoCompaction::Off => {}
-        AutoCompaction::Periodic(retention) => periodic(node, retention).await,
-        AutoCompaction::Revision(kept) => by_revision(node, kept).await,
+        AutoCompaction::Periodic(retention) => periodic(node, retention, report).await,
+        AutoCompaction::Revision(kept) => by_revision(node, kept, report).await,
     }
 }
 
 /// Remembers which revision was the newest when, and compacts to the one that was it `retention` ago.
-async fn periodic(node: &Node, retention: Duration) {
+async fn periodic(node: &Node, retention: Duration, report: fn(&str)) {
     let pause = (retention / LOOKS).min(LOOK_MAX).max(Duration::from_millis(10));
     let mut seen = VecDeque::new();
     while next_look(node, pause).await {
@@ -35,14 +35,14 @@ async fn periodic(node: &Node, retention: Duration) {
             due = seen.pop_front();
         }
         if let Some((_, revision)) = due {
-            compact(node, revision).await;
+            compact(node, revision, report).await;
         }
     }
 }
 
-async fn by_revision(node: &Node, kept: i64) {
+async fn by_revision(node: &Node, kept: i64, report: fn(&str)) {
     while next_look(node, REVISION_INTERVAL).await {
-        compact(node, node.store.revision() - kept).await;
+        compact(node, node.store.revision() - kept, report).await;
     }
 }
 
@@ -54,7 +54,7 @@ async fn next_look(node: &Node, pause: Duration) -> bool {
     }
 }
 
-async fn compact(node: &Node, revision: i64) {
+async fn compact(node: &Node, revision: i64, report: fn(&str)) {
     if revision <= node.store.compact_revision().max(0) {
         return;
     }
@@ -62,6 +62,8 @@ async fn compact(node: &Node, revision: i64) {
         Ok(_) => {}
         // Somebody else was quicker.
         Err(status) if status.message() == mvcc::Error::Compacted.to_string() => {}
-        Err(status) => eprintln!("kv: cannot compact to revision {revision}: {}; it is tried again", status.message()),
+        Err(status) => {
+            report(&format!("cannot compact to revision {revision}: {}; it is tried again", status.message()));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Who the only member is: ids that etcd would give it for the same flags.
 
+use std::fmt::Write as _;
+
 use sha1::{Digest, Sha1};
 
 use crate::api::Identity;
@@ -31,8 +33,11 @@ impl Naming {
         let mut sorted = self.peer_urls.clone();
         sorted.sort();
         let member = id(format!("{}{}", sorted.concat(), self.cluster_token).as_bytes());
+        // The most significant byte comes first.
+        let mut bytes = member.to_le_bytes();
+        bytes.reverse();
         Identity {
-            cluster: id(&member.to_be_bytes()),
+            cluster: id(&bytes),
             member,
             name: self.name.clone(),
             peer_urls: self.peer_urls.clone(),
@@ -66,7 +71,9 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            control if control < ' ' => quoted.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            }
             other => quoted.push(other),
         }
     }

@@ -20,7 +20,7 @@ pub enum AutoCompaction {
 }
 
 /// What a server is started with. The defaults are etcd's.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The directory: the file is `member/snap/db` in it.
     pub data_dir: PathBuf,
@@ -54,6 +54,8 @@ pub struct Options {
     pub compaction_batch_limit: usize,
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
+    /// Called with a line about what goes wrong while the server runs, and what becomes of it. Default: nobody hears it.
+    pub report: fn(&str),
 }
 
 /// etcd's default for the size of the file.
@@ -66,7 +68,7 @@ impl Options {
         Self {
             data_dir: data_dir.into(),
             naming: Naming::default(),
-            listen_client_urls: vec!["http://localhost:2379".parse().expect("an address")],
+            listen_client_urls: vec![Url::default_for_clients()],
             advertise_client_urls: Vec::new(),
             listen_metrics_urls: Vec::new(),
             tls: None,
@@ -80,6 +82,7 @@ impl Options {
             keepalive_timeout: Duration::from_secs(20),
             compaction_batch_limit: 1000,
             tombstones: Tombstones::default(),
+            report: |_| (),
         }
     }
 }

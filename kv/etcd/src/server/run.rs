@@ -99,6 +99,7 @@ struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     node: Arc<Node>,
+    report: fn(&str),
 }
 
 impl Server {
@@ -125,10 +126,10 @@ impl Server {
         if !pages.is_empty() {
             tasks.push(serve(options, pages, http::pages(sources), &node)?);
         }
-        let (compacted, auto_compaction) = (Arc::clone(&node), options.auto_compaction);
-        tasks.push(tokio::spawn(async move { auto_compaction::run(&compacted, auto_compaction).await }));
+        let (compacted, auto_compaction, report) = (Arc::clone(&node), options.auto_compaction, options.report);
+        tasks.push(tokio::spawn(async move { auto_compaction::run(&compacted, auto_compaction, report).await }));
         drop(entered);
-        Ok(Self { running: Some(Running { runtime, stop, tasks, node }), client_urls })
+        Ok(Self { running: Some(Running { runtime, stop, tasks, node, report }), client_urls })
     }
 
     /// Where clients find it. A port 0 of the options is a real one here.
@@ -142,8 +143,9 @@ impl Server {
     /// # Errors
     /// What [`stop`](Self::stop) answers, or the system gives no signals.
     pub fn wait_for_signal(mut self) -> Result<(), StartError> {
-        let running = self.running.as_ref().expect("it has not stopped");
-        running.runtime.block_on(signal())?;
+        if let Some(running) = &self.running {
+            running.runtime.block_on(signal())?;
+        }
         self.end();
         Ok(())
     }
@@ -155,7 +157,7 @@ impl Server {
     }
 
     fn end(&mut self) {
-        let Some(Running { runtime, stop, tasks, node }) = self.running.take() else { return };
+        let Some(Running { runtime, stop, tasks, node, report }) = self.running.take() else { return };
         stop.send_replace(true);
         runtime.block_on(async {
             for task in tasks {
@@ -170,7 +172,7 @@ impl Server {
         if let Some(store) = Arc::into_inner(store)
             && let Err(error) = store.close()
         {
-            eprintln!("kv: the time that leases have left is not noted: {error}");
+            report(&format!("the time that leases have left is not noted: {error}"));
         }
     }
 }
@@ -280,11 +282,11 @@ fn serve(
         .http2_keepalive_interval(Some(options.keepalive_interval))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
         .add_routes(Routes::from(router));
-    let node = Arc::clone(node);
+    let (node, report) = (Arc::clone(node), options.report);
     Ok(tokio::spawn(async move {
         let stopped = async move { node.stopped().await };
         if let Err(error) = server.serve_with_incoming_shutdown(ReceiverStream::new(ready), stopped).await {
-            eprintln!("kv: serving has ended: {error}");
+            report(&format!("serving has ended: {error}"));
         }
     }))
 }

@@ -1,5 +1,6 @@
 //! TLS of the client port.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +58,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError>
     if found.is_empty() { Err(refused(path, "it holds no certificate")) } else { Ok(found) }
 }
 
-fn refused(path: &Path, why: impl ToString) -> StartError {
+fn refused(path: &Path, why: impl Display) -> StartError {
     StartError::Tls { path: path.to_owned(), why: why.to_string() }
 }

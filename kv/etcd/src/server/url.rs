@@ -25,6 +25,11 @@ impl Url {
 }
 
 impl Url {
+    /// etcd's default for clients.
+    pub(crate) fn default_for_clients() -> Self {
+        Self { secure: false, authority: "localhost:2379".to_owned() }
+    }
+
     /// The same host.
     pub(crate) fn at_port(&self, port: u16) -> Self {
         let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);

@@ -49,6 +49,7 @@ pub fn write_to(tx: &ReadTx<'_>, target: &mut impl Write) -> Result<Sha256Hash> 
     tx.write_to(&mut hashing)?;
     let Hashing { target, hash } = hashing;
     let hash = Sha256Hash::from(hash.finalize());
+    debug_assert!(tx.size().is_multiple_of(SECTOR), "a database is whole pages");
     target.write_all(&hash).map_err(|error| system("write the hash of a snapshot", error))?;
     Ok(hash)
 }
@@ -105,16 +106,18 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Option<Sha256Hash>> {
     let read = |error| system("read a snapshot", error);
     let file = File::open(path).map_err(read)?;
     let len = file.metadata().map_err(read)?.len();
-    if len % SECTOR == 0 {
+    if len.is_multiple_of(SECTOR) {
         return Ok(None);
     }
     if len % SECTOR != HASH_LEN as u64 {
         let what = format!("its {len} bytes are neither whole pages nor whole pages and a hash");
         return Err(Error::DamagedSnapshot { what });
     }
+    debug_assert!(len >= HASH_LEN as u64, "the hash is there");
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut hashing = Hashing { target: &mut io::sink(), hash: Sha256::new() };
     io::copy(&mut (&mut file).take(len - HASH_LEN as u64), &mut hashing).map_err(read)?;
+    debug_assert!((len - HASH_LEN as u64).is_multiple_of(SECTOR), "a database is whole pages");
     let found = Sha256Hash::from(hashing.hash.finalize());
     let mut said = Sha256Hash::default();
     file.read_exact(&mut said).map_err(read)?;

@@ -23,6 +23,7 @@ pub struct Status {
 /// A damaged row, or what the page store answers.
 pub fn status(tx: &ReadTx<'_>) -> Result<Status> {
     let mut status = Status { total_size: tx.size(), revision: newest_row(tx)?, ..Status::default() };
+    debug_assert!(status.total_size > 0, "a database has pages");
     for bucket in tx.buckets() {
         let (name, bucket) = bucket?;
         status.hash = crc32c::crc32c_append(status.hash, name);
@@ -34,6 +35,7 @@ pub fn status(tx: &ReadTx<'_>) -> Result<Status> {
             status.total_key += 1;
         }
     }
+    debug_assert!(status.revision == 0 || status.total_key > 0, "a revision has a row");
     Ok(status)
 }
 

@@ -10,6 +10,8 @@
 #[macro_use]
 extern crate kv_testkit;
 
+mod any_rows;
+mod crash;
 mod fixtures;
 mod hashes;
 mod leases;

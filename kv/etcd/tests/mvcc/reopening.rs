@@ -96,6 +96,10 @@ fn a_killed_process_loses_nothing() {
             let [_, revision, key, value] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
             let revision: i64 = revision.parse().expect("a number");
             assert!(store.revision() >= revision, "{line}");
+            if revision < store.compact_revision() {
+                // The process went on after this line.
+                continue;
+            }
             assert_eq!(get(&store, key, revision).as_deref(), Some(value), "{line}");
         }
         assert!(store.begin_read().check().expect("it is read").is_empty(), "the file is sound");

@@ -165,6 +165,7 @@ impl Serve {
             keepalive_interval: self.grpc_keepalive_interval,
             keepalive_timeout: self.grpc_keepalive_timeout,
             compaction_batch_limit: self.compaction_batch_limit,
+            report,
             ..Options::new(data_dir)
         })
     }
@@ -197,4 +198,10 @@ impl Serve {
             },
         }
     }
+}
+
+/// A line on standard error, while the command waits for its end.
+fn report(line: &str) {
+    // If standard error is closed, nobody wants the line.
+    let _ = std::io::stderr().write_fmt(format_args!("kv: {line}\n"));
 }

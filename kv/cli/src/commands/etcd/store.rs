@@ -23,6 +23,7 @@ pub(crate) fn to_write(path: &Path, terminal: &mut Terminal<'_>) -> Result<Store
 }
 
 /// What the store refuses says what can be done.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub(crate) fn refused(error: Error) -> Failure {
     let text = error.to_string();
     let text = text.strip_prefix("etcdserver: ").unwrap_or(&text).to_owned();

@@ -138,6 +138,7 @@ impl History {
         let change = long.changes[last];
         let stays = change.is_put() || change.main == at && tombstones == Tombstones::KeepAtCompactRev;
         let cut = if stays { last } else { end };
+        debug_assert!(long.changes[..cut].iter().all(|change| change.main <= at), "newer changes stay");
         for change in &long.changes[..cut] {
             removed(change.revision(), !change.is_put());
         }
@@ -178,6 +179,20 @@ impl Long {
             self.changes.reserve_exact(self.changes.len() / 2 + 1);
         }
         self.changes.push(Change { main: revision.main, sub: revision.sub, nth });
+        self.assert_sound();
+    }
+
+    /// What holds between any two calls.
+    fn assert_sound(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        assert!(self.changes.first().is_none_or(|first| first.nth <= 1), "a life begins with its first put");
+        for pair in self.changes.windows(2) {
+            assert!(pair[0].revision() < pair[1].revision(), "revisions ascend");
+            assert!(!pair[1].is_put() || pair[1].nth == pair[0].nth + 1, "puts of a life are counted");
+            assert!(pair[0].is_put() || pair[1].is_put(), "only a live key is deleted");
+        }
     }
 
     fn at(&self, at: i64) -> Option<Found> {
@@ -191,6 +206,7 @@ impl Long {
 
     /// Removes the first `count` changes.
     fn cut(&mut self, count: usize) {
+        debug_assert!(count <= self.changes.len(), "what goes is there");
         if count == 0 {
             return;
         }
@@ -198,7 +214,7 @@ impl Long {
             if first.nth > 1 {
                 // The life goes on without its beginning.
                 let found = self.at(first.main).expect("a put is there at its own revision");
-                (self.created, self.cut) = (found.created, found.version - 1);
+                (self.created, self.cut) = (found.created, found.version.wrapping_sub(1));
             } else {
                 (self.created, self.cut) = (first.main, 0);
             }
@@ -209,6 +225,7 @@ impl Long {
         for (at, change) in life.enumerate() {
             change.nth = u32::try_from(at + 1).expect("a key has fewer revisions in memory");
         }
+        self.assert_sound();
     }
 }
 

@@ -80,6 +80,21 @@ impl Leaf {
         self.ends[at..].iter_mut().for_each(|end| *end += len);
         self.ends.insert(at, u32::try_from(start).expect("a leaf is small") + len);
         self.histories.insert(at, history);
+        self.assert_sound();
+    }
+
+    /// What holds between any two calls.
+    fn assert_sound(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        assert_eq!(self.ends.len(), self.histories.len(), "each key has its history");
+        assert_eq!(self.start(self.len()), self.bytes.len(), "the keys are all that the bytes have");
+        assert!(self.ends.is_sorted(), "keys lie one behind the other");
+        assert!((1..self.len()).all(|at| self.key(at - 1) < self.key(at)), "keys ascend");
+        let live = self.histories.iter().filter(|history| history.is_live()).count();
+        assert_eq!(self.live, live, "live keys are counted");
+        assert!(self.histories.iter().all(|history| history.newest() <= self.newest), "no change is newer");
     }
 
     /// Keeps those keys whose history `keep` leaves with a revision; `keep` may change it.
@@ -90,6 +105,7 @@ impl Leaf {
         if keeps.iter().all(|keep| *keep) {
             self.live = histories.iter().filter(|history| history.is_live()).count();
             self.histories = histories;
+            self.assert_sound();
             return;
         }
         for (at, (history, keep)) in histories.into_iter().zip(keeps).enumerate() {
@@ -108,6 +124,7 @@ impl Leaf {
         self.ends.remove(at);
         let len = u32::try_from(end - start).expect("a leaf is small");
         self.ends[at..].iter_mut().for_each(|end| *end -= len);
+        self.assert_sound();
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -129,11 +146,15 @@ impl Leaf {
         self.fit();
         let mut right = Self { bytes, ends, histories, live, newest: self.newest };
         right.fit();
+        debug_assert!(self.key(at - 1) < right.key(0), "the halves are in order");
+        self.assert_sound();
+        right.assert_sound();
         right
     }
 
     /// Appends the keys of the leaf behind this one.
     pub(super) fn append(&mut self, right: Self) {
+        debug_assert!(self.len() + right.len() <= KEYS_MAX, "both are small");
         let start = u32::try_from(self.bytes.len()).expect("a leaf is small");
         self.bytes.extend_from_slice(&right.bytes);
         self.ends.extend(right.ends.into_iter().map(|end| end + start));
@@ -141,6 +162,7 @@ impl Leaf {
         self.live += right.live;
         self.newest = self.newest.max(right.newest);
         self.fit();
+        self.assert_sound();
     }
 
     fn fit(&mut self) {

@@ -92,12 +92,13 @@ impl Index {
             Err(at) => at,
         };
         let Some(history) = new() else { return };
+        debug_assert!(!history.changes().is_empty(), "a key in the index has a revision");
         leaf.insert(at, key, history);
         if leaf.is_full() {
             let right = leaf.split(at);
             let separator = Box::from(right.key(0));
             let replaced = self.leaves.insert(separator, right);
-            debug_assert!(replaced.is_none(), "a leaf has its place for itself");
+            assert!(replaced.is_none(), "a leaf has its place for itself");
         }
         self.keys += 1;
     }
@@ -136,6 +137,7 @@ impl Index {
             }
             let start = leaf.position(from).unwrap_or_else(|at| at);
             let end = interval.end.as_ref().map_or(leaf.len(), |end| leaf.position(end).unwrap_or_else(|at| at));
+            debug_assert!(end <= leaf.len(), "a part is of its leaf");
             if start < end {
                 part(Part { leaf, positions: start..end });
             }
@@ -157,9 +159,11 @@ impl Index {
         let before = leaf.len();
         leaf.retain(|history| history.compact(at, tombstones, &mut removed));
         let (gone, small) = (before - leaf.len(), leaf.len() <= KEYS_MAX / 4);
+        debug_assert!(gone as u64 <= self.keys, "each key was counted");
         self.keys -= gone as u64;
         let behind = (Bound::Excluded(&*separator), Bound::Unbounded);
         let (next, right) = self.leaves.range::<[u8], _>(behind).next()?;
+        debug_assert!(**next > *separator, "leaves are in order");
         let next = next.clone();
         if small && right.len() <= KEYS_MAX / 4 {
             let right = self.leaves.remove(&next).expect("it has just been seen");

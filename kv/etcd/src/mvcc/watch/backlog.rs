@@ -27,6 +27,7 @@ pub(super) struct Chunk {
 /// # Errors
 /// [`Error::Compacted`](super::super::Error::Compacted), a damaged row, or what the page store answers.
 pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<Chunk> {
+    debug_assert!(to <= shared.current(), "what is durable is in the file");
     // What the keys of the first revision were before it, if that was not compacted.
     let pin = shared.pins.pin(from - 1).or_else(|_| shared.pins.pin(from))?;
     let tx = shared.db.begin_read();
@@ -63,6 +64,7 @@ pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<C
         };
         events.push(Event { is_delete: tombstone, kv, prev_kv });
     }
+    debug_assert!(next.is_none_or(|next| from < next && next <= to), "each look goes on");
     let events = (!events.is_empty()).then(|| Arc::new(Events { revision: shared.current(), events }));
     Ok(Chunk { events, next })
 }

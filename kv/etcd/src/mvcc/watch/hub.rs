@@ -65,6 +65,7 @@ impl Hub {
     /// Takes what a commit has changed. Never waits for a watcher.
     pub(in super::super) fn push(&self, batches: Vec<Batch>) {
         let Some(last) = batches.last().map(|batch| batch.revision) else { return };
+        debug_assert!(batches.iter().all(|batch| !batch.changes.is_empty()), "a transaction has changes");
         let mut waiting = lock(&self.waiting);
         if self.watchers() == 0 && waiting.batches.is_empty() && waiting.lost.is_none() {
             // Nobody to tell. The board's lock is free but for a moment: there is nothing on it.
@@ -77,6 +78,7 @@ impl Hub {
         for batch in batches {
             let bytes: usize = batch.changes.iter().map(Change::bytes).sum();
             if let Some((_, to)) = &mut waiting.lost {
+                debug_assert_eq!(batch.revision, *to + 1, "no revision is passed over");
                 *to = batch.revision;
             } else if waiting.bytes + bytes > WAITING_MAX {
                 waiting.lost = Some((batch.revision, batch.revision));
@@ -104,6 +106,7 @@ impl Hub {
     pub(super) fn remove(&self, wish: &Wish, number: u64) {
         let mut board = lock(&self.board);
         let group = board.groups.get_mut(wish).expect("the watcher was added");
+        debug_assert!(!group.is_empty(), "a group has a watcher");
         let removed = group.remove(&number);
         assert!(removed.is_some(), "a watcher is removed once");
         if group.is_empty() {
@@ -135,6 +138,7 @@ impl Hub {
             }
             waiting = wait_for(&self.filled, waiting, left);
         }
+        debug_assert!(waiting.bytes <= WAITING_MAX, "what waits is bounded");
         waiting.bytes = 0;
         Some((std::mem::take(&mut waiting.batches), waiting.lost.take()))
     }
@@ -172,6 +176,7 @@ impl Board {
         }
         for (group, changes) in wanted {
             let (wish, inboxes) = self.groups.at(group);
+            debug_assert!(changes.is_sorted(), "changes are told in their order");
             let changes = changes.into_iter().map(|at| &batch.changes[at]);
             let changes: Vec<_> = changes.filter(|change| wish.admits(change.tombstone)).collect();
             if changes.is_empty() {

@@ -59,6 +59,11 @@ impl Inbox {
         if !state.live || events.revision < state.from {
             return;
         }
+        debug_assert!(!events.events.is_empty(), "nothing is not told");
+        debug_assert!(
+            state.events.back().is_none_or(|last| last.revision < events.revision),
+            "transactions are told in their order"
+        );
         state.quiet = false;
         // What was about to be told is no longer the newest.
         state.progress = None;
@@ -66,6 +71,7 @@ impl Inbox {
             (state.live, state.from) = (false, events.revision);
             return;
         }
+        debug_assert!(state.events.len() < PLACES, "there is a place");
         state.events.push_back(events.clone());
         state.from = events.revision + 1;
         drop(state);
@@ -74,6 +80,7 @@ impl Inbox {
 
     /// Events from `from` on, and maybe more, were not kept for this inbox.
     pub(super) fn lose(&self, from: i64, to: i64) {
+        debug_assert!(from <= to, "something is lost");
         let mut state = lock(&self.state);
         if !state.live || state.from > to {
             return;

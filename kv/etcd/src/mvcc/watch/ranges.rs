@@ -33,6 +33,7 @@ impl<T> Ranges<T> {
     pub(super) fn get_or_insert_with(&mut self, wish: &Wish, new: impl FnOnce() -> T) -> &mut T {
         let at = self.position(wish).unwrap_or_else(|at| {
             self.wishes.insert(at, (wish.clone(), new()));
+            debug_assert!(self.wishes.is_sorted_by(|(a, _), (b, _)| a < b), "wishes are in order");
             // Found again when somebody asks: many wishes come one after the other.
             self.farthest.clear();
             at
@@ -42,7 +43,8 @@ impl<T> Ranges<T> {
 
     pub(super) fn remove(&mut self, wish: &Wish) {
         if let Ok(at) = self.position(wish) {
-            self.wishes.remove(at);
+            let removed = self.wishes.remove(at);
+            debug_assert!(removed.0 == *wish, "wishes are in order");
             self.farthest.clear();
         }
     }
@@ -53,6 +55,7 @@ impl<T> Ranges<T> {
             self.farthest = vec![0; self.wishes.len()];
             self.find_farthest(0, self.wishes.len());
         }
+        debug_assert_eq!(self.farthest.len(), self.wishes.len(), "each root knows how far its part reaches");
         self.search(key, 0, self.wishes.len(), &mut hit);
     }
 
@@ -66,6 +69,7 @@ impl<T> Ranges<T> {
             return None;
         }
         let root = start.midpoint(end);
+        debug_assert!((start..end).contains(&root), "a part has its root");
         let sides = [self.find_farthest(start, root), self.find_farthest(root + 1, end)];
         let farther = |a: usize, b: usize| match (&self.wishes[a].0.interval.end, &self.wishes[b].0.interval.end) {
             (Some(x), Some(y)) if x >= y => a,
@@ -89,6 +93,7 @@ impl<T> Ranges<T> {
         let interval = &self.wishes[root].0.interval;
         if interval.start[..] <= *key {
             if interval.is_before_end(key) {
+                debug_assert!(interval.contains(key), "a hit has the key");
                 hit(root);
             }
             self.search(key, root + 1, end, hit);

@@ -95,6 +95,7 @@ impl Watcher {
                     let shared = self.shared.upgrade().ok_or(Error::Stopped)?;
                     let board = shared.hub.board();
                     let to = board.told.max(self.created_at);
+                    debug_assert!(from <= to, "something was missed");
                     self.inbox.go_live(to + 1);
                     drop(board);
                     self.backlog = Some((from, to));

@@ -188,11 +188,10 @@ impl Generator {
     fn operation(&mut self, depth: usize) -> RequestOp {
         let request = match self.random.below(60) {
             0..25 => Some(Request::RequestPut(self.put())),
-            25..40 => Some(Request::RequestRange(self.range())),
-            40..50 => Some(Request::RequestDeleteRange(self.delete())),
-            50..59 if depth < 2 => Some(Request::RequestTxn(self.txn(depth + 1))),
-            50..59 => Some(Request::RequestRange(self.range())),
-            _ => None,
+            25..35 => Some(Request::RequestDeleteRange(self.delete())),
+            35..44 if depth < 2 => Some(Request::RequestTxn(self.txn(depth + 1))),
+            59 => None,
+            _ => Some(Request::RequestRange(self.range())),
         };
         RequestOp { request }
     }

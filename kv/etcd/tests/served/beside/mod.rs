@@ -14,7 +14,7 @@ use kv_testkit::figure;
 use tokio::time::sleep;
 
 use self::generate::Generator;
-use self::peer::Peer;
+use self::peer::{Peer, Seen};
 use self::step::Step;
 
 /// Programs, by budget.
@@ -82,7 +82,7 @@ impl Pair {
         for id in ours.keys().chain(real.keys()) {
             let (ours, real) = (ours.get(id), real.get(id));
             assert_eq!(ours, real, "watch {id}, left ours, right etcd's, after {:#?}", self.program);
-            if real.is_some_and(|seen| seen.is_cancelled()) {
+            if real.is_some_and(Seen::is_cancelled) {
                 self.generator.ended(*id);
             }
         }
