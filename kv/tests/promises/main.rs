@@ -38,6 +38,7 @@ mod readers;
 mod seal;
 mod shared_pages;
 mod stores;
+mod tables;
 mod threads;
 mod two_states;
 mod wrong_lists;
