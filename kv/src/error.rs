@@ -251,6 +251,52 @@ pub enum Error {
         deleted: bool,
     },
 
+    /// A table or index was made with other types than it is opened with.
+    #[error(
+        "table {table:?} was made for {stored}, and is opened for {expected}: open it with the types it was made with, or copy its rows into a new table"
+    )]
+    TableMismatch {
+        /// The name of the table or index.
+        table: String,
+        /// The types that it was made with.
+        stored: String,
+        /// The types that it is opened with.
+        expected: String,
+    },
+
+    /// A row of a table, or an entry of an index, is not of the types of the table: another program wrote it, or a type has
+    /// changed.
+    #[error(
+        "the pair {} in table {table:?} is no {expected}: read it as bytes from the bucket, and put it as it should be or delete it",
+        Name(.key)
+    )]
+    Undecodable {
+        /// The name of the table or index.
+        table: String,
+        /// The key, as bytes.
+        key: Vec<u8>,
+        /// The types expected.
+        expected: String,
+    },
+
+    /// A codec cannot write a value.
+    #[error("the codec {codec} cannot write this value: {what}")]
+    Unencodable {
+        /// The codec.
+        codec: &'static str,
+        /// What it said.
+        what: String,
+    },
+
+    /// Another row has the same key of a unique index. Nothing was changed.
+    #[error("another row has the key {} of the unique index {index:?}: change or delete that row first", Name(.key))]
+    NotUnique {
+        /// The name of the index.
+        index: String,
+        /// The key in the index, as bytes.
+        key: Vec<u8>,
+    },
+
     /// A bucket cannot be moved to where it already is, or into itself.
     #[error("source and target of the move are the same bucket, or the target lies inside the bucket to move")]
     SameBuckets,

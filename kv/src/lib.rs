@@ -30,6 +30,7 @@
 //! - [`ReadTx`] and [`WriteTx`]: transactions that outlive a closure.
 //! - [`Bucket`] and [`BucketMut`]: reading and changing. They are sorted maps of pairs; nested buckets are asked for by name.
 //! - [`BucketHandle`]: several buckets changed side by side, or one walked over while another changes.
+//! - [`table`]: tables whose keys and values have types, and indexes.
 //! - [`Options`]: page size, syncing, limits.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
 //! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
@@ -58,6 +59,7 @@ mod db;
 mod error;
 mod format;
 mod store;
+pub mod table;
 mod tree;
 mod tx;
 

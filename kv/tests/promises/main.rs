@@ -39,6 +39,7 @@ mod seal;
 mod shared_pages;
 mod shrink;
 mod stores;
+mod tables;
 mod threads;
 mod two_states;
 mod wrong_lists;

@@ -4,7 +4,7 @@ use crate::lines;
 use crate::source::{Finding, Source, words};
 
 /// The rooms of `kv`, lowest first: a room may know those before it.
-pub(crate) const ROOMS: [&str; 5] = ["format", "store", "tree", "tx", "db"];
+pub(crate) const ROOMS: [&str; 6] = ["format", "store", "tree", "tx", "db", "table"];
 
 /// The rooms of `kv-cli`, lowest first.
 const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "arguments", "commands", "command_line"];
@@ -12,7 +12,7 @@ const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "argum
 /// The rooms of `kv-etcd`, lowest first.
 const ETCD_ROOMS: [&str; 4] = ["mvcc", "snapshot", "api", "server"];
 
-/// `freelist-core <- pagefile-std <- kv <- kv-etcd`, and in it `format <- store <- tree <- tx <- db`; `format <- error`, which all
+/// `freelist-core <- pagefile-std <- kv <- kv-etcd`, and in it `format <- store <- tree <- tx <- db <- table`; `format <- error`, which all
 /// other rooms use.
 pub(crate) fn one_way_flow(source: &Source) -> Vec<Finding> {
     let above: &[&str] = match source.path.split('/').next() {
