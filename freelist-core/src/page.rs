@@ -154,3 +154,18 @@ impl From<TxId> for u64 {
         tx.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_goes_in_and_comes_out() {
+        for number in [0, 1, 7, u64::MAX] {
+            assert_eq!(u64::from(PageId::from(number)), number);
+            assert_eq!(u64::from(TxId::from(number)), number);
+            assert_eq!(PageId::from(number), PageId::new(number));
+            assert_eq!(TxId::from(number), TxId::new(number));
+        }
+    }
+}

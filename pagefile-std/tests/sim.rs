@@ -117,6 +117,17 @@ fn a_write_in_place_may_stop_at_every_byte() {
     assert_eq!(found, expected);
 }
 
+#[test]
+fn a_byte_that_is_written_where_its_neighbour_had_it_is_a_place_to_stop() {
+    let old: Vec<u8> = (0..2 * SECTOR).map(|place| u8::from(place % 2 == 1)).collect();
+    let new: Vec<u8> = old[1..].iter().chain(&[0]).copied().collect();
+    let disk = SimDisk::with_bytes(&old);
+    disk.write_at(0, &[IoSlice::new(&new[..30])]).unwrap();
+    let [epoch] = &disk.take_epochs()[..] else { panic!("no barrier") };
+    let expected: BTreeSet<_> = (0..=30).map(|kept| [&new[..kept], &old[kept..]].concat()).collect();
+    assert_eq!(images(epoch, &Strategy::for_pages(SECTOR)), expected);
+}
+
 /// What a large epoch must show, by the number of pages in flight.
 #[test]
 fn many_pages_are_missing_alone_torn_and_in_prefixes() {
