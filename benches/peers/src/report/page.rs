@@ -35,8 +35,11 @@ pub fn page(report: &Report<'_>, dir: &Path) -> String {
             comparison(report, &report.peers, figure)
         );
     }
-    let _ =
-        write!(page, "\n## Write transactions\n\np50 / p99 / max on the wall, of one round.\n\n{}", latencies(report));
+    let _ = write!(
+        page,
+        "\n## Write transactions\n\np50 / p99 / max on the wall, each the median of the rounds.\n\n{}",
+        latencies(report)
+    );
     let _ = write!(page, "\n## Memory\n\nMB of its own that a process has after reading.\n\n{}", memory(report));
     if !report.free.is_empty() {
         let _ = write!(
