@@ -6,8 +6,6 @@ pub mod bbolt_hashmap;
 pub mod fragmented;
 pub mod free_layouts;
 pub mod free_pages;
-#[cfg(feature = "peers")]
-pub mod peers;
 pub mod placement;
 pub mod store;
 pub mod table;

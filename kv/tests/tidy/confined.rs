@@ -80,6 +80,7 @@ pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
         "kv/testkit/src/lib.rs",
         "kv/testkit/timed-test/src/lib.rs",
         "benches/src/lib.rs",
+        "benches/peers/src/lib.rs",
     ];
     let level = match source.path.as_str() {
         "pagefile-std/src/lib.rs" => "#![deny(unsafe_code)]",

@@ -2,7 +2,7 @@
 //!
 //! CPU time of the thread, so that other work on the machine only shows where it takes caches away.
 //!
-//! `cargo bench -p benches --bench freelist`, or with a filter: `-- 'allocate1/isolated/1000000'`.
+//! `cargo bench -p benches --bench alloc`, or with a filter: `-- 'allocate1/isolated/1000000'`.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
 use std::hint::black_box;
