@@ -62,6 +62,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         freelist_every_commit: options.freelist_sync == FreelistSync::Every,
         strict: options.strict,
         no_sync: options.no_sync,
+        write_memory: options.write_memory,
         read_cache: options.read_cache,
     };
     let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);

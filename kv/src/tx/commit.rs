@@ -45,7 +45,7 @@ pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     }
     writer.retire(&core.readers)?;
     let tx = plan::next_tx(&writer.visible)?;
-    let mut write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
+    let mut write_set = core.write_set(writer, Vec::new());
     let root = Link::page(PageId::new(writer.visible.root));
     let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
     run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())?;

@@ -19,6 +19,7 @@ mod core;
 mod counters;
 mod cursor;
 mod cursor_mut;
+mod early;
 #[cfg(all(test, loom))]
 mod interleavings;
 mod open_buckets;
