@@ -132,7 +132,16 @@ impl<P: PageSource, S: FreeSpans> PageAllocator<P, S> {
     /// # Errors
     /// As [`allocate`](Self::allocate).
     pub fn allocate_for(&mut self, tx: TxId, pages: u64) -> Result<Option<Span>, AllocError<P::Error>> {
-        self.allocate_with(Request::new(pages), |list| list.allocate(tx, pages))
+        self.allocate_where_for(tx, Request::new(pages))
+    }
+
+    /// Allocates pages for the transaction `tx` as `request` asks for them. A rollback makes them free, also those that the
+    /// source supplied.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    pub fn allocate_where_for(&mut self, tx: TxId, request: Request) -> Result<Option<Span>, AllocError<P::Error>> {
+        self.allocate_with(request, |list| list.allocate_where(tx, request))
     }
 
     fn allocate_with(

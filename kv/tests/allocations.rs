@@ -137,6 +137,25 @@ fn a_small_bucket_that_is_changed_takes_little_memory() {
 }
 
 #[test]
+fn a_large_transaction_takes_no_more_memory_than_it_may() {
+    const ALLOWED: usize = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let db = Options::new().write_memory(ALLOWED).open(dir.path().join("large.db")).unwrap();
+    let (mut most, before) = (0, BYTES.get());
+    let mut tx = db.begin_write().unwrap();
+    tx.create_bucket("b").unwrap();
+    for n in 0..100_000_u32 {
+        // 20 MiB, half of them in random order.
+        let key = if n % 2 == 0 { n } else { n.wrapping_mul(0x9E37_79B9) };
+        tx.bucket_mut("b").unwrap().put(format!("{key:010}"), [7; 200]).unwrap();
+        most = most.max(BYTES.get().wrapping_sub(before));
+    }
+    assert!(tx.stats().pages_early > 10_000);
+    tx.commit().unwrap();
+    assert!(most < 2 * ALLOWED, "{most} bytes");
+}
+
+#[test]
 fn the_count_counts() {
     assert_eq!(allocations(|| ()), 0);
     assert!(allocations(|| drop(std::hint::black_box(vec![1; 100]))) >= 1);

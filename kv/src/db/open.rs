@@ -64,6 +64,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         no_sync: options.no_sync,
         shrink: options.shrink.into(),
         initial_size: options.initial_size,
+        write_memory: options.write_memory,
         read_cache: options.read_cache,
     };
     let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);

@@ -86,6 +86,7 @@ pub struct Options {
     pub(super) no_sync: bool,
     pub(super) shrink: u32,
     pub(super) read_cache: usize,
+    pub(super) write_memory: usize,
     pub(super) walk_progress: WalkProgress,
 }
 
@@ -122,6 +123,7 @@ impl Default for Options {
             no_sync: false,
             shrink: 0,
             read_cache: 16 << 20,
+            write_memory: 512 << 20,
             walk_progress: WalkProgress::default(),
         }
     }
@@ -234,6 +236,31 @@ impl Options {
     /// smaller one. [`Db::shrink`](crate::Db::shrink) does it at once. Default: 0, never.
     pub const fn shrink(mut self, pages_per_commit: u32) -> Self {
         self.shrink = pages_per_commit;
+        self
+    }
+
+    /// The most memory, in bytes, for the changed pages of a write transaction, about. A transaction that changes more
+    /// writes finished pages before its commit, behind the end of the database, where no meta names them: a rollback or a
+    /// crash leaves nothing but a longer file, whose end later transactions use. It may be as large as the disk allows. A
+    /// page that it changes again is written again. Default: 512 MiB.
+    ///
+    /// The root page of each bucket that the transaction has changed stays in memory, and so does everything if the file
+    /// would become longer than [`max_size`](Self::max_size). A call of
+    /// [`retain`](crate::BucketMut::retain) or [`delete_range`](crate::BucketMut::delete_range) keeps what it changes in
+    /// memory until it returns. If a write fails, the change that caused it fails with
+    /// [`NotCommitted`](Error::NotCommitted), and so does the commit. [`TxStats::pages_early`](crate::TxStats::pages_early) counts the pages.
+    ///
+    /// ```
+    /// let db = kv::Options::new().write_memory(64 << 10).open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let mut bucket = tx.create_bucket("large")?;
+    ///     (0..10_000u32).try_for_each(|number| bucket.put(number.to_be_bytes(), "value"))
+    /// })?;
+    /// assert!(db.stats().tx.pages_early > 0);
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    pub const fn write_memory(mut self, bytes: usize) -> Self {
+        self.write_memory = bytes;
         self
     }
 

@@ -144,6 +144,11 @@ impl DirtyNode {
         self.bytes.len()
     }
 
+    /// Bytes of memory for them.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// How many pages of `page_size` bytes this node takes.
     pub(crate) fn pages(&self, page_size: usize) -> u64 {
         self.bytes.len().div_ceil(page_size) as u64

@@ -11,6 +11,7 @@
 )]
 
 mod dirty_node;
+mod early;
 mod free_space;
 mod freed;
 mod heads;
@@ -23,6 +24,7 @@ mod turn;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
+pub(crate) use early::EarlyWriting;
 pub(crate) use free_space::{AnySpans, FreeSpace, NO_CEILING, StoredList, WrittenList};
 pub use free_space::{FreelistFault, FreelistOrigin};
 pub(crate) use heads::{Below, Heads};

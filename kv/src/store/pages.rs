@@ -15,6 +15,8 @@ pub(crate) struct Pages<'t> {
     changed: &'t [DirtyNode],
     page_size: u32,
     high_water: u64,
+    /// Where the pages of the snapshot end; the transaction has written those behind them.
+    snapshot_end: u64,
     /// What is remembered of the snapshot's pages, if this transaction makes use of it.
     heads: Option<&'t Heads>,
 }
@@ -28,7 +30,32 @@ pub(crate) struct PageRef<'t> {
 
 impl<'t> Pages<'t> {
     pub(crate) const fn new(view: &'t View<'t>, changed: &'t [DirtyNode], page_size: u32, high_water: u64) -> Self {
-        Self { view, changed, page_size, high_water, heads: None }
+        Self { view, changed, page_size, high_water, snapshot_end: high_water, heads: None }
+    }
+
+    /// The same pages, of which the snapshot has those before `end`.
+    pub(crate) const fn over_snapshot(mut self, end: u64) -> Self {
+        assert!(end <= self.high_water, "the snapshot ends where the transaction's own pages begin");
+        self.snapshot_end = end;
+        self
+    }
+
+    /// A page of the snapshot, and the header of a bucket, cannot name a page that the transaction has written itself.
+    ///
+    /// # Errors
+    /// `Corrupt` if the page at `holder` does.
+    #[inline]
+    pub(crate) fn check_named(&self, holder: Link, link: Link) -> Result<()> {
+        let own = |link: Link| !link.in_memory() && link.page_id().get() >= self.snapshot_end;
+        let trusted = self.snapshot_end == self.high_water || holder.in_memory() || own(holder) || !own(link);
+        if trusted { Ok(()) } else { Err(corrupt(holder, BEYOND)) }
+    }
+
+    /// `raw`, the root in a bucket's header in the page that `holder` leads to, as a link.
+    pub(crate) fn bucket_root(&self, holder: Link, raw: u64) -> Result<Link> {
+        let root = bucket_root(holder, raw)?;
+        let own = self.snapshot_end..self.high_water;
+        if own.contains(&raw) { Err(corrupt(holder, BEYOND)) } else { Ok(root) }
     }
 
     /// The same pages, searched with the help of `heads`.

@@ -82,7 +82,9 @@ impl<'t> Pages<'t> {
             Node::Branch(branch) => {
                 let index = page.located(branch.search(key))?;
                 debug_assert!(index < branch.count(), "a branch has a child for every key");
-                Ok(Turn::Down { index, child: page.child(branch, index)?, below: Below::Unknown })
+                let child = page.child(branch, index)?;
+                self.check_named(link, child)?;
+                Ok(Turn::Down { index, child, below: Below::Unknown })
             }
         }
     }

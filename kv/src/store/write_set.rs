@@ -3,8 +3,9 @@
 use freelist_core::{PageId, Span};
 use pagefile_std::View;
 
+use super::early::{EarlyPages, EarlyWriting};
 use super::freed::FreedPages;
-use super::pages::{SHARED, corrupt};
+use super::pages::{BEYOND, SHARED, corrupt};
 use super::{DirtyNode, Link, NodeKind, Pages, Slot};
 use crate::error::Result;
 use crate::format::{Malformed, Node};
@@ -15,13 +16,14 @@ use crate::format::{Malformed, Node};
 /// `freed`. Dropping the write set is the rollback.
 #[derive(Debug)]
 pub(crate) struct WriteSet {
-    view: View<'static>,
-    page_size: u32,
+    pub(super) view: View<'static>,
+    pub(super) page_size: u32,
     high_water: u64,
     nodes: Vec<DirtyNode>,
     vacant: Vec<Slot>,
     buffers: Vec<Vec<u8>>,
     freed: FreedPages,
+    pub(super) early: EarlyPages,
     /// All nodes have their pages: none may be added.
     frozen: bool,
     shape: u64,
@@ -35,15 +37,16 @@ pub(crate) struct WriteSet {
 
 impl WriteSet {
     /// `buffers` are used again for the nodes.
-    pub(crate) fn new(view: View<'static>, page_size: u32, high_water: u64, buffers: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(early: EarlyWriting, page_size: u32, high_water: u64, buffers: Vec<Vec<u8>>) -> Self {
         Self {
-            view,
+            view: early.store.view_owned(),
             page_size,
             high_water,
             nodes: Vec::new(),
             vacant: Vec::new(),
             buffers,
             freed: FreedPages::default(),
+            early: EarlyPages::new(early, high_water),
             frozen: false,
             shape: 0,
             any_shrunk: false,
@@ -55,7 +58,7 @@ impl WriteSet {
     /// Everything that the transaction sees.
     #[inline]
     pub(crate) fn pages(&self) -> Pages<'_> {
-        Pages::new(&self.view, &self.nodes, self.page_size, self.high_water)
+        Pages::new(&self.view, &self.nodes, self.page_size, self.early.end()).over_snapshot(self.high_water)
     }
 
     /// What the transaction began with, without its changes.
@@ -103,9 +106,12 @@ impl WriteSet {
     pub(crate) fn make_room(&mut self, slot: Slot, added: usize) {
         let (half, whole) = (self.page_size() / 2, self.buffer_size());
         let node = self.dirty_mut(slot);
-        if node.size().saturating_add(added) > half {
-            node.reserve(whole);
+        let (size, before) = (node.size().saturating_add(added), node.capacity());
+        if size > half {
+            node.reserve(whole.max(size));
         }
+        let after = node.capacity();
+        self.early.note(after, before);
     }
 
     /// The node that `link` leads to, changeable: copied here and its page freed, unless it is here already.
@@ -125,10 +131,11 @@ impl WriteSet {
             return Ok(slot);
         }
         let buffer = self.buffer();
-        let pages = Pages::new(&self.view, &self.nodes, self.page_size, self.high_water);
+        let pages = self.pages();
         let (header, bytes) = pages.page(link.page_id())?;
         let node = Node::parse(bytes, header)
             .and_then(|node| copied(&node, bytes.len(), buffer))
+            .and_then(|node| self.check_children(link, node))
             .and_then(|node| check(self, &node).map(|()| node))
             .map_err(|Malformed(what)| corrupt(link, what))?;
         self.free_pages(link, header.pages())?;
@@ -245,9 +252,22 @@ impl WriteSet {
         self.nodes.len()
     }
 
+    /// A page of the snapshot cannot name a page that this transaction has written: that number is beyond its end.
+    fn check_children(&self, link: Link, node: DirtyNode) -> Result<DirtyNode, Malformed> {
+        let own = self.early_range();
+        if own.is_empty() || own.contains(&link.page_id().get()) || !node.is_branch() {
+            return Ok(node);
+        }
+        let names_own = (0..node.count()).any(|index| own.contains(&node.child(index)));
+        if names_own { Err(Malformed(BEYOND)) } else { Ok(node) }
+    }
+
     fn free_pages(&mut self, link: Link, pages: u64) -> Result<()> {
         let span = Span::new(link.page_id(), pages)?;
         assert!(!self.frozen, "no page is freed after nodes have got theirs");
+        if self.early.has(span.start()) {
+            return if self.early.give_up(span) { Ok(()) } else { Err(corrupt(link, SHARED)) };
+        }
         assert!(
             span.start().get() >= 2 && span.end().get() <= self.high_water,
             "a freed page is one of the snapshot's"
@@ -264,12 +284,14 @@ impl WriteSet {
         self.reshape();
         let node = std::mem::take(self.dirty_mut(slot));
         assert!(node.size() > 0, "a slot that is vacant already has no node to take");
+        self.early.note(0, node.capacity());
         node
     }
 
     /// Takes a node in.
     pub(crate) fn insert(&mut self, node: DirtyNode) -> Slot {
         assert!(!self.frozen, "no node is added after the others have got their pages");
+        self.early.note(node.capacity(), 0);
         if let Some(slot) = self.vacant.pop() {
             let vacant = std::mem::replace(self.dirty_mut(slot), node);
             assert_eq!(vacant.size(), 0, "a slot that is used again was vacant");
@@ -293,7 +315,7 @@ impl WriteSet {
     /// Keeps the buffer of a node that is gone, if it is large enough for a page.
     fn recycle(&mut self, gone: DirtyNode) {
         let buffer = gone.into_buffer();
-        if buffer.capacity() >= self.buffer_size() {
+        if (self.buffer_size()..=self.page_size().saturating_mul(2)).contains(&buffer.capacity()) {
             self.buffers.push(buffer);
         }
     }

@@ -195,7 +195,9 @@ impl<'t> Cursor<'t> {
                 }
                 Node::Branch(branch) => {
                     self.push(page.link, index)?;
-                    page = self.pages.node(page.child(&branch, index)?)?;
+                    let child = page.child(&branch, index)?;
+                    self.pages.check_named(page.link, child)?;
+                    page = self.pages.node(child)?;
                 }
             }
         }

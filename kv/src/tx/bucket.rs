@@ -8,7 +8,7 @@ use super::key_range::{KeyRange, owned};
 use super::open_buckets::{BucketIndex, OpenBuckets};
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, LeafEntry};
-use crate::store::{Link, PageRef, Pages, bucket_root};
+use crate::store::{Link, PageRef, Pages};
 use crate::tree::{self, Root, find, find_many};
 
 /// A sorted map from keys to values and nested buckets, as its transaction sees it.
@@ -64,7 +64,7 @@ impl<'t> Bucket<'t> {
         let root = if header.root == 0 {
             Root::Inline { leaf: page.located(BucketHeader::inline_leaf(entry.value))?, home: page.link }
         } else {
-            Root::Link(bucket_root(page.link, header.root)?)
+            Root::Link(pages.bucket_root(page.link, header.root)?)
         };
         Ok(Self { pages, root, sequence: header.sequence, opened: None })
     }

@@ -3,6 +3,7 @@
 use super::bucket::Bucket;
 use super::cursor::Cursor;
 use super::cursor_mut::CursorMut;
+use super::early::keep_within_memory;
 use super::handle::BucketHandle;
 use super::iter::{Items, Iter, Pair};
 use super::key_range::KeyRange;
@@ -120,6 +121,8 @@ impl<'t> BucketMut<'t> {
     /// - [`Error::ValueTooLarge`] for a value of more than [`MAX_VALUE_SIZE`] bytes.
     /// - [`Error::IncompatibleValue`] if `key` names a nested bucket.
     /// - [`Error::Corrupt`] if a page on the way to the key is damaged.
+    /// - [`Error::NotCommitted`] if the transaction is larger than [`Options::write_memory`](crate::Options::write_memory),
+    ///   and writing its first changes failed: it cannot be committed any more.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
         match key.len() {
@@ -130,6 +133,7 @@ impl<'t> BucketMut<'t> {
         if value.len() > MAX_VALUE_SIZE {
             return Err(Error::ValueTooLarge { len: value.len() });
         }
+        keep_within_memory(self.write_set, self.buckets)?;
         let put = self.buckets.tree(self.write_set, self.at).put(key, value);
         self.buckets.whole(put)
     }
@@ -147,6 +151,7 @@ impl<'t> BucketMut<'t> {
                 Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: true })
             }
             Some(_) => {
+                keep_within_memory(self.write_set, self.buckets)?;
                 let deleted = self.buckets.tree(self.write_set, self.at).delete(key);
                 self.buckets.whole(deleted)
             }
@@ -395,6 +400,7 @@ pub(super) fn create<'t>(
     if let Some((_, entry)) = find(&write_set.pages(), Root::Link(buckets.get(parent).root), name)? {
         return Err(taken(name, &entry));
     }
+    keep_within_memory(write_set, buckets)?;
     let at = buckets.create(write_set, parent, name)?;
     assert_eq!(buckets.get(at).sequence, 0, "a new bucket has counted nothing");
     assert!(buckets.get(parent).changed, "a new bucket changes its parent");

@@ -75,7 +75,7 @@ pub(crate) fn shrink_step(core: &Core, writer: &mut Writer, pages: u64, forced: 
 
 /// The changes of a transaction that changes nothing.
 fn nothing_changed(core: &Core, writer: &Writer) -> (WriteSet, OpenBuckets) {
-    let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
+    let write_set = core.write_set(writer, Vec::new());
     let root = Link::page(PageId::new(writer.visible.root));
     (write_set, OpenBuckets::new(root, writer.visible.root_sequence))
 }

@@ -12,7 +12,7 @@ use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, Writer};
-use crate::store::{FreelistOrigin, Heads};
+use crate::store::{EarlyWriting, FreelistOrigin, Heads, WriteSet};
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) shrink: u64,
     /// Bytes that the file keeps whatever it holds.
     pub(crate) initial_size: u64,
+    /// Bytes of changed nodes in memory from which on a transaction writes them before its commit.
+    pub(crate) write_memory: usize,
     /// Bytes of memory for what readers remember of pages; 0 for nothing.
     pub(crate) read_cache: usize,
 }
@@ -36,7 +38,7 @@ pub(crate) struct Settings {
 /// An open database, below its handle.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) store: Box<dyn PageStore>,
+    pub(crate) store: Arc<dyn PageStore>,
     /// The file, unless the store is of another kind.
     pub(crate) path: Option<PathBuf>,
     pub(crate) page_size: u32,
@@ -75,7 +77,7 @@ impl Core {
             counters.note_free_space(&writer.free_space);
         }
         Self {
-            store,
+            store: Arc::from(store),
             path,
             page_size,
             settings,
@@ -88,6 +90,13 @@ impl Core {
             freelist,
             contested: None,
         }
+    }
+
+    /// An empty write set over the newest state.
+    pub(crate) fn write_set(&self, writer: &Writer, buffers: Vec<Vec<u8>>) -> WriteSet {
+        let (memory, limit) = (self.settings.write_memory, writer.free_space.limit());
+        let early = EarlyWriting { store: Arc::clone(&self.store), memory, limit };
+        WriteSet::new(early, self.page_size, writer.visible.high_water, buffers)
     }
 }
 

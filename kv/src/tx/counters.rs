@@ -28,6 +28,9 @@ pub struct TxStats {
     pub nodes: u64,
     /// Pages allocated for nodes and for the freelist.
     pub pages: u64,
+    /// Of these, pages written before their commit, because changes took more than
+    /// [`Options::write_memory`](crate::Options::write_memory).
+    pub pages_early: u64,
     /// Pages freed.
     pub pages_freed: u64,
     /// Nodes split.
@@ -52,6 +55,7 @@ impl TxStats {
             commits: self.commits.saturating_sub(earlier.commits),
             nodes: self.nodes.saturating_sub(earlier.nodes),
             pages: self.pages.saturating_sub(earlier.pages),
+            pages_early: self.pages_early.saturating_sub(earlier.pages_early),
             pages_freed: self.pages_freed.saturating_sub(earlier.pages_freed),
             splits: self.splits.saturating_sub(earlier.splits),
             merges: self.merges.saturating_sub(earlier.merges),
@@ -69,6 +73,7 @@ pub(crate) struct Counters {
     commits: AtomicU64,
     nodes: AtomicU64,
     pages: AtomicU64,
+    pages_early: AtomicU64,
     pages_freed: AtomicU64,
     splits: AtomicU64,
     merges: AtomicU64,
@@ -91,6 +96,7 @@ impl Counters {
             (&self.commits, commit.commits),
             (&self.nodes, commit.nodes),
             (&self.pages, commit.pages),
+            (&self.pages_early, commit.pages_early),
             (&self.pages_freed, commit.pages_freed),
             (&self.splits, commit.splits),
             (&self.merges, commit.merges),
@@ -118,6 +124,7 @@ impl Counters {
             commits: get(&self.commits),
             nodes: get(&self.nodes),
             pages: get(&self.pages),
+            pages_early: get(&self.pages_early),
             pages_freed: get(&self.pages_freed),
             splits: get(&self.splits),
             merges: get(&self.merges),

@@ -21,6 +21,7 @@ mod core;
 mod counters;
 mod cursor;
 mod cursor_mut;
+mod early;
 mod extract_if;
 mod handle;
 #[cfg(all(test, loom))]

@@ -14,7 +14,7 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
-use crate::store::{Link, PageRef, Slot, WriteSet, bucket_root, corrupt};
+use crate::store::{Link, PageRef, Slot, WriteSet, corrupt};
 use crate::tree::{Path, Root, Tree, discard, find, overwrite_header, pack, rebalance};
 
 /// The number of an opened bucket. 0 is the root bucket.
@@ -35,8 +35,6 @@ pub(crate) struct OpenBucket {
     pub(super) deleted: bool,
     pub(crate) fill: Option<f64>,
     pub(crate) children: BTreeMap<Vec<u8>, BucketIndex>,
-    /// Where the last put or deletion was.
-    path: Path,
 }
 
 /// All of them.
@@ -49,6 +47,8 @@ pub(crate) struct OpenBuckets {
     met: Option<(PageId, Cow<'static, str>)>,
     /// The root pages that the buckets had in the file, and whose they were.
     pub(super) roots: BTreeMap<PageId, BucketIndex>,
+    /// Where the last put or deletion was. It begins at the root of its bucket.
+    path: Path,
 }
 
 impl OpenBuckets {
@@ -56,7 +56,7 @@ impl OpenBuckets {
         static TRANSACTIONS: AtomicU64 = AtomicU64::new(0);
         let identity = TRANSACTIONS.fetch_add(1, Ordering::Relaxed);
         let roots = BTreeMap::from([(root.page_id(), ROOT)]);
-        Self { identity, all: vec![OpenBucket::new(root, sequence)], met: None, roots }
+        Self { identity, all: vec![OpenBucket::new(root, sequence)], met: None, roots, path: Path::default() }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
@@ -74,7 +74,7 @@ impl OpenBuckets {
         assert!(!bucket.deleted, "a bucket that is deleted is not changed");
         bucket.changed = true;
         bucket.changes = bucket.changes.wrapping_add(1);
-        Tree { write_set, root: &mut bucket.root, fill: bucket.fill, path: &mut bucket.path }
+        Tree { write_set, root: &mut bucket.root, fill: bucket.fill, path: &mut self.path }
     }
 
     /// The outcome of a change. If the change met damage, it may be done by half, and the commit will refuse it.
@@ -108,7 +108,7 @@ impl OpenBuckets {
             let inline = BucketHeader::inline_leaf(&value).map_err(|Malformed(what)| corrupt(at, what))?;
             Link::to_slot(write_set.copy_inline(&Node::Leaf(inline), len).map_err(|Malformed(what)| corrupt(at, what))?)
         } else {
-            let root = bucket_root(leaf.link, header.root)?;
+            let root = pages.bucket_root(leaf.link, header.root)?;
             let claimed = self.claim(write_set, &leaf.page(), (parent, name), root);
             self.whole(claimed)?;
             root
@@ -250,23 +250,31 @@ impl OpenBuckets {
         if let Some((page, what)) = self.met.clone() {
             return Err(Error::Corrupt { page, what });
         }
+        write_set.check_early()?;
         self.check_kept(write_set)?;
         for at in self.deepest_first() {
             let children = std::mem::take(&mut self.all[at].children);
             let written = self.put_headers(write_set, at, &children);
             self.all[at].children = children;
             written?;
-            let OpenBucket { root, changed, fill, .. } = self.all[at];
-            assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
-            let Some(root) = root.slot().filter(|_| changed) else { continue };
-            if let Some(share) = fill.filter(|_| write_set.splits > 0) {
-                pack(write_set, root, share);
-            }
-            if write_set.any_shrunk {
-                rebalance(write_set, root, fill)?;
-            }
+            self.settle_one(write_set, at)?;
         }
         Ok(self.all[ROOT].changed)
+    }
+
+    /// Brings all changed trees into the shape that a file may have.
+    pub(super) fn settle(&self, write_set: &mut WriteSet) -> Result<()> {
+        self.deepest_first().into_iter().try_for_each(|at| self.settle_one(write_set, at))
+    }
+
+    fn settle_one(&self, write_set: &mut WriteSet, at: BucketIndex) -> Result<()> {
+        let OpenBucket { root, changed, fill, .. } = self.all[at];
+        assert!(changed || root.slot().is_none() || at != ROOT, "a dirty root is that of a changed bucket");
+        let Some(root) = root.slot().filter(|_| changed) else { return Ok(()) };
+        if let Some(share) = fill.filter(|_| write_set.splits > 0) {
+            pack(write_set, root, share);
+        }
+        if write_set.any_shrunk { rebalance(write_set, root, fill) } else { Ok(()) }
     }
 
     /// Puts the headers of the changed buckets among `children` into the tree of bucket `at`, which they are in.
@@ -394,16 +402,7 @@ impl OpenBuckets {
 
 impl OpenBucket {
     fn new(root: Link, sequence: u64) -> Self {
-        Self {
-            root,
-            sequence,
-            changed: false,
-            changes: 0,
-            deleted: false,
-            fill: None,
-            children: BTreeMap::new(),
-            path: Path::default(),
-        }
+        Self { root, sequence, changed: false, changes: 0, deleted: false, fill: None, children: BTreeMap::new() }
     }
 }
 

@@ -58,9 +58,13 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
             heads.forget(page);
         }
     }
+    if let Some(heads) = &core.heads {
+        write_set.early_range().for_each(|page| heads.forget(page));
+    }
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
     let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;
-    (plan.stats.bytes, plan.stats.writes) = (bytes, calls);
+    plan.stats.bytes = plan.stats.bytes.saturating_add(bytes);
+    plan.stats.writes = plan.stats.writes.saturating_add(calls);
     assert_eq!(calls == 0, plan.nodes.is_empty() && plan.list.is_none(), "every page of the plan is written");
     if calls > 0 && sync {
         core.store.sync()?;

@@ -51,6 +51,7 @@ pub(super) fn plan(
     let Writer { visible, free_space, .. } = writer;
     assert!(tx.get() > visible.tx, "a transaction comes after the state that it builds on");
     free_space.free(tx, &write_set.freed())?;
+    free_space.claim(tx, &write_set.early_pages()?)?;
     let nodes = number(free_space, write_set, buckets, tx)?;
     let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
     let root = buckets.get(ROOT);
@@ -69,10 +70,14 @@ pub(super) fn plan(
     assert_eq!(meta.page_size, visible.page_size, "a file keeps its page size");
     let node_pages = nodes.iter().map(|&(_, slot)| write_set.dirty(slot).pages(write_set.page_size()));
     let list_pages = list.as_ref().map_or(0, |list| list.span.len());
+    let early = write_set.early_written();
     let stats = TxStats {
         commits: 1,
-        nodes: nodes.len() as u64,
-        pages: node_pages.fold(list_pages, u64::saturating_add),
+        nodes: early.nodes.saturating_add(nodes.len() as u64),
+        pages: node_pages.fold(list_pages.saturating_add(early.pages), u64::saturating_add),
+        pages_early: early.pages,
+        writes: early.writes,
+        bytes: early.pages.saturating_mul(meta.page_size.into()),
         pages_freed: write_set.pages_freed(),
         splits: write_set.splits,
         merges: write_set.merges,
@@ -98,15 +103,7 @@ fn number(
     let (slots, page_size) = (write_set.slots(), write_set.page_size());
     let lengths: Vec<u64> = order.iter().map(|&slot| write_set.dirty(slot).pages(page_size)).collect();
     let placed = free_space.place(tx, &lengths)?;
-    assert_eq!(placed.len(), order.len(), "every node has a page");
-    // By slot; 0 where the slot is vacant or its node belongs to nothing.
-    let mut pages = vec![0; slots];
-    for (&slot, &page) in order.iter().zip(&placed) {
-        if let Some(entry) = pages.get_mut(slot.index()) {
-            assert_eq!(*entry, 0, "a node is in one tree, once");
-            *entry = page;
-        }
-    }
+    let pages = pages_by_slot(write_set, &order, &placed);
     let page_of = |slot: Slot| pages.get(slot.index()).copied().unwrap_or(0);
     buckets.patch(write_set, page_of);
     patch_children(write_set, &order, page_of);
@@ -118,6 +115,19 @@ fn number(
         write_set.dirty_mut(slot).seal(page, page_size);
     }
     Ok(nodes)
+}
+
+/// By slot the page of its node; 0 where the slot is vacant or its node belongs to nothing.
+pub(super) fn pages_by_slot(write_set: &WriteSet, order: &[Slot], placed: &[u64]) -> Vec<u64> {
+    assert_eq!(placed.len(), order.len(), "every node has a page");
+    let mut pages = vec![0; write_set.slots()];
+    for (&slot, &page) in order.iter().zip(placed) {
+        if let Some(entry) = pages.get_mut(slot.index()) {
+            assert_eq!(*entry, 0, "a node is in one tree, once");
+            *entry = page;
+        }
+    }
+    pages
 }
 
 /// The page of the node at `slot`, if that is one of `nodes`.

@@ -69,7 +69,7 @@ impl<'db> WriteTx<'db> {
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
-        let write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, buffers);
+        let write_set = core.write_set(&writer, buffers);
         let buckets = OpenBuckets::new(Link::page(PageId::new(writer.visible.root)), writer.visible.root_sequence);
         let last = writer.visible;
         let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: TxId::new(last.tx), core };
@@ -99,8 +99,10 @@ impl<'db> WriteTx<'db> {
     /// nodes).
     #[must_use]
     pub fn stats(&self) -> TxStats {
+        let early = self.write_set.early_written();
         TxStats {
-            nodes: self.write_set.nodes() as u64,
+            nodes: early.nodes.saturating_add(self.write_set.nodes() as u64),
+            pages_early: early.pages,
             pages_freed: self.write_set.pages_freed(),
             splits: self.write_set.splits,
             merges: self.write_set.merges,

@@ -159,7 +159,9 @@ impl Settings {
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
         let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
-        Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync)
+        let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync);
+        // One half of all choices writes nearly every change before its commit.
+        if self.span_maps == self.freelist_each_commit { options } else { options.write_memory(2048) }
     }
 }
 

@@ -26,6 +26,7 @@ mod hooks;
 mod hostile;
 mod hostile_shapes;
 mod in_a_write;
+mod large_transactions;
 mod limits;
 mod locking;
 #[cfg(unix)]

@@ -23,6 +23,11 @@ impl FileEnd {
         Self { high_water: PageId::new(high_water), limit: PageId::new(limit) }
     }
 
+    /// The first page number that the file may not have.
+    pub(super) const fn limit(&self) -> PageId {
+        self.limit
+    }
+
     pub(super) const fn high_water(&self) -> PageId {
         self.high_water
     }

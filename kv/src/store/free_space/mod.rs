@@ -20,7 +20,7 @@ mod origin;
 
 use std::fmt;
 
-use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Span, TxId};
+use freelist_core::{AllocError, FreeSpans, Freelist, FreelistError, PageAllocator, PageId, Request, Span, TxId};
 
 pub(crate) use self::ceiling::NO_CEILING;
 use self::file_end::FileEnd;
@@ -148,6 +148,34 @@ impl FreeSpace {
             self.allocator.list_mut().free(tx, *span).map_err(shared_page)?;
         }
         Ok(())
+    }
+
+    /// Transaction `tx` has the pages `spans`, which lie behind the newest state: it has written them already. What lies
+    /// between them is free.
+    ///
+    /// # Errors
+    /// Out of memory, or [`Error::MaxSizeReached`].
+    pub(crate) fn claim(&mut self, tx: TxId, spans: &[Span]) -> Result<()> {
+        self.begin(tx);
+        for &span in spans {
+            assert!(
+                span.start().get() >= self.high_water,
+                "what is written before a commit lies behind the newest state"
+            );
+            let request = Request::new(span.len()).within(span);
+            let claimed = match self.allocator.allocate_where_for(tx, request) {
+                Ok(claimed) => claimed.ok_or_else(|| self.full(span.len()))?,
+                Err(AllocError::Freelist(error)) => return Err(error.into()),
+                Err(AllocError::Source(never)) => match never {},
+            };
+            assert_eq!(claimed, span, "nobody else has pages behind the newest state");
+        }
+        Ok(())
+    }
+
+    /// The first page number that the file may not have.
+    pub(crate) fn limit(&self) -> u64 {
+        self.allocator.source().limit().get()
     }
 
     /// Gives each of some nodes, whose lengths in pages are `lengths`, its first page. One run for all of them if there
