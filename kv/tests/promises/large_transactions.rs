@@ -43,7 +43,7 @@ fn change(tx: &mut kv::WriteTx<'_>, pairs: &mut Pairs, random: &mut Random, coun
 }
 
 fn owned(bucket: kv::Bucket<'_>) -> impl Iterator<Item = kv::Result<(Vec<u8>, Vec<u8>)>> + '_ {
-    bucket.into_iter().map(|item| item.map(|(key, value)| (key.to_vec(), value.unwrap_or_default().to_vec())))
+    bucket.into_iter().map(|item| item.map(|(key, value)| (key.to_vec(), value.to_vec())))
 }
 
 #[test]

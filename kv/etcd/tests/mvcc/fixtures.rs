@@ -20,7 +20,7 @@ fn newest(store: &Store) -> BTreeMap<Vec<u8>, kv_etcd::mvcc::KeyValue> {
     let mut newest = BTreeMap::new();
     for item in tx.bucket("key").expect("a bucket") {
         let (key, value) = item.expect("a row");
-        let kv = kv_etcd::mvcc::KeyValue::decode(value.expect("a value")).expect("a KeyValue");
+        let kv = kv_etcd::mvcc::KeyValue::decode(value).expect("a KeyValue");
         if key.ends_with(b"t") && key.len() == 18 {
             newest.remove(&kv.key[..]);
         } else {

@@ -32,7 +32,7 @@ fn as_debian() -> Options {
 fn rows(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
     let tx = store.begin_read();
     let rows = tx.bucket("key").expect("a bucket").iter();
-    rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.unwrap_or_default().to_vec())).expect("a row")).collect()
+    rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).expect("a row")).collect()
 }
 
 fn program(etcd: &Etcd, store: &Store, random: &mut Random, steps: usize) {
