@@ -1,4 +1,4 @@
-//! RocksDB with default options. A transaction is a write batch, with a sync of the log where the work is durable.
+//! Default options. A transaction is a write batch, with a sync of the log where the work is durable.
 
 use std::path::Path;
 
