@@ -1,4 +1,4 @@
-//! RocksDB with default options. A transaction is a write batch, with a sync of the log where the work is durable.
+//! Default options. A transaction is a write batch, with a sync of the log where the work is durable.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>
 }
 
 impl Rocks {
-    fn write(&self, batch: &WriteBatch) -> Result<()> {
+    fn write(&self, batch: WriteBatch) -> Result<()> {
         let mut options = WriteOptions::default();
         options.set_sync(self.sync);
         Ok(self.db.write_opt(batch, &options)?)
@@ -33,19 +33,19 @@ impl Engine for Rocks {
             batch.put(key, value);
             Ok(())
         })?;
-        self.write(&batch)
+        self.write(batch)
     }
 
     fn delete(&self, pairs: Pairs<'_>) -> Result<()> {
         let mut batch = WriteBatch::default();
         pairs.keys().for_each(|key| batch.delete(key));
-        self.write(&batch)
+        self.write(batch)
     }
 
     fn delete_range(&self) -> Result<()> {
         let mut batch = WriteBatch::default();
         batch.delete_range(range().start, range().end);
-        self.write(&batch)
+        self.write(batch)
     }
 
     fn retain(&self) -> Result<()> {
@@ -56,7 +56,7 @@ impl Engine for Rocks {
                 batch.delete(key);
             }
         }
-        self.write(&batch)
+        self.write(batch)
     }
 
     fn get(&self, pairs: Pairs<'_>) -> Result<u64> {
