@@ -96,7 +96,7 @@ pub enum Error {
     #[error("this thread already has a write transaction open: commit or drop it before beginning another")]
     AlreadyWriting,
 
-    /// Another process, or another handle, holds the file.
+    /// Another process holds the file.
     #[error(
         "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only",
         .path.display()
@@ -107,6 +107,33 @@ pub enum Error {
         /// The time spent waiting for the lock.
         waited: Duration,
     },
+
+    /// This process has the file open already, and would wait for itself.
+    #[error(
+        "{} is open in this process already: clone the `Db` that has it, or close that one first; a file can be open several times if all of them open it read-only",
+        .path.display()
+    )]
+    AlreadyOpen {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Clones of this handle, or owned transactions, keep the database open.
+    #[error(
+        "the database stays open: {clones} clones of the handle and {transactions} owned transactions have a share of it; drop these first"
+    )]
+    StillShared {
+        /// Other clones of the handle.
+        clones: usize,
+        /// Transactions that share the database.
+        transactions: usize,
+    },
+
+    /// The database is in a store that is no file, so it cannot be opened again by its path.
+    #[error(
+        "the database is in a store of the program and not in a file: open that store again with `Options::open_store`"
+    )]
+    NoFile,
 
     /// The path no longer names the open file, which was renamed, removed or replaced. The commit that noticed it wrote
     /// nothing; earlier ones are in the file that is open here. See [`Options::allow_moved`](crate::Options::allow_moved).
@@ -353,6 +380,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Poisoned => Self::Poisoned,
             StoreError::Locked { path, waited } => Self::Locked { path, waited },
+            StoreError::AlreadyOpen { path } => Self::AlreadyOpen { path },
             StoreError::FileMoved { path, replaced } => Self::FileMoved { path, replaced },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
             other => Self::Store(other),

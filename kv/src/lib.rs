@@ -37,6 +37,19 @@
 //! - [`surgery`]: examination and repair of a damaged file.
 //! - `digest` (feature `digest`): hashes of the content, which find the damage that the format cannot show.
 //!
+//! # Threads and tasks
+//! [`Db`] is a cheap clone, and threads share it. A file is opened once in a process: a second handle for writing is
+//! [`AlreadyOpen`](Error::AlreadyOpen) at once, and a second write transaction on one thread is
+//! [`AlreadyWriting`](Error::AlreadyWriting), since both would wait for themselves. Another process is waited for, five
+//! seconds if [`Options::lock_timeout`] says nothing else.
+//!
+//! There is no asynchronous interface. A read is a look into mapped memory, and ends before a task could be woken; a commit
+//! waits in a system call, for which no system that this library runs on has an asynchronous form that the order of its two
+//! syncs could use, so that an asynchronous commit would be a thread that waits, and the program knows better which one. In a
+//! program of tasks, reads are called directly, and commits in the runtime's blocking threads
+//! (`tokio::task::spawn_blocking(move || db.batch(...))` with a clone of the `Db`). [`Db::begin_read_owned`] returns a
+//! transaction that a task can hold across its waits.
+//!
 //! # What ends the process
 //! A full disk is an error: the commit is [`NotCommitted`](Error::NotCommitted). Two conditions come close to it, and are
 //! signals that end a program unless something is done about them:

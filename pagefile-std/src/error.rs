@@ -110,6 +110,17 @@ pub enum StoreError {
         waited: Duration,
     },
 
+    /// This process has the file open already, and would wait for itself.
+    #[error(
+        "{} is open in this process already: use that handle, or close it first; \
+         a file can be open several times if all handles open it read-only",
+        .path.display()
+    )]
+    AlreadyOpen {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// There is no such file.
     #[error("{} does not exist: check the path, or create the file", .path.display())]
     NotFound {

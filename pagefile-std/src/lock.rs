@@ -2,25 +2,34 @@
 //!
 //! On Unix it is `flock` on the file itself, on Windows `LockFileEx` on the file's last possible
 //! byte: the locks that bbolt takes, so each keeps the other out. Exclusive for writing, shared for
-//! reading only. The lock belongs to the open file: a second handle in the same process waits as
-//! well, and the system releases the lock when the process dies. On a network file system the lock
-//! does what that system makes of it, which may be nothing.
+//! reading only. The lock belongs to the open file, and the system releases it when the process dies.
+//! A second handle in the same process is kept out as well; it might wait for its own thread, so it
+//! is refused at once. On a network file system the lock does what that system makes of it, which
+//! may be nothing.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Operation, StoreError, failed};
 use crate::options::FileOptions;
 use crate::path::{open_regular, still_names};
-use crate::sys;
+use crate::sys::{self, Identity};
 
 /// The first pause between two tries, and the longest; they double in between.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The files whose locks this process holds; one that is shared may be here more than once.
+static HELD: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
+
+fn held() -> MutexGuard<'static, Vec<Identity>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A file whose lock we hold, and release at the end.
 ///
@@ -30,14 +39,14 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct LockedFile {
     file: File,
-    /// Another copy of the handle holds the lock, or nobody else can open the file.
-    lent: bool,
+    /// The file among those held. None if another copy of the handle holds the lock, or nobody else can open the file.
+    held: Option<Identity>,
 }
 
 impl LockedFile {
     /// Of a file whose lock is somebody else's to take and to release.
     pub(crate) fn lent(file: File) -> LockedFile {
-        LockedFile { file, lent: true }
+        LockedFile { file, held: None }
     }
 }
 
@@ -51,11 +60,13 @@ impl Deref for LockedFile {
 
 impl Drop for LockedFile {
     fn drop(&mut self) {
-        if self.lent {
-            return;
-        }
+        let Some(identity) = self.held.take() else { return };
         // If it fails the lock goes with the file, a moment later.
         let _ = sys::unlock(&self.file);
+        let mut held = held();
+        let at = held.iter().position(|other| *other == identity);
+        assert!(at.is_some(), "a file whose lock we release was held");
+        at.map(|at| held.swap_remove(at));
     }
 }
 
@@ -89,15 +100,31 @@ fn open(options: &FileOptions, wait: &mut Wait<'_>) -> Result<File, StoreError> 
 }
 
 /// Takes the lock of an open file; `None` if the path no longer names it.
+///
+/// # Errors
+/// `AlreadyOpen` if this process itself keeps us out: the wait might have no end.
+#[allow(clippy::clone_on_copy, reason = "on some systems it is a path")]
 fn lock(file: File, options: &FileOptions, wait: &mut Wait<'_>) -> Result<Option<LockedFile>, StoreError> {
+    let identity = sys::identity(&file, wait.path).map_err(|source| failed(Operation::Open, wait.path, source))?;
     loop {
+        // One at a time, so that whoever holds the lock is also among those held.
+        let mut held = held();
         match sys::try_lock(&file, options.read_only) {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) => wait.pause()?,
+            Ok(()) => {
+                held.push(identity.clone());
+                break;
+            }
+            Err(TryLockError::WouldBlock) if held.contains(&identity) => {
+                return Err(StoreError::AlreadyOpen { path: wait.path.to_path_buf() });
+            }
+            Err(TryLockError::WouldBlock) => {
+                drop(held);
+                wait.pause()?;
+            }
             Err(TryLockError::Error(source)) => return Err(failed(Operation::Lock, wait.path, source)),
         }
     }
-    let locked = LockedFile { file, lent: false };
+    let locked = LockedFile { file, held: Some(identity) };
     Ok(still_names(wait.path, &locked)?.then_some(locked))
 }
 
@@ -144,7 +171,7 @@ mod tests {
         let options = options(Some(Duration::ZERO));
         let locked = open_locked(file.path(), &options).unwrap();
         let copy = locked.try_clone().unwrap();
-        assert!(matches!(open_locked(file.path(), &options), Err(StoreError::Locked { .. })));
+        assert!(matches!(open_locked(file.path(), &options), Err(StoreError::AlreadyOpen { .. })));
         drop(locked);
         open_locked(file.path(), &options).unwrap();
         drop(copy);

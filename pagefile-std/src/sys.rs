@@ -59,6 +59,26 @@ pub(crate) fn unlock(file: &File) -> io::Result<()> {
     file.unlock()
 }
 
+/// What tells an open file from all others of the system.
+#[cfg(unix)]
+pub(crate) type Identity = (u64, u64);
+
+/// What tells an open file from all others, as far as this system says: its path.
+#[cfg(not(unix))]
+pub(crate) type Identity = std::path::PathBuf;
+
+#[cfg(unix)]
+pub(crate) fn identity(file: &File, _path: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+
+    file.metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(_file: &File, path: &Path) -> io::Result<Identity> {
+    path.canonicalize()
+}
+
 /// Whether a path names this open file.
 #[cfg(unix)]
 pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {

@@ -105,7 +105,14 @@ fn race(prepare: impl Fn(&Path)) {
                 threads.spawn(move || {
                     start.wait();
                     let options = FileOptions { no_sync: true, ..FileOptions::default() };
-                    let store = PageFile::open_or_create(path, &options, &mut || vec![0; usize::from(RACERS)]).unwrap();
+                    let first = || vec![0; usize::from(RACERS)];
+                    // A process is not to wait for itself: a racer that finds another at work tries again.
+                    let store = loop {
+                        match PageFile::open_or_create(path, &options, &mut first.clone()) {
+                            Err(StoreError::AlreadyOpen { .. }) => thread::yield_now(),
+                            opened => break opened.unwrap(),
+                        }
+                    };
                     store.write_at(u64::from(racer), &[io::IoSlice::new(&[racer + 1])]).unwrap();
                 });
             }
@@ -126,27 +133,41 @@ fn creators_over_an_empty_file_do_not_clobber_each_other() {
     race(|path| fs::write(path, b"").unwrap());
 }
 
-#[cfg(unix)]
+/// The one who is waited for is another process: `flock` takes the same lock.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_put_in_place_of_the_one_waited_for_is_the_one_opened() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
     use std::time::Duration;
 
     for lock_timeout in [None, Some(Duration::from_secs(600))] {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("pages"), dir.path().join("other"));
         fs::write(&path, b"old").unwrap();
-        let held = PageFile::open(&path, &FileOptions::default()).unwrap();
+        let mut flock = Command::new("flock");
+        let mut holder = flock
+            .arg(&path)
+            .args(["sh", "-c", "echo held; read line"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command flock");
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
         thread::scope(|threads| {
             let options = FileOptions { lock_timeout, ..FileOptions::default() };
             let path = &path;
             let waiter = threads.spawn(move || PageFile::open(path, &options).unwrap());
-            // However the two threads run, the waiter must end with the new file.
+            // However the two run, the waiter must end with the new file.
             thread::sleep(Duration::from_millis(50));
             fs::write(&other, b"new").unwrap();
             fs::rename(&other, path).unwrap();
-            drop(held);
+            drop(holder.stdin.take());
             assert_eq!(waiter.join().unwrap().view().bytes(0, 3), Some(&b"new"[..]), "{lock_timeout:?}");
         });
+        holder.wait().unwrap();
     }
 }
 

@@ -20,7 +20,7 @@ fn once(read_only: bool) -> FileOptions {
 fn is_locked(path: &Path, read_only: bool) -> bool {
     match PageFile::open(path, &once(read_only)) {
         Ok(_) => false,
-        Err(StoreError::Locked { .. }) => true,
+        Err(StoreError::Locked { .. } | StoreError::AlreadyOpen { .. }) => true,
         Err(error) => panic!("{error}"),
     }
 }
@@ -40,33 +40,24 @@ fn a_writer_keeps_everyone_out_and_readers_keep_writers_out() {
 }
 
 #[test]
-fn waits_as_long_as_it_may_and_says_so() {
+fn a_second_handle_in_one_process_is_refused_at_once_however_long_it_may_wait() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir);
-    let _writer = PageFile::open(&path, &once(false)).unwrap();
-    let limit = Duration::from_millis(120);
-    let options = FileOptions { lock_timeout: Some(limit), ..FileOptions::default() };
-    let error = PageFile::open(&path, &options).unwrap_err();
-    let StoreError::Locked { waited, .. } = error else { panic!("{error}") };
-    assert!(waited >= limit);
-    let text = error.to_string();
-    assert!(text.contains("pages") && text.contains("waited"), "{text}");
-}
-
-#[test]
-fn gets_the_lock_once_it_is_free() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = file(&dir);
-    let writer = PageFile::open(&path, &once(false)).unwrap();
-    thread::scope(|threads| {
-        for lock_timeout in [None, Some(Duration::from_secs(600))] {
-            let options = FileOptions { lock_timeout, ..FileOptions::default() };
-            let path = &path;
-            threads.spawn(move || PageFile::open(path, &options).unwrap());
+    for (first, second) in [(false, false), (false, true), (true, false)] {
+        let open = PageFile::open(&path, &once(first)).unwrap();
+        let forever = FileOptions { read_only: second, lock_timeout: None, ..FileOptions::default() };
+        let error = PageFile::open(&path, &forever).unwrap_err();
+        assert!(matches!(&error, StoreError::AlreadyOpen { path: found } if *found == path), "{error}");
+        assert!(error.to_string().contains("in this process already"), "{error}");
+        // Under another name it is the same file.
+        let link = dir.path().join("link");
+        if cfg!(unix) && fs::hard_link(&path, &link).is_ok() {
+            assert!(matches!(PageFile::open(&link, &forever), Err(StoreError::AlreadyOpen { .. })));
+            fs::remove_file(link).unwrap();
         }
-        thread::sleep(Duration::from_millis(20));
-        drop(writer);
-    });
+        drop(open);
+        PageFile::open(&path, &forever).unwrap();
+    }
 }
 
 #[test]
@@ -151,6 +142,13 @@ fn another_process_is_kept_out_and_keeps_us_out() {
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
     assert!(is_locked(&path, false) && is_locked(&path, true));
+    let limit = Duration::from_millis(120);
+    let options = FileOptions { lock_timeout: Some(limit), ..FileOptions::default() };
+    let error = PageFile::open(&path, &options).unwrap_err();
+    let StoreError::Locked { waited, .. } = error else { panic!("{error}") };
+    assert!(waited >= limit);
+    let text = error.to_string();
+    assert!(text.contains("pages") && text.contains("waited"), "{text}");
     thread::scope(|threads| {
         let waiter = threads.spawn(|| PageFile::open(&path, &FileOptions::default()).unwrap());
         drop(holder.stdin.take());

@@ -14,7 +14,9 @@ use super::stats::Stats;
 use crate::error::{Error, Result};
 use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
 
-/// An open database. Threads share it by reference or in an [`Arc`].
+/// An open database. Threads share it by reference or by clones: a clone is one more reference to the same open file, and
+/// costs O(1). The file is closed when the last clone and the last owned transaction are dropped, or by
+/// [`close`](Self::close).
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -25,8 +27,12 @@ use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
 /// db.close()?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone, Debug)]
+pub struct Db(Arc<Open>);
+
+/// What all clones of a handle share.
 #[derive(Debug)]
-pub struct Db {
+struct Open {
     core: Arc<Core>,
     /// The callers of `batch` that wait for the next shared transaction.
     queue: Queue,
@@ -38,7 +44,7 @@ pub struct Db {
 impl Db {
     fn new(core: Core, options: &Options) -> Self {
         assert_eq!(core.settings.read_only, options.file.read_only, "a handle has the options of its file");
-        Self { core: Arc::new(core), queue: Queue::default(), options: options.clone(), closed: false }
+        Self(Arc::new(Open { core: Arc::new(core), queue: Queue::default(), options: options.clone(), closed: false }))
     }
 
     /// Opens the database at `path`, or creates it, with default [`Options`].
@@ -172,14 +178,14 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.queue.batch(&self.core, f)
+        self.0.queue.batch(&self.0.core, f)
     }
 
     /// Begins a read transaction. O(1), without a lock or an allocation.
     #[inline]
     #[must_use]
     pub fn begin_read(&self) -> ReadTx<'_> {
-        ReadTx::begin(&self.core)
+        ReadTx::begin(&self.0.core)
     }
 
     /// Begins a read transaction that does not borrow the database: it shares it, and keeps the file open. O(1).
@@ -194,7 +200,7 @@ impl Db {
     /// ```
     #[must_use]
     pub fn begin_read_owned(&self) -> ReadTx<'static> {
-        ReadTx::begin_owned(Arc::clone(&self.core))
+        ReadTx::begin_owned(Arc::clone(&self.0.core))
     }
 
     /// Waits for the current write transaction to end, and begins the next one.
@@ -205,7 +211,7 @@ impl Db {
     /// - [`Error::AlreadyWriting`] if this thread began the current write transaction, which is not an owned one, and so
     ///   would wait for itself.
     pub fn begin_write(&self) -> Result<WriteTx<'_>> {
-        WriteTx::begin(Handle::Borrowed(&self.core))
+        WriteTx::begin(Handle::Borrowed(&self.0.core))
     }
 
     /// Waits for the current write transaction to end, and begins one that does not borrow the database: it shares it, and
@@ -217,35 +223,85 @@ impl Db {
     /// # Errors
     /// As [`begin_write`](Self::begin_write).
     pub fn begin_write_owned(&self) -> Result<WriteTx<'static>> {
-        WriteTx::begin(Handle::Shared(Arc::clone(&self.core)))
+        WriteTx::begin(Handle::Shared(Arc::clone(&self.0.core)))
     }
 
     /// Closes the database. It writes the list of free pages if the file has none, so that the next open does not have to
-    /// search for them. O(free pages), and two syncs. Dropping the handle does the same and ignores errors.
+    /// search for them. O(free pages), and two syncs. Dropping the last handle does the same and ignores errors.
     ///
     /// It waits for an owned write transaction to end. Owned transactions keep the file open and locked until they end.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// let db = kv::Db::open(dir.path().join("closed.db"))?;
+    /// let clone = db.clone();
+    /// assert!(matches!(db.close(), Err(kv::Error::StillShared { clones: 1, .. })));
+    /// clone.close()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`WriteTx::commit`]. Committed transactions are not lost.
-    pub fn close(mut self) -> Result<()> {
-        self.closed = true;
-        let mut writer = match tx::take_writer(&self.core, Ends::Here) {
+    /// - [`Error::StillShared`] if there are clones of this handle, which keep the database open.
+    /// - As [`WriteTx::commit`]. Committed transactions are not lost.
+    pub fn close(self) -> Result<()> {
+        let mut open = self.alone()?;
+        open.closed = true;
+        let mut writer = match tx::take_writer(&open.core, Ends::Here) {
             Ok(writer) => writer,
             // There is nothing that may be written.
             Err(Error::ReadOnly | Error::Poisoned) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let stored = tx::store_freelist(&self.core, &mut writer);
-        self.core.writer_lock.give_back(writer);
-        assert!(!self.core.writer_lock.is_held_here(), "closing gives the writer back");
+        let stored = tx::store_freelist(&open.core, &mut writer);
+        open.core.writer_lock.give_back(writer);
+        assert!(!open.core.writer_lock.is_held_here(), "closing gives the writer back");
         stored
+    }
+
+    /// Closes the database and opens its file again with the same options: what to do after a failed write or sync, of a full
+    /// disk for example, when there is room again. The state is the last one that is whole in the file. It costs what
+    /// [`Options::open`] does.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// let mut db = kv::Db::open(dir.path().join("again.db"))?;
+    /// db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+    /// db = db.reopen()?;
+    /// assert_eq!(db.begin_read().bucket("b")?.get("key")?, Some(&b"value"[..]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::StillShared`] if there are clones of this handle or owned transactions.
+    /// - [`Error::NoFile`] if the database is in a store that is no file.
+    /// - As [`Options::open`]. The database is closed then.
+    pub fn reopen(self) -> Result<Self> {
+        let open = self.alone()?;
+        let transactions = Arc::strong_count(&open.core).saturating_sub(1);
+        if transactions > 0 {
+            return Err(Error::StillShared { clones: 0, transactions });
+        }
+        let (path, options) = (open.core.path.clone().ok_or(Error::NoFile)?, open.options.clone());
+        drop(open);
+        let again = options.open(path)?;
+        assert!(!again.0.core.store.poisoned(), "a handle that is new has failed at nothing");
+        Ok(again)
+    }
+
+    /// What clones share, if this is the only one.
+    fn alone(self) -> Result<Open> {
+        let transactions = Arc::strong_count(&self.0.core).saturating_sub(1);
+        Arc::try_unwrap(self.0).map_err(|open| {
+            let clones = Arc::strong_count(&open).saturating_sub(1);
+            Error::StillShared { clones, transactions }
+        })
     }
 
     /// Turns [`Options::no_sync`] on or off for later commits, and for the growth of the file that they need. Turning it off
     /// does not make earlier commits durable: call [`sync`](Self::sync) for that. O(1).
     pub fn set_no_sync(&self, no_sync: bool) {
-        self.core.store.set_no_grow_sync(no_sync || self.options.file.no_grow_sync);
-        self.core.no_sync.store(no_sync, Ordering::Relaxed);
+        self.0.core.store.set_no_grow_sync(no_sync || self.0.options.file.no_grow_sync);
+        self.0.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
     /// Makes all commits so far durable, for [`Options::no_sync`]. One sync.
@@ -264,57 +320,53 @@ impl Db {
     /// # Errors
     /// [`Error::Store`] if the sync fails; the handle then refuses writes.
     pub fn sync(&self) -> Result<()> {
-        Ok(self.core.store.sync()?)
+        Ok(self.0.core.store.sync()?)
     }
 
     /// Returns figures about the database. O(readers).
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.core)
+        Stats::of(&self.0.core)
     }
 
     /// Returns the meta page, 0 or 1, whose state this database shows, if the other one is valid and of the same transaction
     /// too but names another state: see [`Error::TwoStates`]. Only a database that was opened read-only has one. O(1).
     #[must_use]
     pub fn contested_meta(&self) -> Option<PageId> {
-        self.core.contested
+        self.0.core.contested
     }
 
     /// Returns the path of the file, or `None` if the database is in another kind of store. O(1).
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.core.path.as_deref()
+        self.0.core.path.as_deref()
     }
 
     /// Returns the options that the database was opened with. O(1).
-    pub const fn opened_with(&self) -> &Options {
-        &self.options
+    pub fn opened_with(&self) -> &Options {
+        &self.0.options
     }
 
     /// Returns the page size in bytes. O(1).
     #[must_use]
     pub fn page_size(&self) -> u32 {
-        self.core.page_size
+        self.0.core.page_size
     }
 
     /// Returns the length of the file in bytes. It is larger than the pages need, because the file grows ahead. O(1).
     #[must_use]
     pub fn file_len(&self) -> u64 {
-        self.core.store.len()
+        self.0.core.store.len()
     }
 
     /// Returns whether the database was opened read-only. O(1).
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.core.settings.read_only
+        self.0.core.settings.read_only
     }
 
     pub(super) fn core(&self) -> &Core {
-        &self.core
-    }
-
-    fn writable(&self) -> bool {
-        !self.core.settings.read_only && !self.core.store.poisoned()
+        &self.0.core
     }
 }
 
@@ -327,6 +379,7 @@ impl Options {
     ///
     /// # Errors
     /// - [`Error::InvalidOption`] for a page size out of range.
+    /// - [`Error::AlreadyOpen`] if this process has the file open, unless both handles are read-only.
     /// - [`Error::Locked`] if the lock is not free within the [`lock_timeout`](Self::lock_timeout).
     /// - [`Error::NotADatabase`], [`Error::ByteSwapped`], [`Error::VersionMismatch`], [`Error::ChecksumMismatch`] if the
     ///   meta pages show that the file is not a database that this library reads.
@@ -359,17 +412,18 @@ impl Options {
     }
 }
 
-impl Drop for Db {
+impl Drop for Open {
     fn drop(&mut self) {
-        if self.closed || !self.writable() || std::thread::panicking() {
+        let core = &self.core;
+        if self.closed || core.settings.read_only || core.store.poisoned() || std::thread::panicking() {
             return;
         }
         // An owned transaction may still hold the writer lock; the next open then finds the free pages by a walk.
-        if let Some(mut writer) = self.core.writer_lock.try_take() {
-            if self.writable() && !writer.in_doubt {
-                let _ = tx::store_freelist(&self.core, &mut writer);
+        if let Some(mut writer) = core.writer_lock.try_take() {
+            if !core.store.poisoned() && !writer.in_doubt {
+                let _ = tx::store_freelist(core, &mut writer);
             }
-            self.core.writer_lock.give_back(writer);
+            core.writer_lock.give_back(writer);
         }
     }
 }

@@ -108,10 +108,13 @@ impl fmt::Debug for WalkProgress {
     }
 }
 
+/// The wait for another process that is about to close the file, and not for one that works with it.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Default for Options {
     fn default() -> Self {
         Self {
-            file: FileOptions::default(),
+            file: FileOptions { lock_timeout: Some(LOCK_TIMEOUT), ..FileOptions::default() },
             create: true,
             page_size: 4096,
             freelist: FreelistKind::default(),
@@ -142,8 +145,8 @@ impl Options {
         self
     }
 
-    /// The longest wait for the file's lock while another process, or another handle, holds it. Zero tries once.
-    /// Default: no limit.
+    /// The longest wait for the file's lock while another process holds it. Zero tries once, [`Duration::MAX`] waits for ever.
+    /// Where this process itself holds it, opening does not wait: [`Error::AlreadyOpen`]. Default: 5 seconds.
     pub const fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.file.lock_timeout = Some(timeout);
         self

@@ -1,7 +1,7 @@
 //! Several processes at one file: writers one after the other, readers together, nobody sees anything half done.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kv::{Db, Options};
 use kv_testkit::budget::seed;
@@ -48,7 +48,7 @@ fn writers_take_turns_and_readers_share() {
 /// Opens, reads the count, writes the next and who it was, closes; so often.
 fn write(path: &Path, writer: &str) {
     for turn in 0..TURNS {
-        let db = Options::new().page_size(1024).open(path).unwrap();
+        let db = Options::new().page_size(1024).lock_timeout(Duration::MAX).open(path).unwrap();
         let count = counted(&db);
         db.update(|tx| {
             tx.create_bucket_if_absent("turns")?.put(format!("{count:06}"), format!("{writer} {turn}").repeat(20))?;
@@ -73,7 +73,7 @@ fn read(path: &Path) {
         seen = count;
         // Writers come to their turn while nobody reads.
         drop(db);
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -30,43 +30,84 @@ fn is_locked(result: Result<Db, Error>) -> bool {
     }
 }
 
+/// Refused at once, and not after a wait.
+fn is_open_here(path: &Path, read_only: bool) -> bool {
+    match Options::new().lock_timeout(Duration::MAX).read_only(read_only).open(path) {
+        Err(error @ Error::AlreadyOpen { .. }) => {
+            let text = error.to_string();
+            assert!(text.contains("in this process already") && text.contains("clone the `Db`"), "{text}");
+            true
+        }
+        _ => false,
+    }
+}
+
 #[test]
-fn a_second_handle_waits_and_gives_up() {
+fn a_second_handle_in_this_process_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
     new(&path);
 
     let writer = Db::open(&path).unwrap();
-    assert!(is_locked(soon().open(&path)));
-    assert!(is_locked(soon().read_only(true).open(&path)));
+    assert!(is_open_here(&path, false) && is_open_here(&path, true));
     writer.close().unwrap();
 
     let reader = soon().read_only(true).open(&path).unwrap();
     let beside = soon().read_only(true).open(&path).unwrap();
-    assert!(is_locked(soon().open(&path)));
+    assert!(is_open_here(&path, false));
     drop((reader, beside));
 
     // A transaction that holds its own share holds the lock too.
     let owned = Db::open(&path).unwrap().begin_read_owned();
-    assert!(is_locked(soon().open(&path)));
+    assert!(is_open_here(&path, false));
     drop(owned);
     soon().open(&path).unwrap();
 }
 
 #[test]
-fn who_waits_gets_the_file_when_it_is_free() {
+fn clones_are_one_database_and_the_last_one_closes_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
-    new(&path);
-    let first = Db::open(&path).unwrap();
+    let db = Db::open(&path).unwrap();
     std::thread::scope(|scope| {
-        let second =
-            scope.spawn(|| Db::open(&path).unwrap().begin_read().bucket("b").unwrap().get("late").unwrap().is_some());
-        std::thread::sleep(Duration::from_millis(20));
-        first.update(|tx| tx.bucket_mut("b")?.put("late", "v")).unwrap();
-        drop(first);
-        assert!(second.join().unwrap(), "it sees what was written before");
+        for n in 0..4_u8 {
+            let db = db.clone();
+            scope.spawn(move || db.update(|tx| tx.create_bucket_if_absent("b")?.put([n], "v")).unwrap());
+        }
     });
+    assert_eq!(db.begin_read().bucket("b").unwrap().len().unwrap(), 4);
+    let (one, two) = (db.clone(), db.clone());
+    let shared = db.close().unwrap_err();
+    assert!(matches!(shared, Error::StillShared { clones: 2, transactions: 0 }));
+    assert!(shared.to_string().contains("2 clones") && shared.to_string().contains("drop these first"), "{shared}");
+    one.update(|tx| tx.bucket_mut("b")?.put("after", "v")).unwrap();
+    drop(one);
+    assert!(is_open_here(&path, false));
+    two.close().unwrap();
+    // The list of free pages is there: nothing has to be searched for.
+    let db = Db::open(&path).unwrap();
+    assert_eq!(db.stats().freelist, kv::FreelistOrigin::Sealed);
+    assert!(db.begin_read().bucket("b").unwrap().get("after").unwrap().is_some());
+}
+
+#[test]
+fn a_database_is_opened_again_with_its_options() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    let db = Options::new().page_size(1024).max_size(40_000).open(&path).unwrap();
+    db.update(|tx| tx.create_bucket("b")?.put("k", "v")).unwrap();
+    let owned = db.begin_read_owned();
+    let db = match db.clone().reopen() {
+        Err(Error::StillShared { clones: 1, .. }) => db,
+        other => panic!("{other:?}"),
+    };
+    drop(owned);
+    let db = db.reopen().unwrap();
+    assert_eq!(db.begin_read().bucket("b").unwrap().get("k").unwrap(), Some(&b"v"[..]));
+    let full = db.update(|tx| tx.bucket_mut("b")?.put("large", vec![0; 50_000]));
+    assert!(matches!(full, Err(Error::NotCommitted { .. })), "the limit is still there");
+    let (in_memory, _) = crate::stores::in_memory(&Options::new());
+    assert!(matches!(in_memory.reopen(), Err(Error::NoFile)));
 }
 
 #[test]
