@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     backup, bench, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import, info,
-    inspect, keys, map, page, page_item, pages, put, stats, surgery, verify, version,
+    inspect, keys, map, page, page_item, pages, put, shrink, stats, surgery, verify, version,
 };
 use crate::failure::Result;
 use crate::files::{interrupt, size_limit};
@@ -25,6 +25,7 @@ Examples:
   kv check member/snap/db               look for damage
   kv etcd serve --data-dir node.etcd    serve etcd's API on one node
   kv compact -o small.db big.db         make a dense copy
+  kv shrink big.db                      make the file shorter, in place
   kv export zoo.db | kv import copy.db  copy as text
 
 A bucket inside another is named by its path, outermost first: kv get FILE OUTER INNER KEY.
@@ -66,6 +67,7 @@ enum Command {
     Import(import::Import),
     Backup(backup::Backup),
     Compact(compact::Compact),
+    Shrink(shrink::Shrink),
     Inspect(inspect::Inspect),
     Map(map::Map),
     Pages(pages::Pages),
@@ -98,6 +100,7 @@ impl Command {
             Self::Import(command) => &command.file,
             Self::Backup(command) => &command.file,
             Self::Compact(command) => &command.file,
+            Self::Shrink(command) => &command.file,
             Self::Inspect(command) => &command.file,
             Self::Map(command) => &command.file,
             Self::Pages(command) => &command.file,
@@ -128,6 +131,7 @@ impl Command {
             Self::Import(command) => command.run(terminal),
             Self::Backup(command) => command.run(terminal),
             Self::Compact(command) => command.run(terminal),
+            Self::Shrink(command) => command.run(terminal),
             Self::Inspect(command) => command.run(terminal),
             Self::Map(command) => command.run(terminal),
             Self::Pages(command) => command.run(terminal),

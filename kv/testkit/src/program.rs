@@ -155,11 +155,12 @@ impl Settings {
         })
     }
 
-    /// The library's options.
+    /// The library's options. With the span maps the file also becomes shorter along the way, as soon as it can.
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
         let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
         let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync);
+        let options = options.shrink(if self.span_maps { 4 } else { 0 });
         // One half of all choices writes nearly every change before its commit.
         if self.span_maps == self.freelist_each_commit { options } else { options.write_memory(2048) }
     }

@@ -31,3 +31,4 @@ mod long_freelist;
 mod meta;
 mod power_cut;
 mod self_test;
+mod shrink;

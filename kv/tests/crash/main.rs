@@ -39,6 +39,7 @@ mod many_readers;
 mod reach;
 mod run;
 mod second_order;
+mod shrinking;
 mod state;
 mod torn_meta;
 mod trace;

@@ -122,6 +122,23 @@ fn a_shrunk_file_grows_again() {
     assert_eq!(dump_of_bytes(&store.snapshot()), content);
 }
 
+/// Whatever a commit needs is there while the file shrinks: long runs of pages too, from free space or from a longer file.
+#[test]
+fn large_values_find_room_at_every_moment() {
+    let (db, _) = in_memory(&options().shrink(2));
+    fill(&db, 1);
+    let mut random = Random::new(1);
+    for n in 0..400u64 {
+        db.update(|tx| {
+            let mut bucket = tx.bucket_mut("plain")?;
+            bucket.put("large", random.bytes((n * 37 % 60_000) as usize))?;
+            if n % 3 == 0 { bucket.delete("large").map(drop) } else { Ok(()) }
+        })
+        .unwrap();
+    }
+    assert_eq!(db.begin_read().check().unwrap(), []);
+}
+
 #[test]
 fn a_file_that_is_short_stays_as_it_is() {
     let (db, store) = in_memory(&options());

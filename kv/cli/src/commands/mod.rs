@@ -22,6 +22,7 @@ pub(crate) mod page;
 pub(crate) mod page_item;
 pub(crate) mod pages;
 pub(crate) mod put;
+pub(crate) mod shrink;
 pub(crate) mod stats;
 pub(crate) mod surgery;
 pub(crate) mod verify;

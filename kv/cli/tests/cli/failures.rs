@@ -25,8 +25,12 @@ const READING: [&[&str]; 14] = [
     &["page", "FILE", "0"],
     &["surgery", "revert-meta-page", "--output", "out", "FILE"],
 ];
-const WRITING: [&[&str]; 3] =
-    [&["put", "FILE", "b", "k", "v"], &["del", "FILE", "b", "k"], &["del", "--bucket", "FILE", "b"]];
+const WRITING: [&[&str]; 4] = [
+    &["put", "FILE", "b", "k", "v"],
+    &["del", "FILE", "b", "k"],
+    &["del", "--bucket", "FILE", "b"],
+    &["shrink", "FILE"],
+];
 
 fn on<'a>(command: &[&'a str], file: &'a str) -> Vec<&'a str> {
     command.iter().map(|arg| if *arg == "FILE" { file } else { arg }).collect()

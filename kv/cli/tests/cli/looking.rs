@@ -57,6 +57,7 @@ fn json_has_its_fields_in_the_order_of_their_meaning() {
         (&["check", "--json", "db"], &["ok", "problems"]),
         (&["verify", "--json", "--digest", "side", "db"], &["ok", "differences"]),
         (&["compact", "--json", "-o", "copy", "db"], &["buckets", "keys", "bytes_before", "bytes_after"]),
+        (&["shrink", "--json", "db"], &["bytes_before", "bytes_after", "pages_moved", "pages_left"]),
         (&["surgery", "meta", "validate", "--json", "db"], &["ok", "metas", "page", "valid", "what"]),
     ] {
         let text = bench.kv(args).ok();
@@ -222,7 +223,7 @@ fn help_teaches_and_completions_are_there() {
         assert!(bench.kv(&[command, "--help"]).ok().contains("Usage: kv"), "{command}");
         count += 1;
     }
-    assert_eq!(count, 25);
+    assert_eq!(count, 26);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(bench.kv(&["completions", shell]).ok().contains("surgery"), "{shell}");
     }

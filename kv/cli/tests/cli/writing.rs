@@ -199,6 +199,26 @@ fn nothing_overwrites_a_file_that_is_there() {
 }
 
 #[test]
+fn a_file_becomes_shorter_in_place() {
+    let bench = Bench::new();
+    let db = Db::open(bench.path("db")).unwrap();
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        (0..20_000u32).try_for_each(|n| bucket.put(format!("{n:05}"), [7; 200]))
+    })
+    .unwrap();
+    db.update(|tx| tx.bucket_mut("b")?.delete_range("00100".."19900").map(drop)).unwrap();
+    db.close().unwrap();
+    let (before, content) = (bench.read("db").len(), bench.kv(&["export", "db"]).ok());
+    let said = bench.kv(&["shrink", "db"]).ok();
+    let after = bench.read("db").len();
+    assert!(said.starts_with(&format!("{before} -> {after} bytes (")), "{said}");
+    assert!(cfg!(windows) || after * 10 < before, "{said}");
+    assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+    assert_eq!(bench.kv(&["export", "db"]).ok(), content);
+}
+
+#[test]
 fn every_write_and_read_mode_is_measured() {
     let bench = Bench::new();
     for write in ["seq", "rnd", "seq-nest", "rnd-nest", "seq-del"] {

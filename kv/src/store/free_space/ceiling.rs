@@ -25,6 +25,10 @@ impl FreeSpace {
         Ok(self.allocator.list_mut().spans_mut().move_ceiling(PageId::new(to), spans)?)
     }
 
+    pub(super) fn has_ceiling(&self) -> bool {
+        self.allocator.list().spans().ceiling().get() != NO_CEILING
+    }
+
     /// Free pages below the ceiling, and the longest span of them. O(1).
     pub(crate) fn room_below_ceiling(&self) -> (u64, u64) {
         self.allocator.list().spans().room_below()

@@ -117,11 +117,16 @@ impl FreeSpans for LowFirst {
         }
     }
 
+    /// A span that lies on both sides stays whole, as somebody may be about to take it whole: the ceiling gives way.
     fn release(&mut self, span: Span) -> Result<(), FreelistError> {
         match self.parts(span) {
-            (Some(below), Some(above)) => {
-                self.low.release(below)?;
-                self.high.release(above).inspect_err(|_| _ = self.low.take(below))
+            (Some(below), Some(_)) => {
+                if let Some(page) = self.low.first_free(below) {
+                    return Err(FreelistError::DoubleFree { page });
+                }
+                self.high.release(span)?;
+                self.ceiling = span.start();
+                Ok(())
             }
             (Some(_), None) => self.low.release(span),
             (None, _) => self.high.release(span),
@@ -215,7 +220,7 @@ mod tests {
             for _ in 0..200 {
                 match below(4) {
                     0 => {
-                        let start = below(PAGES);
+                        let start = 1 + below(PAGES - 1);
                         let some = span(start, 1 + below(PAGES - start));
                         if some.pages().all(|page| !model.contains(&page.get())) {
                             set.release(some).unwrap();

@@ -244,7 +244,13 @@ impl FreeSpace {
 
     /// `pages` contiguous pages, free ones or from the end of the file.
     fn allocate(&mut self, tx: TxId, pages: u64) -> Result<Span> {
-        match self.allocator.allocate_for(tx, pages) {
+        let mut allocated = self.allocator.allocate_for(tx, pages);
+        if matches!(allocated, Ok(None)) && self.has_ceiling() {
+            // Free pages on both sides of the ceiling may be enough together.
+            self.move_ceiling(NO_CEILING, usize::MAX)?;
+            allocated = self.allocator.allocate_for(tx, pages);
+        }
+        match allocated {
             Ok(Some(span)) => {
                 self.assert_new(span);
                 Ok(span)

@@ -24,6 +24,7 @@ pub(super) struct Heard {
     pub(super) snapshots: u64,
     pub(super) held: u64,
     pub(super) bytes_written: u64,
+    pub(super) pages_moved: u64,
     pub(super) length: u64,
     /// What it should not have said.
     complaints: Vec<String>,
@@ -34,7 +35,8 @@ impl Heard {
     pub(super) fn after(before: &[u64]) -> Self {
         let (refused, complaints) = (Vec::new(), Vec::new());
         let acknowledged = before.to_vec();
-        Self { acknowledged, refused, commits: 0, snapshots: 0, held: 0, bytes_written: 0, length: 0, complaints }
+        let [commits, snapshots, held, bytes_written, pages_moved, length] = [0; 6];
+        Self { acknowledged, refused, commits, snapshots, held, bytes_written, pages_moved, length, complaints }
     }
 
     /// Whether a commit has failed for want of room.
@@ -56,6 +58,7 @@ impl Heard {
             "refused" => self.refused.push(number(1) as usize),
             "snapshot" => self.snapshots += 1,
             "held" => (self.snapshots, self.held) = (self.snapshots + 1, self.held + 1),
+            "shrunk" => self.pages_moved += number(1),
             "written" => (self.bytes_written, self.length) = (number(1), number(2)),
             _ => self.complaints.push(line),
         }

@@ -5,15 +5,17 @@
 //! | `done WRITER NUMBER` | the commit has returned |
 //! | `refused WRITER NUMBER` | the commit certainly did not happen: the file may not grow |
 //! | `snapshot`, `held` | one more was verified, once or at the begin and the end of a long time |
+//! | `shrunk PAGES` | pages that were moved from the end of the file |
 //! | `written BYTES LENGTH` | bytes that all commits have written, and the file's length |
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{Scope, scope, sleep};
 use std::time::{Duration, Instant};
 
-use kv::{Db, Error, FreelistKind, FreelistSync, Options, ReadTx, Result};
+use kv::{Db, Error, FreelistKind, FreelistSync, Options, ReadTx, Result, Shrunk};
 use kv_testkit::Random;
 use kv_testkit::budget::{number, seed};
 
@@ -91,6 +93,7 @@ fn options(random: &mut Random) -> Options {
     let options = Options::new()
         .freelist(*random.pick(&[FreelistKind::SpanMaps, FreelistKind::SortedArray]))
         .freelist_sync(*random.pick(&[FreelistSync::OnClose, FreelistSync::Every]))
+        .shrink(*random.pick(&[0, 4, 64]))
         // A kill does not lose what the kernel has, synced or not.
         .no_sync(random.one_in(3));
     // Without a reserve the map moves as the file grows.
@@ -106,6 +109,7 @@ impl Life {
         for reader in 0..LONG_READERS {
             scope.spawn(move || self.read_long(self.random(200 + reader)));
         }
+        scope.spawn(move || self.shrink(self.random(300)));
         scope.spawn(|| self.report());
         for writer in writers {
             writer.join().expect("a panic ends the process");
@@ -163,6 +167,21 @@ impl Life {
             }
             assert_eq!(self.verify(&tx), at_first, "a snapshot is what it was");
             say("held");
+        }
+    }
+
+    /// Makes the file shorter, now and then.
+    fn shrink(&self, mut random: Random) {
+        while !self.full.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(random.below_u64(400)));
+            let enough = |_: &Shrunk| {
+                if self.full.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            match self.db.shrink(enough) {
+                Ok(shrunk) => say(format!("shrunk {}", shrunk.pages_moved)),
+                Err(Error::NotCommitted { .. } | Error::Poisoned) if self.may_fill => return,
+                Err(error) => panic!("shrinking: {error}"),
+            }
         }
     }
 

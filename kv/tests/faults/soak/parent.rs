@@ -42,6 +42,7 @@ struct Done {
     snapshots: u64,
     held: u64,
     bytes_written: u64,
+    pages_moved: u64,
     length_max: u64,
     peer_checks: u64,
 }
@@ -163,6 +164,7 @@ impl Soak {
         done.snapshots += heard.snapshots;
         done.held += heard.held;
         done.bytes_written += heard.bytes_written;
+        done.pages_moved += heard.pages_moved;
         done.length_max = done.length_max.max(heard.length);
     }
 
@@ -184,9 +186,14 @@ impl Soak {
     }
 
     fn figures(&self) {
-        let Done { lives, kills, full, commits, snapshots, held, bytes_written, length_max, peer_checks } = self.done;
+        let Done { lives, kills, full, commits, snapshots, held, bytes_written, pages_moved, length_max, peer_checks } =
+            self.done;
         let mib = |bytes: u64| bytes / (1 << 20);
-        let written = format!("{} MiB written, the file at most {} MiB", mib(bytes_written), mib(length_max));
+        let written = format!(
+            "{} MiB written, {pages_moved} pages moved to make the file shorter, which had at most {} MiB",
+            mib(bytes_written),
+            mib(length_max)
+        );
         print("soak: acknowledged commits", commits, &format!(", {written}"), seed(), self.began);
         print(
             "soak: snapshots verified",
