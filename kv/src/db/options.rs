@@ -245,7 +245,8 @@ impl Options {
     /// The most memory, in bytes, for the changed pages of a write transaction, about. A transaction that changes more
     /// writes finished pages before its commit, behind the end of the database, where no meta names them: a rollback or a
     /// crash leaves nothing but a longer file, whose end later transactions use. It may be as large as the disk allows. A
-    /// page that it changes again is written again. Default: 512 MiB.
+    /// page that it changes again is written again. Pages that were filled in key order, which are not likely to change
+    /// again, are written from 16 MiB on. Default: 512 MiB.
     ///
     /// The root page of each bucket that the transaction has changed stays in memory, and so does everything if the file
     /// would become longer than [`max_size`](Self::max_size). A call of

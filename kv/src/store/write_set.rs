@@ -180,6 +180,8 @@ impl WriteSet {
     pub(crate) fn split(&mut self, slot: Slot, index: usize) -> Slot {
         self.reshape();
         let buffer = self.buffer();
+        let at_end = self.dirty(slot).grew_at_end();
+        self.early.note_cut(at_end);
         let upper = self.dirty_mut(slot).split_off(index, buffer);
         let lower = self.dirty(slot);
         assert!(lower.count().min(upper.count()) >= lower.fewest(), "a split leaves both halves enough elements");

@@ -122,6 +122,22 @@ fn the_size_of_the_file_has_its_limit_still() {
 }
 
 #[test]
+fn pages_filled_in_key_order_are_written_sooner_than_others() {
+    let early = |key: fn(u32) -> u32| {
+        let db = Options::new().open_store(Box::new(MemStore::new())).unwrap();
+        db.update(|tx| {
+            let mut bucket = tx.create_bucket("b")?;
+            (0..24_000u32).try_for_each(|n| bucket.put(format!("{:010}", key(n)), [7; 1000]))
+        })
+        .unwrap();
+        assert_eq!(db.begin_read().check().unwrap(), []);
+        db.stats().tx.pages_early
+    };
+    assert!(early(|n| n) > 3000);
+    assert_eq!(early(|n| n.wrapping_mul(0x9E37_79B9)), 0);
+}
+
+#[test]
 fn a_failed_write_refuses_the_commit() {
     let (db, store) = fragile();
     let mut tx = db.begin_write().unwrap();

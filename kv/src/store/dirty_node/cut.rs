@@ -18,13 +18,18 @@ impl DirtyNode {
     /// Otherwise the node is halved, whatever `fill` says. A node is cut while it grows, and a cut at the share would
     /// split off a nearly empty node each time. The halves are packed to the share before the commit.
     pub(crate) fn split_point(&self, page_size: usize, fill: Option<f64>, last: bool) -> usize {
-        let at_end = self.next_in_order == self.count && (last || self.in_order >= RUN);
+        let at_end = self.grew_at_end() && (last || self.in_order >= RUN);
         match fill {
             Some(share) if at_end => self.share_point(page_size, share),
             None if at_end => self.between(self.count - 1),
             _ if self.next_in_order < self.count && self.in_order >= RUN => self.between(self.next_in_order),
             _ => self.between(self.nearest(self.size() / 2)),
         }
+    }
+
+    /// Whether the last insertion was at the end.
+    pub(crate) const fn grew_at_end(&self) -> bool {
+        self.next_in_order == self.count
     }
 
     /// Where this overfull node should be cut for the lower part to take `share` of a page.
