@@ -19,6 +19,9 @@ pub enum AutoCompaction {
     Revision(i64),
 }
 
+/// Who hears what goes wrong while a server runs, as a line.
+pub type Report = fn(&str);
+
 /// What a server is started with. The defaults are etcd's.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -55,7 +58,7 @@ pub struct Options {
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
     /// Called with a line about what goes wrong while the server runs, and what becomes of it. Default: nobody hears it.
-    pub report: fn(&str),
+    pub report: Report,
 }
 
 /// etcd's default for the size of the file.

@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use super::auto_compaction;
 use super::connections::Connections;
 use super::http::{self, Sources};
-use super::options::Options;
+use super::options::{Options, Report};
 use super::url::Url;
 use crate::api::{self, Counts, Limits, Node};
 use crate::mvcc::{self, MemberRequest, Store};
@@ -99,7 +99,7 @@ struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     node: Arc<Node>,
-    report: fn(&str),
+    report: Report,
 }
 
 impl Server {
