@@ -17,16 +17,17 @@ use super::shared::Shared;
 pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     let current = shared.current();
     let revision = if revision == 0 { current } else { revision };
+    if revision > current {
+        return Err(Error::FutureRevision);
+    }
+    // Held to the end: a compaction beyond it would take away what the index knows.
+    let _pin = shared.pins.pin(revision)?;
+    let tx = shared.db.begin_read();
+    // Asked after the file's state is fixed, which then lacks no row that this compacted revision does not leave out.
     let compacted = shared.pins.compacted();
     if revision < compacted || revision == compacted && shared.options.tombstones == Tombstones::DropAtCompactRev {
         return Err(Error::Compacted);
     }
-    if revision > current {
-        return Err(Error::FutureRevision);
-    }
-    // Held to the end: a compaction would take rows away. The file's state is fixed before the index is asked.
-    let _pin = shared.pins.pin(revision)?;
-    let tx = shared.db.begin_read();
     let (kept, nothing_kept) = kept(&shared.index, revision, compacted);
     debug_assert!(!nothing_kept || kept.is_empty(), "nothing is nothing");
     let mut kept = kept.into_iter().peekable();

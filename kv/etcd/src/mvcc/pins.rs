@@ -85,3 +85,31 @@ impl Drop for Pin<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_compaction_waits_for_older_reads_and_for_no_others() {
+        let (pins, waited) = (Pins::new(-1), AtomicBool::new(false));
+        let (old, older) = (pins.pin(5).expect("it is there"), pins.pin(5).expect("it is there"));
+        pins.set_compacted(10);
+        assert!(matches!(pins.pin(9), Err(Error::Compacted)));
+        let new = pins.pin(10).expect("the compacted revision stays");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                pins.wait_below(10);
+                waited.store(true, Ordering::SeqCst);
+            });
+            drop(old);
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(!waited.load(Ordering::SeqCst), "one is still read");
+            drop(older);
+        });
+        assert_eq!((new.revision(), pins.compacted()), (10, 10));
+    }
+}

@@ -112,7 +112,7 @@ pub(super) fn restore(db: &Db, options: &Options) -> Result<Restored> {
     Ok(Restored {
         index,
         lessor,
-        current: last.unwrap_or(1).max(finished).max(scheduled),
+        current: last.unwrap_or(1).max(1).max(finished).max(scheduled),
         compacted: finished.max(scheduled),
         unfinished: (scheduled > finished).then_some(scheduled),
         meta,

@@ -97,6 +97,9 @@ fn filters_and_what_was_before() {
         assert_eq!(prev(&events(&mut all)), std::slice::from_ref(before));
     }
     assert_eq!(prev(&events(&mut past)), expected);
+    let later = WatchRequest { prev_kv: true, start_revision: 3, ..WatchRequest::key("a") };
+    let mut later = store.watch(later, || ()).expect("a watch");
+    assert_eq!(prev(&events(&mut later)), expected[1..]);
     assert_eq!(heard(&events(&mut puts)), ["2 a=1"]);
     assert_eq!(heard(&events(&mut puts)), ["3 a=2"]);
     nothing(&mut puts);

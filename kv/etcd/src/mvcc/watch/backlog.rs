@@ -28,8 +28,8 @@ pub(super) struct Chunk {
 /// [`Error::Compacted`](super::super::Error::Compacted), a damaged row, or what the page store answers.
 pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<Chunk> {
     debug_assert!(to <= shared.current(), "what is durable is in the file");
-    // What the keys of the first revision were before it, if that was not compacted.
-    let pin = shared.pins.pin(from - 1).or_else(|_| shared.pins.pin(from))?;
+    // What was before the first event is needed, too, if it is still there.
+    let pin = shared.pins.pin(from.saturating_sub(1)).or_else(|_| shared.pins.pin(from))?;
     let tx = shared.db.begin_read();
     let rows = tx.bucket(KEY)?;
     // The file's state is fixed now, and the index is asked only below what the pin holds.
