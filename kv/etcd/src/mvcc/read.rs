@@ -88,6 +88,10 @@ pub(super) fn range(
     };
     debug_assert!(found.iter().all(|one| one.revision.main <= at), "a read sees nothing newer");
     debug_assert!(found.len() as u64 <= count, "every key is counted");
+    if request.sort_order == SortOrder::None && request.bounds() == [0; 4] {
+        // Asked for no order, etcd stops behind the limit, and then orders what it has all the same.
+        found.truncate(limit.saturating_add(1));
+    }
     found.retain(|one| request.admits(one));
     let admitted = if request.is_plain() { count } else { found.len() as u64 };
     let kvs = if request.sort_target == SortTarget::Value {
@@ -111,8 +115,11 @@ pub(super) fn range(
 impl RangeRequest {
     /// Whether the answer is the first keys of the range as they lie.
     fn is_plain(&self) -> bool {
-        let bounds = [self.min_mod_revision, self.max_mod_revision, self.min_create_revision, self.max_create_revision];
-        bounds == [0; 4] && self.sort_target == SortTarget::Key && self.sort_order != SortOrder::Descend
+        self.bounds() == [0; 4] && self.sort_target == SortTarget::Key && self.sort_order != SortOrder::Descend
+    }
+
+    fn bounds(&self) -> [i64; 4] {
+        [self.min_mod_revision, self.max_mod_revision, self.min_create_revision, self.max_create_revision]
     }
 
     fn admits(&self, found: &Found) -> bool {

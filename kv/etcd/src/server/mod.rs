@@ -22,7 +22,7 @@ mod tls;
 mod url;
 
 pub use self::identity::Naming;
-pub use self::options::{AutoCompaction, DEFAULT_QUOTA, Options};
+pub use self::options::{AutoCompaction, DEFAULT_QUOTA, Options, Report};
 pub use self::run::{Server, StartError};
 pub use self::tls::TlsFiles;
 pub use self::url::{Url, UrlError};

@@ -19,6 +19,9 @@ pub enum AutoCompaction {
     Revision(i64),
 }
 
+/// Who hears what goes wrong while a server runs, as a line.
+pub type Report = fn(&str);
+
 /// What a server is started with. The defaults are etcd's.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -54,8 +57,10 @@ pub struct Options {
     pub compaction_batch_limit: usize,
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
+    /// How long to wait while another process has the file.
+    pub lock_timeout: Duration,
     /// Called with a line about what goes wrong while the server runs, and what becomes of it. Default: nobody hears it.
-    pub report: fn(&str),
+    pub report: Report,
 }
 
 /// etcd's default for the size of the file.
@@ -82,6 +87,7 @@ impl Options {
             keepalive_timeout: Duration::from_secs(20),
             compaction_batch_limit: 1000,
             tombstones: Tombstones::default(),
+            lock_timeout: Duration::from_secs(5),
             report: |_| (),
         }
     }

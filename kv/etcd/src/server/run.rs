@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use super::auto_compaction;
 use super::connections::Connections;
 use super::http::{self, Sources};
-use super::options::Options;
+use super::options::{Options, Report};
 use super::url::Url;
 use crate::api::{self, Counts, Limits, Node};
 use crate::mvcc::{self, MemberRequest, Store};
@@ -99,7 +99,7 @@ struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     node: Arc<Node>,
-    report: fn(&str),
+    report: Report,
 }
 
 impl Server {
@@ -222,7 +222,7 @@ fn open(options: &Options) -> Result<Store, StartError> {
     fs::create_dir_all(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
     let path = directory.join("db");
     let store_options = mvcc::Options::new()
-        .engine(kv::Options::new().freelist(kv::FreelistKind::SpanMaps))
+        .engine(kv::Options::new().freelist(kv::FreelistKind::SpanMaps).lock_timeout(options.lock_timeout))
         .tombstones(options.tombstones)
         .max_txn_ops(options.max_txn_ops)
         .compaction_rows(options.compaction_batch_limit)

@@ -125,6 +125,16 @@ impl Model {
                 && least(request.min_create_revision, kv.create_revision)
                 && most(request.max_create_revision, kv.create_revision)
         });
+        let bounds = [
+            request.min_mod_revision,
+            request.max_mod_revision,
+            request.min_create_revision,
+            request.max_create_revision,
+        ];
+        let limit = if request.limit > 0 { request.limit as usize } else { usize::MAX };
+        if request.sort_order == SortOrder::None && bounds == [0; 4] {
+            kvs.truncate(limit.saturating_add(1));
+        }
         match request.sort_target {
             SortTarget::Key => {}
             SortTarget::Version => kvs.sort_by_key(|kv| kv.version),
@@ -135,7 +145,6 @@ impl Model {
         if request.sort_order == SortOrder::Descend {
             kvs.reverse();
         }
-        let limit = if request.limit > 0 { request.limit as usize } else { usize::MAX };
         let more = kvs.len() > limit;
         kvs.truncate(limit);
         if request.keys_only {

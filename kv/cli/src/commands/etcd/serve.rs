@@ -133,7 +133,7 @@ impl Serve {
         for name in &self.ignored.0 {
             terminal.note(format_args!("kv: warning: --{name} has no effect on one node"));
         }
-        let options = self.options()?;
+        let options = Options { lock_timeout: terminal.lock_timeout, ..self.options()? };
         let server = Server::start(&options).map_err(|error| Failure::Refused(error.to_string()))?;
         let urls: Vec<String> = server.client_urls().iter().map(Url::to_string).collect();
         writeln!(terminal.out, "serving {} at {}", options.data_dir.join("member/snap/db").display(), urls.join(", "))?;
