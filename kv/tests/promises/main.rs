@@ -18,6 +18,7 @@ mod errors;
 mod extension;
 mod figures;
 mod freelist;
+mod guesses;
 mod half_done;
 mod hooks;
 mod hostile;
