@@ -76,13 +76,15 @@ pub mod sim;
 mod store;
 #[allow(unsafe_code, reason = "system calls that std lacks")]
 mod sys;
+mod words;
 
 pub use create::create_whole;
 pub use error::{Operation, StoreError};
 pub use latch::Latch;
-pub use map::Map;
+pub use map::{Map, prefetch};
 pub use mem::MemStore;
 pub use new_file::NewFile;
 pub use options::FileOptions;
 pub use page_file::PageFile;
 pub use store::{PageStore, View};
+pub use words::Words;

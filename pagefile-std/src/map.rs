@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -270,12 +270,74 @@ impl Map {
         }
     }
 
+    /// Private memory as words, of which each may be read and written at any time. Whoever calls this hands out no bytes
+    /// of the same map, and does not write to it otherwise.
+    #[inline]
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        debug_assert!(matches!(self.backing, Backing::Memory), "only private memory is written word by word");
+        let count = self.len.load(Ordering::Relaxed) / size_of::<AtomicU64>();
+        // SAFETY: the words lie below `self.len`, hence inside the mapping (Bounds), which lives as long as `self`, which
+        // the slice borrows. A mapping begins at the start of a page of memory, so the words are aligned. They are
+        // initialised: anonymous memory starts as zeros. It is writable, and shared references to atomics are all that
+        // there is to it (the caller hands out no bytes of it).
+        unsafe { slice::from_raw_parts(self.memory.as_mut_ptr().cast(), count) }
+    }
+
+    /// Asks the system for huge pages behind the first `small` bytes, where it has them. It may do as it likes.
+    pub(crate) fn prefer_huge_pages(&self, small: usize) {
+        let len = self.len.load(Ordering::Relaxed);
+        assert!(len <= self.memory.len(), "only mapped bytes are in pages");
+        #[cfg(target_os = "linux")]
+        if let Some(rest) = len.checked_sub(small) {
+            let _unless_it_has_none = self.memory.advise_range(memmap2::Advice::HugePage, small, rest);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _no_huge_pages_here = small;
+    }
+
     /// Keeps the bytes up to [`len`](Map::len) in main memory until the map is dropped.
     pub(crate) fn lock_in_memory(&self) -> io::Result<()> {
         let len = self.len.load(Ordering::Acquire);
         assert!(len <= self.memory.len(), "only mapped bytes are locked in memory");
         sys::lock_in_memory(self.memory.as_ptr(), len)
     }
+}
+
+/// Asks the processor to bring `bytes` near, and goes on without waiting for them. So many loads are under way together that
+/// otherwise wait for each other. It changes nothing; bytes that are not in main memory stay where they are.
+///
+/// ```
+/// pagefile_std::prefetch(b"read soon");
+/// ```
+#[inline]
+pub fn prefetch<T>(values: &[T]) {
+    let (start, len) = (values.as_ptr().cast::<u8>(), size_of_val(values));
+    let Some(last) = len.checked_sub(1) else { return };
+    for at in (0..last).step_by(LINE) {
+        prefetch_line(start.wrapping_add(at));
+    }
+    // What begins within a line ends in one more.
+    prefetch_line(start.wrapping_add(last));
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+#[inline]
+fn prefetch_line(at: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, which reads and writes nothing that the program sees, and faults at no address. SSE, which has it, is
+    // part of every x86-64 processor.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: as above: `prfm` is a hint, and touches neither registers, flags nor the stack.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) at, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    let _no_hint_here = at;
 }
 
 /// A length that a slice can have: less than 2 GiB on 32-bit machines.

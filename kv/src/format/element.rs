@@ -64,17 +64,28 @@ fn prefix(key: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*key.first_chunk()?).swap_bytes())
 }
 
-/// Up to four bytes of `key` from `at` on as a number that orders as they do. What lies behind the key's end counts as
-/// zeros: a key that goes on with zeros has the same head.
+/// At least 57 bits of `key` from bit `at` on, as the highest bits of a number that orders as they do. What lies behind the
+/// key's end counts as zeros: a key that goes on with zeros has the same head.
 #[inline]
-pub(crate) fn head(key: &[u8], at: usize) -> u32 {
-    let rest = key.get(at..).unwrap_or(&[]);
-    if let Some(bytes) = rest.first_chunk() {
-        return u32::from_le_bytes(*bytes).swap_bytes();
+pub(crate) fn head(key: &[u8], at: usize) -> u64 {
+    let start = at / 8;
+    let word = match key.get(start..).and_then(<[u8]>::first_chunk) {
+        Some(bytes) => u64::from_le_bytes(*bytes).swap_bytes(),
+        None => last_word(key, start),
+    };
+    word << (at % 8)
+}
+
+/// The bytes from `start` on, of which there are fewer than eight, and zeros behind them.
+#[inline]
+fn last_word(key: &[u8], start: usize) -> u64 {
+    let rest = key.get(start..).unwrap_or(&[]);
+    if rest.is_empty() {
+        return 0;
     }
-    let mut bytes = [0; 4];
+    let mut bytes = [0; 8];
     bytes.iter_mut().zip(rest).for_each(|(byte, &of_key)| *byte = of_key);
-    u32::from_le_bytes(bytes).swap_bytes()
+    u64::from_le_bytes(bytes).swap_bytes()
 }
 
 /// How `found` compares to `key`, whose prefix is known: most keys differ within it, and that takes no call to compare

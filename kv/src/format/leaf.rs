@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use pagefile_std::prefetch;
+
 use super::bytes::u32_at;
 use super::element::{ELEMENT, binary_search, element, element_at, touch_table};
 use super::{BUCKET_FLAG, Malformed, PAGE_HEADER};
@@ -97,11 +99,19 @@ impl<'a> Leaf<'a> {
         usize::try_from(start).ok().filter(|&start| start < self.bytes.len())
     }
 
-    /// Reads the cache lines of element `index` and of the byte at `data`, so that they are on their way together.
+    /// Has element `index` and the bytes `data` of the page brought near, as far as there are any.
     #[inline]
-    pub(crate) fn touch(&self, index: usize, data: usize) -> u8 {
+    pub(crate) fn prefetch(&self, index: usize, data: Range<usize>) {
+        let part = |range: Range<usize>| self.bytes.get(range.start..range.end.min(self.bytes.len())).unwrap_or(&[]);
+        prefetch(part(element_at(index)..element_at(index.saturating_add(1))));
+        prefetch(part(data));
+    }
+
+    /// Reads a byte of element `index`, and the first and the last of the bytes `data`.
+    #[inline]
+    pub(crate) fn touch(&self, index: usize, (start, end): (usize, usize)) -> u8 {
         let byte = |at: usize| self.bytes.get(at).copied().unwrap_or(0);
-        byte(element_at(index)) ^ byte(data)
+        byte(element_at(index)) ^ byte(start) ^ byte(end.saturating_sub(1))
     }
 
     #[inline]

@@ -165,14 +165,6 @@ impl<'a> Node<'a> {
         Ok(size)
     }
 
-    /// The key of element `index`.
-    pub(crate) fn key(&self, index: usize) -> Result<&'a [u8], Malformed> {
-        match self {
-            Self::Branch(branch) => branch.key(index),
-            Self::Leaf(leaf) => leaf.key(index),
-        }
-    }
-
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Branch(branch) => branch.count(),

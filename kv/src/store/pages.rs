@@ -64,6 +64,18 @@ impl<'t> Pages<'t> {
         self
     }
 
+    /// The same pages, searched by themselves.
+    pub(crate) const fn without_heads(mut self) -> Self {
+        self.heads = None;
+        self
+    }
+
+    /// Whether a way may be a guess, by what is remembered of pages.
+    #[inline]
+    pub(crate) const fn guesses(&self) -> bool {
+        self.heads.is_some()
+    }
+
     pub(super) const fn heads(&self) -> Option<&'t Heads> {
         self.heads
     }
@@ -120,6 +132,13 @@ impl<'t> Pages<'t> {
             Some(LINES.iter().fold(0, |seen, &line| seen ^ head.get(line).copied().unwrap_or(0)))
         };
         std::hint::black_box(pages.iter().filter_map(touched).fold(0, |seen, byte| seen ^ byte));
+    }
+
+    /// The first page of the node at `link`, as it is; empty if it is not in the file.
+    #[inline]
+    pub(crate) fn page_bytes(&self, link: Link) -> &'t [u8] {
+        let at = if link.in_memory() { None } else { link.page_id().get().checked_mul(self.page_size.into()) };
+        at.and_then(|at| self.view.bytes(at, self.page_size as usize)).unwrap_or(&[])
     }
 
     /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the

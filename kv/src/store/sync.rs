@@ -6,7 +6,7 @@ pub(crate) use loom::{
     hint::spin_loop,
     sync::{
         Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU32, AtomicU64, fence},
+        atomic::{AtomicU64, fence},
     },
 };
 #[cfg(not(loom))]
@@ -14,9 +14,29 @@ pub(crate) use std::{
     hint::spin_loop,
     sync::{
         Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU32, AtomicU64, fence},
+        atomic::{AtomicU64, fence},
     },
 };
+
+#[cfg(not(loom))]
+pub(crate) use pagefile_std::Words;
+
+/// Words that are 0 at first.
+#[cfg(loom)]
+#[derive(Debug)]
+pub(crate) struct Words(Box<[AtomicU64]>);
+
+#[cfg(loom)]
+impl Words {
+    #[allow(clippy::unnecessary_wraps, reason = "as those of the memory that the system gives")]
+    pub(crate) fn new(count: usize) -> std::io::Result<Self> {
+        Ok(Self((0..count).map(|_| AtomicU64::new(0)).collect()))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[AtomicU64] {
+        &self.0
+    }
+}
 
 #[cfg(loom)]
 pub(crate) use loom::thread::ThreadId;

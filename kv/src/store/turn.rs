@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use pagefile_std::prefetch;
+
 use super::Link;
 use super::heads::{Below, Narrowed};
 use super::pages::{PageRef, Pages, corrupt};
@@ -15,13 +17,13 @@ pub(crate) struct LeafRef<'t> {
     pub(crate) leaf: Leaf<'t>,
 }
 
-/// The elements of a leaf among which a key is, if the leaf has it: it is behind all before them, and before all behind them.
+/// The elements of a leaf among which a key is, if the leaf has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidates<'t> {
     pub(crate) leaf: LeafRef<'t>,
     range: Range<usize>,
-    /// Where in the leaf the key of the first of them begins, or 0.
-    key_at: usize,
+    /// Where in the leaf the key and the value of the first of them are, where that is remembered.
+    data: (usize, usize),
 }
 
 /// Where a key leads from a page.
@@ -34,10 +36,35 @@ pub(crate) enum Turn<'t> {
 }
 
 impl<'t> Pages<'t> {
-    /// Reads the cache lines of what is remembered of the leaf at `link`, so that they are on their way.
+    /// Has what is remembered of the leaf at `link` brought near, and the beginning of the leaf: with that comes the
+    /// translation of its address.
+    #[inline]
+    pub(crate) fn prefetch_leaf(&self, link: Link) {
+        if let Some(heads) = self.heads() {
+            heads.prefetch_leaf(link.page_id());
+        }
+        prefetch(self.page_bytes(link).get(..1).unwrap_or(&[]));
+    }
+
+    /// Reads what is remembered of the leaf at `link`, one word of each cache line.
     #[inline]
     pub(crate) fn touch_remembered(&self, link: Link) -> u64 {
         self.heads().map_or(0, |heads| heads.touch_leaf(link.page_id()))
+    }
+
+    /// Child `index` of the branch at `link`, if it has so many.
+    #[inline]
+    pub(crate) fn child(&self, link: Link, index: usize) -> Result<Option<Link>> {
+        let remembered =
+            self.heads().filter(|_| !link.in_memory()).and_then(|heads| heads.child(link.page_id(), index));
+        if let Some(child) = remembered {
+            return Ok(Some(Link::from_raw(child)));
+        }
+        let page = self.node(link)?;
+        match &page.node {
+            Node::Branch(branch) if index < branch.count() => page.child(branch, index).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Where `key` leads from the page at `link`, by what is remembered of that page, else by the page itself. `below` is
@@ -56,7 +83,7 @@ impl<'t> Pages<'t> {
     /// The rest of the search: what the heads have not decided.
     #[inline]
     fn turn_narrowed(&self, link: Link, key: &[u8], narrowed: Narrowed) -> Result<Turn<'t>> {
-        let Narrowed { low, high, header, child, key_at, below } = narrowed;
+        let Narrowed { low, high, header, child, data, below } = narrowed;
         if let Some(child) = child {
             return Ok(Turn::Down { index: low.saturating_sub(1), child: Link::from_raw(child), below });
         }
@@ -65,7 +92,7 @@ impl<'t> Pages<'t> {
         match Node::parse(bytes, header).map_err(located)? {
             Node::Leaf(leaf) => {
                 let leaf = LeafRef { link, leaf };
-                Ok(Turn::Here(Candidates { leaf, range: low..high, key_at: key_at.unwrap_or(0) }))
+                Ok(Turn::Here(Candidates { leaf, range: low..high, data }))
             }
             node @ Node::Branch(branch) => {
                 let index = branch.search_in(low..high, key).map_err(located)?;
@@ -93,22 +120,61 @@ impl<'t> Pages<'t> {
 impl<'t> Candidates<'t> {
     /// All elements of `leaf`.
     pub(crate) const fn all(leaf: LeafRef<'t>) -> Self {
-        Self { leaf, range: 0..leaf.leaf.count(), key_at: 0 }
+        Self { leaf, range: 0..leaf.leaf.count(), data: (0, 0) }
     }
 
-    /// Reads the cache lines of the first candidate's element and of its key, so that they are on their way together.
+    /// Has the first candidate brought near: its element, its key and a value that is not long.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        /// Whoever reads a longer value goes through it in order, which processors notice.
+        const LONGEST: usize = 256;
+        let (start, end) = self.data;
+        let end = if start < end { end.min(start.saturating_add(LONGEST)) } else { start.saturating_add(LONGEST) };
+        self.leaf.leaf.prefetch(self.range.start, start..if start == 0 { 0 } else { end });
+    }
+
+    /// Reads a byte of the first candidate's element, and the first and the last of its key and value.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        self.leaf.leaf.touch(self.range.start, self.key_at).into()
+        self.leaf.leaf.touch(self.range.start, self.data).into()
     }
 
-    /// Where `key` is (`Ok`) or would be inserted (`Err`).
+    /// The item `key`, if the leaf has it.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<LeafEntry<'t>>> {
+        let (leaf, range) = (&self.leaf, self.range.clone());
+        debug_assert!(range.end <= leaf.leaf.count(), "the key is among the leaf's elements or beside them");
+        let index = match range.len() {
+            0 => return Ok(None),
+            1 => range.start,
+            len => match leaf.located(if len == leaf.leaf.count() {
+                leaf.leaf.search(key)
+            } else {
+                leaf.leaf.search_in(range, key)
+            })? {
+                Ok(index) => index,
+                Err(_) => return Ok(None),
+            },
+        };
+        let entry = leaf.entry(index)?;
+        Ok((entry.key == key).then_some(entry))
+    }
+
+    /// Where `key` is (`Ok`) or would be inserted (`Err`), in a leaf that was found by the pages themselves.
     #[inline]
     pub(crate) fn search(&self, key: &[u8]) -> Result<std::result::Result<usize, usize>> {
-        let (leaf, range) = (&self.leaf.leaf, self.range.clone());
-        debug_assert!(range.end <= leaf.count(), "the key is among the leaf's elements or beside them");
-        let search = if range.len() == leaf.count() { leaf.search(key) } else { leaf.search_in(range, key) };
-        self.leaf.located(search)
+        self.leaf.located(self.leaf.leaf.search(key))
+    }
+
+    /// The same in a leaf that may be the wrong one; none if that is possible. Keys of one leaf on both sides of `key` show
+    /// that it is the right one.
+    #[inline]
+    pub(crate) fn search_proven(&self, key: &[u8]) -> Result<Option<std::result::Result<usize, usize>>> {
+        let leaf = &self.leaf;
+        Ok(match leaf.located(leaf.leaf.search_in(self.range.clone(), key))? {
+            Err(index) if !leaf.is_between(index, key)? => None,
+            place => Some(place),
+        })
     }
 }
 
@@ -116,6 +182,14 @@ impl<'t> LeafRef<'t> {
     #[inline]
     pub(crate) fn entry(&self, index: usize) -> Result<LeafEntry<'t>> {
         self.located(self.leaf.entry(index))
+    }
+
+    /// Whether there are elements before `index` and there, and `key` lies between them.
+    #[inline]
+    fn is_between(&self, index: usize, key: &[u8]) -> Result<bool> {
+        let (Some(before), true) = (index.checked_sub(1), index < self.leaf.count()) else { return Ok(false) };
+        let (before, behind) = (self.located(self.leaf.key(before))?, self.located(self.leaf.key(index))?);
+        Ok(before < key && key < behind)
     }
 
     /// The leaf as a page of either kind.

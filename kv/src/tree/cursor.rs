@@ -1,6 +1,8 @@
 //! A position in a tree, movable both ways.
 
-use super::search::descend;
+use pagefile_std::prefetch;
+
+use super::search::locate;
 use super::{Root, TOO_DEEP};
 use crate::error::Result;
 use crate::format::{DEPTH_MAX, LeafEntry, Node};
@@ -21,7 +23,12 @@ pub(crate) struct Cursor<'t> {
     branches: Vec<(Link, usize)>,
     /// The leaf and the index in it, which may be one past the last element. None while the cursor has no position.
     at: Option<(LeafRef<'t>, usize)>,
+    /// Of the leaf after this one, what has not been brought near yet.
+    ahead: &'t [u8],
 }
+
+/// Bytes of the next leaf that each step brings near. A page of 4 KiB has mostly more than 16 items.
+const STEP: usize = 256;
 
 /// Which way a step goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,11 +37,21 @@ pub(super) enum Way {
     Back,
 }
 
+impl Way {
+    /// The index beside `index`; there may be no child there.
+    fn step(self, index: usize) -> Option<usize> {
+        match self {
+            Self::Forward => index.checked_add(1),
+            Self::Back => index.checked_sub(1),
+        }
+    }
+}
+
 const UNORDERED: &str = "keys do not ascend from leaf to leaf";
 
 impl<'t> Cursor<'t> {
     pub(crate) const fn new(pages: Pages<'t>, root: Root<'t>) -> Self {
-        Self { pages, root, branches: Vec::new(), at: None }
+        Self { pages, root, branches: Vec::new(), at: None, ahead: &[] }
     }
 
     pub(crate) fn first(&mut self) -> Result<Option<LeafEntry<'t>>> {
@@ -49,15 +66,18 @@ impl<'t> Cursor<'t> {
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<Option<LeafEntry<'t>>> {
         self.leave();
         let branches = &mut self.branches;
-        let candidates = descend(&self.pages, self.root, key, |link, index| branches.push((link, index)))?;
-        let index = candidates.search(key)?.unwrap_or_else(|index| index);
-        let leaf = candidates.leaf;
+        let (leaf, place) = locate(&self.pages, self.root, key, |step| match step {
+            None => branches.clear(),
+            Some(step) => branches.push(step),
+        })?;
+        let index = place.unwrap_or_else(|index| index);
         debug_assert!(
             index == leaf.leaf.count() || leaf.leaf.key(index).is_ok_and(|found| found >= key),
             "a cursor is at the key that was sought, or at a greater one, or after all"
         );
         debug_assert!(self.branches.len() < DEPTH_MAX, "the way down is bounded, and the leaf is a level of it");
         self.at = Some((leaf, index));
+        self.look_ahead(Way::Forward)?;
         if index < leaf.leaf.count() { leaf.entry(index).map(Some) } else { self.cross(Way::Forward) }
     }
 
@@ -69,7 +89,9 @@ impl<'t> Cursor<'t> {
             None => self.first(),
             Some((leaf, index)) if *index + 1 < leaf.leaf.count() => {
                 *index += 1;
-                leaf.entry(*index).map(Some)
+                let entry = leaf.entry(*index);
+                self.bring_near();
+                entry.map(Some)
             }
             Some(_) => self.cross(Way::Forward),
         }
@@ -83,7 +105,9 @@ impl<'t> Cursor<'t> {
             None => self.last(),
             Some((leaf, index)) if *index > 0 => {
                 *index -= 1;
-                leaf.entry(*index).map(Some)
+                let entry = leaf.entry(*index);
+                self.bring_near();
+                entry.map(Some)
             }
             Some(_) => self.cross(Way::Back),
         }
@@ -95,7 +119,28 @@ impl<'t> Cursor<'t> {
         self.at
     }
 
+    /// Brings a part of the next leaf near, so that it is there when the walk comes to it.
+    #[inline]
+    fn bring_near(&mut self) {
+        let (now, later) = self.ahead.split_at(STEP.min(self.ahead.len()));
+        prefetch(now);
+        self.ahead = later;
+    }
+
+    /// Looks which leaf comes next.
+    fn look_ahead(&mut self, way: Way) -> Result<()> {
+        self.ahead = &[];
+        let Some(&(link, index)) = self.branches.last() else { return Ok(()) };
+        if let Some(next) = way.step(index)
+            && let Some(child) = self.pages.child(link, next)?
+        {
+            self.ahead = self.pages.page_bytes(child);
+        }
+        Ok(())
+    }
+
     fn leave(&mut self) {
+        self.ahead = &[];
         self.branches.clear();
         self.at = None;
     }
@@ -161,21 +206,13 @@ impl<'t> Cursor<'t> {
     fn turn(&mut self, way: Way) -> Result<bool> {
         for depth in (0..self.branches.len()).rev() {
             let Some(&(link, index)) = self.branches.get(depth) else { break };
-            let page = self.pages.node(link)?;
-            let Node::Branch(branch) = &page.node else { continue };
-            let step = |index: usize| match way {
-                Way::Forward => index.checked_add(1).filter(|&next| next < branch.count()),
-                Way::Back => index.checked_sub(1),
-            };
-            if let Some(next) = step(index) {
-                let child = self.pages.node(page.child(branch, next)?)?;
-                // The leaf after the one that is entered now is on its way while this one is read.
-                if let (Node::Leaf(_), Some(after)) = (&child.node, step(next)) {
-                    self.pages.touch(&[page.child(branch, after)?.page_id().get()]);
-                }
+            let Some(next) = way.step(index) else { continue };
+            if let Some(child) = self.pages.child(link, next)? {
                 self.branches.truncate(depth);
                 self.push(link, next)?;
+                let child = self.pages.node(child)?;
                 self.descend(child, way)?;
+                self.look_ahead(way)?;
                 debug_assert!(self.at.is_some(), "a cursor that has moved is in a leaf");
                 return Ok(true);
             }

@@ -5,7 +5,7 @@
 //! each other, so the memory system overlaps them.
 
 use super::Root;
-use super::search::Search;
+use super::search::{Search, find_in};
 use crate::error::Result;
 use crate::format::LeafEntry;
 use crate::store::Pages;
@@ -39,8 +39,7 @@ pub(crate) fn find_many<'t, K: AsRef<[u8]>>(
         );
         for (search, key) in searches.iter().zip(keys) {
             let candidates = search.clone().arrived()?;
-            let index = candidates.search(key.as_ref())?.ok();
-            found(index.map(|index| candidates.leaf.entry(index)).transpose()?);
+            found(find_in(pages, root, &candidates, key.as_ref())?.map(|(_, entry)| entry));
         }
     }
     Ok(())

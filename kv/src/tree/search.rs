@@ -61,6 +61,9 @@ impl<'t> Search<'t> {
                 Turn::Down { index, child, below: kind } => {
                     down(link, index);
                     (link, below) = (child, kind);
+                    if below == Below::Leaves && !stop {
+                        pages.prefetch_leaf(link);
+                    }
                 }
             }
         }
@@ -77,30 +80,67 @@ impl<'t> Search<'t> {
     }
 }
 
-/// The leaf whose range `key` falls into, and the elements among which it is or would be. O(log n). `down` is told each
-/// branch on the way and the index of the child taken.
+/// The leaf whose range `key` falls into, and the place of `key` in it. O(log n). `down` is told each branch on the way and
+/// the index of the child taken, after `begin` has been called; it may be told of two ways.
+///
+/// The way by what is remembered of the pages is a guess, which the leaf then shows to be right; it mostly is.
 #[inline]
-pub(super) fn descend<'t>(
+pub(super) fn locate<'t>(
     pages: &Pages<'t>,
     root: Root<'t>,
     key: &[u8],
-    down: impl FnMut(Link, usize),
-) -> Result<Candidates<'t>> {
-    Search::new(root).descend(pages, key, false, down)?.arrived()
+    mut down: impl FnMut(Option<(Link, usize)>),
+) -> Result<(LeafRef<'t>, std::result::Result<usize, usize>)> {
+    if pages.guesses() {
+        down(None);
+        let guessed =
+            Search::new(root).descend(pages, key, false, |link, index| down(Some((link, index))))?.arrived()?;
+        if let Some(place) = guessed.search_proven(key)? {
+            return Ok((guessed.leaf, place));
+        }
+    }
+    down(None);
+    let pages = pages.without_heads();
+    let found = Search::new(root).descend(&pages, key, false, |link, index| down(Some((link, index))))?.arrived()?;
+    Ok((found.leaf, found.search(key)?))
 }
 
 /// The item `key`, and the leaf it is in. O(log n), no allocation.
 #[inline]
 pub(crate) fn find<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
-    let candidates = descend(pages, root, key, |_, _| ())?;
-    std::hint::black_box(candidates.touch());
-    match candidates.search(key)? {
-        Ok(index) => {
-            let leaf = candidates.leaf;
-            let entry = leaf.entry(index)?;
+    let candidates = Search::new(root).descend(pages, key, false, |_, _| ())?.arrived()?;
+    candidates.prefetch();
+    find_in(pages, root, &candidates, key)
+}
+
+/// The item `key`, which is among `candidates` if a guess was right.
+#[inline]
+pub(super) fn find_in<'t>(
+    pages: &Pages<'t>,
+    root: Root<'t>,
+    candidates: &Candidates<'t>,
+    key: &[u8],
+) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
+    match candidates.find(key)? {
+        Some(entry) => {
             debug_assert!(entry.key == key, "the item that a search finds has the key");
-            Ok(Some((leaf, entry)))
+            Ok(Some((candidates.leaf, entry)))
         }
-        Err(_) => Ok(None),
+        None => find_absent(pages, root, candidates, key),
     }
+}
+
+/// The same for a key that is not among the candidates. It may be elsewhere, if the guess was wrong.
+#[inline(never)]
+fn find_absent<'t>(
+    pages: &Pages<'t>,
+    root: Root<'t>,
+    candidates: &Candidates<'t>,
+    key: &[u8],
+) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
+    if !pages.guesses() || candidates.search_proven(key)?.is_some() {
+        return Ok(None);
+    }
+    let found = Search::new(root).descend(&pages.without_heads(), key, false, |_, _| ())?.arrived()?;
+    Ok(found.find(key)?.map(|entry| (found.leaf, entry)))
 }

@@ -86,7 +86,7 @@ impl Core {
             published: Published::new(snapshot),
             writer_lock: WriterLock::new(writer),
             counters,
-            heads: (settings.read_cache > 0).then(|| Heads::new(settings.read_cache)),
+            heads: Heads::new(settings.read_cache),
             freelist,
             contested: None,
         }

@@ -20,6 +20,7 @@ mod extension;
 mod figures;
 mod first_programs;
 mod freelist;
+mod guesses;
 mod half_done;
 mod handles;
 mod hooks;

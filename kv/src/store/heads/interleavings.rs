@@ -10,21 +10,35 @@ use loom::thread;
 use super::super::sync::AtomicU64;
 use super::frame::{Frame, Shape};
 
+fn memory() -> Memory {
+    [(); 5].map(|()| AtomicU64::new(0))
+}
+
 /// The frame's readers look for these.
 const PAGES: [u16; 2] = [7, 9];
 
-/// Remembers a branch with one child, in which everything says which page it is.
-fn fill(frame: &Frame<2>, page: u16) {
-    let shape = Shape { count: 1, overflow: page, stride: 1, branch: true, places: true, ..Shape::default() };
-    frame.fill(page.into(), shape, &[page.into(), page.into()]);
+/// Three words of a frame's header, and two of content.
+type Memory = [AtomicU64; 5];
+
+fn frame(memory: &Memory) -> Frame<'_, 2> {
+    Frame::at(memory).unwrap()
+}
+
+/// Remembers a content in which everything says which page it is.
+fn fill(memory: &Memory, page: u16) {
+    let shape = Shape { count: 1, overflow: page, stride: 1, places: true, ..Shape::default() };
+    frame(memory).fill(page.into(), shape, &[page.into(), page.into()]);
 }
 
 /// Whether the frame tells of `page`; and then the whole of it.
-fn told(frame: &Frame<2>, page: u16) -> bool {
-    let found = frame.narrow(page.into(), &[0xFF; 4]);
-    if let Some(narrowed) = found {
-        assert_eq!(narrowed.header.overflow, page.into(), "the shape is another page's");
-        assert_eq!(narrowed.child, Some(page.into()), "the words are another page's");
+fn told(memory: &Memory, page: u16) -> bool {
+    let read = |shape: Shape, content: &[AtomicU64; 2]| {
+        Some((shape.overflow, content.each_ref().map(|word| word.load(Ordering::Relaxed))))
+    };
+    let found = frame(memory).read(page.into(), read);
+    if let Some((overflow, words)) = found {
+        assert_eq!(overflow, page, "the shape is another page's");
+        assert_eq!(words, [page.into(); 2], "the words are another page's");
     }
     found.is_some()
 }
@@ -38,7 +52,7 @@ fn model(program: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn interleavings_show_a_whole_page_or_none() {
     model(|| {
-        let frame = Arc::new(Frame::new());
+        let frame = Arc::new(memory());
         fill(&frame, PAGES[0]);
         let filler = thread::spawn({
             let frame = Arc::clone(&frame);
@@ -58,7 +72,7 @@ fn interleavings_show_a_whole_page_or_none() {
 #[test]
 fn interleavings_forget_before_the_new_state_is_seen() {
     model(|| {
-        let (frame, state) = (Arc::new(Frame::new()), Arc::new(AtomicU64::new(1)));
+        let (frame, state) = (Arc::new(memory()), Arc::new(AtomicU64::new(1)));
         fill(&frame, PAGES[0]);
         // A reader of another page wants the frame meanwhile.
         let other = thread::spawn({
@@ -68,7 +82,7 @@ fn interleavings_forget_before_the_new_state_is_seen() {
         let writer = thread::spawn({
             let (frame, state) = (Arc::clone(&frame), Arc::clone(&state));
             move || {
-                frame.forget(PAGES[0].into());
+                self::frame(&frame).forget(PAGES[0].into());
                 state.store(2, Ordering::Release);
             }
         });
