@@ -1,7 +1,7 @@
 //! A search in a changed node by the heads of its keys.
 //!
 //! The keys of a node lie all over its bytes, so a binary search waits for memory at each of its steps. The *heads*, the
-//! first four bytes of each key after the prefix that all keys share, lie side by side in one or two cache lines and decide
+//! first eight bytes of each key after the prefix that all keys share, lie side by side in a few cache lines and decide
 //! nearly every comparison. A node that is searched again and again gets them; one that a small transaction searches once
 //! is not worth it.
 
@@ -16,7 +16,7 @@ use crate::format::head;
 /// **Invariant:** if there are any, there is one for each key, and all keys begin with the same `prefix` bytes.
 #[derive(Debug, Default)]
 pub(super) struct KeyHeads {
-    words: Vec<u32>,
+    words: Vec<u64>,
     prefix: usize,
     /// Searches since there were heads.
     searches: usize,
