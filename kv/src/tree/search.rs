@@ -101,6 +101,7 @@ pub(super) fn locate<'t>(
     }
     down(None);
     let pages = pages.without_heads();
+    debug_assert!(!pages.guesses(), "what reads the pages guesses nothing");
     let found = Search::new(root).descend(&pages, key, false, |link, index| down(Some((link, index))))?.arrived()?;
     Ok((found.leaf, found.search(key)?))
 }

@@ -146,7 +146,10 @@ impl<'t, F: FnMut(&Place, u64) -> Next> TailWalk<'t, F> {
         let mut next = None;
         for _ in 0..DEPTH_MAX {
             let page = self.pages.node(way.leaf)?;
-            let Node::Branch(branch) = page.node else { return Ok(way) };
+            let Node::Branch(branch) = page.node else {
+                debug_assert!(way.parent.is_some() || way.leaf == root, "a way without a branch is a root");
+                return Ok(way);
+            };
             let index = page.located(branch.search(key))?;
             way.beyond = next;
             if index.saturating_add(1) < branch.count() {

@@ -53,6 +53,7 @@ impl<F: FnMut(&[u8], &[u8]) -> bool> ExtractIf<'_, F> {
                 let pair = (key.to_vec(), value.to_vec());
                 let root = self.bucket.as_bucket().root_page();
                 self.bucket.delete_met(&pair.0, root)?;
+                debug_assert!(!matches!(self.bucket.get(&pair.0), Ok(Some(_))), "what was taken out is gone");
                 return Ok(Some(pair));
             }
         }
