@@ -22,7 +22,7 @@ mod turn;
 mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
-pub(crate) use free_space::{AnySpans, FreeSpace, StoredList, WrittenList};
+pub(crate) use free_space::{AnySpans, Carry, FreeSpace, SpaceLog, StoredList, Written};
 pub use free_space::{FreelistFault, FreelistOrigin};
 pub(crate) use heads::{Below, Heads};
 pub(crate) use link::{Link, Slot};

@@ -18,7 +18,7 @@ use super::plan::{self, Plan, plan};
 use super::publish::publish;
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::store::{Link, WriteSet};
+use crate::store::{Carry, Link, WriteSet};
 
 /// Makes the changes of transaction `tx` durable and visible. A transaction without changes does nothing.
 pub(super) fn commit(
@@ -33,12 +33,11 @@ pub(super) fn commit(
     if !buckets.spill(write_set).map_err(not_committed)? {
         return Ok(());
     }
-    let with_list = core.settings.freelist_every_commit;
-    run(core, writer, (write_set, buckets), tx, with_list, started)
+    run(core, writer, (write_set, buckets), tx, core.settings.carry, started)
 }
 
-/// Writes the list of free pages into the file, as a commit that changes nothing else, unless the list is there. For a
-/// database that is being closed.
+/// Writes the list of free pages, or their log, into the file, as a commit that changes nothing else, unless one of them is
+/// there. For a database that is being closed.
 pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     if writer.free_space.is_stored() {
         return Ok(());
@@ -48,8 +47,9 @@ pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     let mut write_set = WriteSet::new(core.store.view_owned(), core.page_size, writer.visible.high_water, Vec::new());
     let root = Link::page(PageId::new(writer.visible.root));
     let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
-    run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())?;
-    assert!(writer.free_space.is_stored(), "the newest state has a list");
+    let carry = if core.settings.carry == Carry::Log { Carry::Log } else { Carry::List };
+    run(core, writer, (&mut write_set, &mut buckets), tx, carry, Instant::now())?;
+    assert!(carry == Carry::Log || writer.free_space.is_stored(), "the newest state has a list");
     Ok(())
 }
 
@@ -58,13 +58,13 @@ fn run(
     writer: &mut Writer,
     (write_set, buckets): (&mut WriteSet, &mut OpenBuckets),
     tx: TxId,
-    with_list: bool,
+    carry: Carry,
     started: Instant,
 ) -> Result<()> {
     // Until it is known how the commit ends. If it panics, in a store of the user's own for example, nothing builds on what
     // is half done.
     writer.in_doubt = true;
-    let planned = plan(writer, write_set, buckets, tx, with_list).map_err(not_committed);
+    let planned = plan(writer, write_set, buckets, tx, carry).map_err(not_committed);
     let persisted = planned.and_then(|mut plan: Plan| {
         plan.stats.spill_time = started.elapsed();
         let checkpoint = persist(core, writer, write_set, &mut plan)?;

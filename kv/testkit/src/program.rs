@@ -133,33 +133,33 @@ pub enum Step {
     Reopen,
 }
 
-/// How an engine opens the file. Both engines have the same choices under other names, and none of them is in the file.
+/// How an engine opens the file. None of the choices is in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Bytes; only a new file takes it.
     pub page_size: u32,
     /// The span maps (bbolt's `hashmap`), or the sorted array.
     pub span_maps: bool,
-    /// The freelist goes into the file with every commit.
-    pub freelist_each_commit: bool,
+    /// What goes into the file of the free pages. bbolt has two of the choices: with every commit, or not.
+    pub freelist_sync: FreelistSync,
 }
+
+/// Every choice of what goes into the file of the free pages.
+pub const FREELIST_SYNC: [FreelistSync; 3] = [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log];
 
 impl Settings {
     /// Every choice for one page size.
     #[must_use]
-    pub fn all(page_size: u32) -> [Self; 4] {
-        [(true, true), (true, false), (false, true), (false, false)].map(|(span_maps, freelist_each_commit)| Self {
-            page_size,
-            span_maps,
-            freelist_each_commit,
-        })
+    pub fn all(page_size: u32) -> [Self; 6] {
+        let [every, on_close, log] = FREELIST_SYNC;
+        let choices = [(true, every), (true, on_close), (true, log), (false, every), (false, on_close), (false, log)];
+        choices.map(|(span_maps, freelist_sync)| Self { page_size, span_maps, freelist_sync })
     }
 
     /// The library's options.
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
-        let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
-        Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync)
+        Options::new().page_size(self.page_size).freelist(kind).freelist_sync(self.freelist_sync)
     }
 }
 
@@ -214,7 +214,11 @@ impl fmt::Display for Command {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let freelist = if self.span_maps { "hashmap" } else { "array" };
-        let stored = if self.freelist_each_commit { "each-commit" } else { "on-close" };
+        let stored = match self.freelist_sync {
+            FreelistSync::Every => "each-commit",
+            FreelistSync::OnClose => "on-close",
+            FreelistSync::Log => "log",
+        };
         write!(f, "{} {freelist} {stored}", self.page_size)
     }
 }

@@ -13,7 +13,7 @@ use crate::meta::{freelist_len, newest};
 /// The shortest list in the long form.
 const BORDER: u64 = 65_535;
 const PAGE_SIZE: u32 = 1024;
-const SETTINGS: Settings = Settings { page_size: PAGE_SIZE, span_maps: true, freelist_each_commit: true };
+const SETTINGS: Settings = Settings { page_size: PAGE_SIZE, span_maps: true, freelist_sync: kv::FreelistSync::Every };
 
 /// Buckets by number. What is deleted with a bucket of one value are its pages and
 /// next to nothing else.

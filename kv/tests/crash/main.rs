@@ -39,6 +39,7 @@ mod many_readers;
 mod reach;
 mod run;
 mod second_order;
+mod space_log;
 mod state;
 mod torn_meta;
 mod trace;

@@ -34,6 +34,7 @@ mod private_reads;
 mod readers;
 mod seal;
 mod shared_pages;
+mod space_log;
 mod stores;
 mod threads;
 mod two_states;
