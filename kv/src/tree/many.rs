@@ -5,7 +5,7 @@
 //! each other, so the memory system overlaps them.
 
 use super::Root;
-use super::search::{Search, find_in};
+use super::search::{Search, find, find_in};
 use crate::error::Result;
 use crate::format::LeafEntry;
 use crate::store::Pages;
@@ -25,21 +25,23 @@ pub(crate) fn find_many<'t, K: AsRef<[u8]>>(
     for keys in keys.chunks(TOGETHER) {
         searches.clear();
         for key in keys {
-            searches.push(Search::new(root).descend(pages, key.as_ref(), true, |_, _| ())?);
+            let search = Search::new(root).descend(pages, key.as_ref(), true, |_, _| ());
+            searches.push(search.unwrap_or_else(|_| Search::new(root)));
         }
         touch(&searches, |search| if let Search::Above(link, _) = search { pages.touch_remembered(*link) } else { 0 });
         for (search, key) in searches.iter_mut().zip(keys) {
-            *search = search.clone().descend(pages, key.as_ref(), false, |_, _| ())?;
+            let further = search.clone().descend(pages, key.as_ref(), false, |_, _| ());
+            *search = further.unwrap_or_else(|_| Search::new(root));
         }
         touch(&searches, |search| if let Search::Among(candidates) = search { candidates.touch() } else { 0 });
         assert_eq!(searches.len(), keys.len(), "each key has its search");
-        debug_assert!(
-            searches.iter().all(|search| matches!(search, Search::Among(_))),
-            "a search that nothing stopped has come to a leaf"
-        );
         for (search, key) in searches.iter().zip(keys) {
-            let candidates = search.clone().arrived()?;
-            found(find_in(pages, root, &candidates, key.as_ref())?.map(|(_, entry)| entry));
+            // A search that met damage begins again alone.
+            let item = match search.clone().arrived() {
+                Ok(candidates) => find_in(pages, root, &candidates, key.as_ref())?,
+                Err(_) => find(pages, root, key.as_ref())?,
+            };
+            found(item.map(|(_, entry)| entry));
         }
     }
     Ok(())

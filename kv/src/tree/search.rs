@@ -1,7 +1,7 @@
 //! From a root and a key to the leaf that has the key, or would have it.
 
 use super::TOO_DEEP;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{DEPTH_MAX, Leaf, LeafEntry, Node};
 use crate::store::{Below, Candidates, LeafRef, Link, PageRef, Pages, Turn, corrupt};
 
@@ -93,9 +93,11 @@ pub(super) fn locate<'t>(
 ) -> Result<(LeafRef<'t>, std::result::Result<usize, usize>)> {
     if pages.guesses() {
         down(None);
-        let guessed =
-            Search::new(root).descend(pages, key, false, |link, index| down(Some((link, index))))?.arrived()?;
-        if let Some(place) = guessed.search_proven(key)? {
+        let way = Search::new(root).descend(pages, key, false, |link, index| down(Some((link, index))));
+        // A guess may lead to a page that is damaged or gone, and is on no way to the key.
+        if let Ok(guessed) = way.and_then(Search::arrived)
+            && let Ok(Some(place)) = guessed.search_proven(key)
+        {
             return Ok((guessed.leaf, place));
         }
     }
@@ -109,9 +111,13 @@ pub(super) fn locate<'t>(
 /// The item `key`, and the leaf it is in. O(log n), no allocation.
 #[inline]
 pub(crate) fn find<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
-    let candidates = Search::new(root).descend(pages, key, false, |_, _| ())?.arrived()?;
-    candidates.prefetch();
-    find_in(pages, root, &candidates, key)
+    match Search::new(root).descend(pages, key, false, |_, _| ()).and_then(Search::arrived) {
+        Ok(candidates) => {
+            candidates.prefetch();
+            find_in(pages, root, &candidates, key)
+        }
+        Err(error) => find_by_pages(pages, root, key, error),
+    }
 }
 
 /// The item `key`, which is among `candidates` if a guess was right.
@@ -122,12 +128,13 @@ pub(super) fn find_in<'t>(
     candidates: &Candidates<'t>,
     key: &[u8],
 ) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
-    match candidates.find(key)? {
-        Some(entry) => {
+    match candidates.find(key) {
+        Ok(Some(entry)) => {
             debug_assert!(entry.key == key, "the item that a search finds has the key");
             Ok(Some((candidates.leaf, entry)))
         }
-        None => find_absent(pages, root, candidates, key),
+        Ok(None) => find_absent(pages, root, candidates, key),
+        Err(error) => find_by_pages(pages, root, key, error),
     }
 }
 
@@ -139,9 +146,29 @@ fn find_absent<'t>(
     candidates: &Candidates<'t>,
     key: &[u8],
 ) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
-    if !pages.guesses() || candidates.search_proven(key)?.is_some() {
+    if !pages.guesses() || matches!(candidates.search_proven(key), Ok(Some(_))) {
         return Ok(None);
     }
-    let found = Search::new(root).descend(&pages.without_heads(), key, false, |_, _| ())?.arrived()?;
-    Ok(found.find(key)?.map(|entry| (found.leaf, entry)))
+    find_exactly(pages, root, key)
+}
+
+/// The same after a search that met damage, which may lie on no way to the key if the search was led by a guess.
+#[inline(never)]
+fn find_by_pages<'t>(
+    pages: &Pages<'t>,
+    root: Root<'t>,
+    key: &[u8],
+    met: Error,
+) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
+    if pages.guesses() { find_exactly(pages, root, key) } else { Err(met) }
+}
+
+/// The same by the pages alone.
+fn find_exactly<'t>(pages: &Pages<'t>, root: Root<'t>, key: &[u8]) -> Result<Option<(LeafRef<'t>, LeafEntry<'t>)>> {
+    let pages = pages.without_heads();
+    debug_assert!(!pages.guesses(), "what reads the pages guesses nothing");
+    let found = Search::new(root).descend(&pages, key, false, |_, _| ())?.arrived()?;
+    let entry = found.find(key)?;
+    debug_assert!(entry.is_none_or(|entry| entry.key == key), "the item that a search finds has the key");
+    Ok(entry.map(|entry| (found.leaf, entry)))
 }
