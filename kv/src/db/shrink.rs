@@ -82,6 +82,10 @@ struct Work<'db> {
 
 impl Work<'_> {
     fn passes(&mut self, progress: &mut dyn FnMut(&Shrunk) -> ControlFlow<()>) -> Result<()> {
+        self.with_writer(|_, writer| {
+            writer.shrink.forget_unfit();
+            Ok(())
+        })?;
         for _ in 0..PASSES {
             self.with_writer(|core, writer| {
                 writer.shrink.set_at_once(true);

@@ -98,6 +98,11 @@ impl Shrink {
     }
 
     /// Whether the last pass has left nodes for which the next one may have room.
+    /// What did not fit is tried again: since then pages may have become free.
+    pub(crate) fn forget_unfit(&mut self) {
+        self.unfit = 0;
+    }
+
     pub(crate) const fn has_unfit(&self) -> bool {
         self.unfit > 0
     }
