@@ -57,7 +57,7 @@ use crate::{create, position};
 ///
 /// assert!(matches!(PageFile::open(&path, &options), Err(StoreError::NotFound { .. })));
 /// let store = PageFile::open_or_create(&path, &options, &mut || b"first bytes".to_vec())?;
-/// assert!(matches!(PageFile::open(&path, &options), Err(StoreError::Locked { .. })));
+/// assert!(matches!(PageFile::open(&path, &options), Err(StoreError::AlreadyOpen { .. })));
 ///
 /// drop(store);
 /// let store = PageFile::open(&path, &FileOptions { read_only: true, ..options })?;
