@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benches::workload::digest;
-use kv::{Error, Options};
+use kv::Options;
 
 use crate::{Durability, Engine, Pairs, Result, kept, range};
 
@@ -13,7 +13,7 @@ struct Kv(kv::Db);
 
 pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
     let db = Options::new().no_sync(durability == Durability::NotSynced).open(dir.join("kv.db"))?;
-    if db.view(|tx| Ok::<_, Error>(tx.bucket(BUCKET).is_err()))? {
+    if db.view(|tx| Ok(tx.bucket(BUCKET).is_err()))? {
         db.update(|tx| tx.create_bucket(BUCKET).map(|_| ()))?;
     }
     Ok(Box::new(Kv(db)))
@@ -21,7 +21,7 @@ pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>
 
 impl Engine for Kv {
     fn put(&self, pairs: Pairs<'_>) -> Result<()> {
-        self.0.update(|tx| {
+        self.0.try_update(|tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             pairs.each(|key, value| Ok(bucket.put(key, value)?))
         })
@@ -40,29 +40,29 @@ impl Engine for Kv {
     }
 
     fn delete(&self, pairs: Pairs<'_>) -> Result<()> {
-        self.0.update(|tx| {
+        self.0.try_update(|tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             pairs.keys().try_for_each(|key| Ok(bucket.delete(key).map(|_| ())?))
         })
     }
 
     fn delete_range(&self) -> Result<()> {
-        self.0.update(|tx| Ok(tx.bucket_mut(BUCKET)?.delete_range(range()).map(|_| ())?))
+        self.0.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.delete_range(range()).map(|_| ())?))
     }
 
     fn retain(&self) -> Result<()> {
-        self.0.update(|tx| Ok(tx.bucket_mut(BUCKET)?.retain(|key, _| kept(key)).map(|_| ())?))
+        self.0.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.retain(|key, _| kept(key)).map(|_| ())?))
     }
 
     fn get(&self, pairs: Pairs<'_>) -> Result<u64> {
-        self.0.view(|tx| {
+        self.0.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             pairs.get(|key| Ok(bucket.get(key)?))
         })
     }
 
     fn get_many(&self, pairs: Pairs<'_>, size: usize) -> Result<u64> {
-        self.0.view(|tx| {
+        self.0.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             let mut sum = 0u64;
             for numbers in pairs.numbers.chunks(size) {
@@ -76,12 +76,12 @@ impl Engine for Kv {
     }
 
     fn scan(&self, pairs: Pairs<'_>, len: usize) -> Result<u64> {
-        self.0.view(|tx| {
+        self.0.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             pairs.sum(|key| {
                 bucket.range(key..).take(len).try_fold(0u64, |sum, item| {
                     let (_, value) = item?;
-                    Ok(sum.wrapping_add(digest(value.unwrap_or_default())))
+                    Ok(sum.wrapping_add(digest(value)))
                 })
             })
         })
