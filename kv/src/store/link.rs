@@ -1,4 +1,4 @@
-//! The link from a parent to its child: a page of the file, or a node that lives in memory until commit.
+//! The link from a parent to its child: a page of the file, or a node in the memory of a write transaction.
 
 use freelist_core::PageId;
 

@@ -97,12 +97,12 @@ impl Shrink {
         matches!(self.phase, Phase::Lowering { .. } | Phase::Moving { .. })
     }
 
-    /// Whether the last pass has left nodes for which the next one may have room.
     /// What did not fit is tried again: since then pages may have become free.
     pub(crate) fn forget_unfit(&mut self) {
         self.unfit = 0;
     }
 
+    /// Whether the last pass has left nodes for which the next one may have room.
     pub(crate) const fn has_unfit(&self) -> bool {
         self.unfit > 0
     }

@@ -7,7 +7,8 @@
 //!                  v                 v        v                 v
 //!             rolled back            NotCommitted            Unknown (the store is poisoned)
 //! ```
-//! While the transaction is open, the file has none of its changes. A rollback drops its [`WriteSet`].
+//! While the transaction is open, no meta names any of its changes: they are in memory, or in pages behind the newest state.
+//! A rollback drops its [`WriteSet`].
 
 use std::fmt;
 
@@ -29,7 +30,8 @@ pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 /// A write transaction. Only one exists at a time; the next one waits for it to end.
 ///
 /// Readers see its changes after [`commit`](Self::commit) has made them durable; the transaction itself sees them at once.
-/// It holds its changes in memory until then. Dropping it without a commit is a rollback.
+/// It holds its changes in memory, and writes pages to the end of the file before the commit when they take more than
+/// [`Options::write_memory`](crate::Options::write_memory). Dropping it without a commit is a rollback.
 ///
 /// ```
 /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;

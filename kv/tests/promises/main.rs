@@ -43,5 +43,6 @@ mod shrink;
 mod stores;
 mod tables;
 mod threads;
+mod together;
 mod two_states;
 mod wrong_lists;
