@@ -63,12 +63,7 @@ pub(super) fn summarize(
     let stride = count.div_ceil(HEADS);
     let head_at = |index| branch.key(index).ok().map(|key| columns.head(key));
     Heads::pack(of_samples, (0..count).step_by(stride.saturating_mul(GROUP)).map(head_at))?;
-    let mut before = 0;
-    let heads = (0..count).step_by(stride).map(|index| {
-        // A page that is out of order is searched as it is.
-        head_at(index).filter(|&head| head >= std::mem::replace(&mut before, head))
-    });
-    Heads::pack(of_heads, heads)?;
+    Heads::pack(of_heads, columns.ascending((0..count).step_by(stride).map(|index| branch.key(index).ok())))?;
     let child = |index| u32::try_from(branch.child(index).ok()?).ok().map(u64::from);
     let places = stride == 1 && Heads::pack(of_children, (0..count).map(child)).is_some();
     let below = below(branch.child(0).ok()?);

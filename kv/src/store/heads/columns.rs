@@ -101,4 +101,17 @@ impl<const BITS: u32, const WORDS: usize> Columns<BITS, WORDS> {
         }
         by_columns::<BITS>(self.prefix, self.words.into_iter(), key)
     }
+
+    /// The heads of these keys. None in place of one that is less than that before: a page that is out of order is searched
+    /// as it is.
+    pub(super) fn ascending<'a>(
+        &self,
+        keys: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> impl Iterator<Item = Option<u64>> {
+        let mut before = 0;
+        keys.map(move |key| {
+            let head = self.head(key?);
+            (head >= std::mem::replace(&mut before, head)).then_some(head)
+        })
+    }
 }

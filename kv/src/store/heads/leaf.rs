@@ -43,14 +43,8 @@ pub(super) fn summarize(leaf: &Leaf<'_>, pages: u64) -> Option<(Shape, [u64; LEA
     of_columns.copy_from_slice(&columns.words);
     let places = count <= HALF.saturating_mul(Heads::IN_WORD);
     let stride = if places { 1 } else { count.div_ceil(ROOM.saturating_mul(Heads::IN_WORD)) };
-    let mut before = 0;
-    let heads = (0..count).step_by(stride).map(|index| {
-        let head = columns.head(leaf.key(index).ok()?);
-        // A page that is out of order is searched as it is.
-        (head >= std::mem::replace(&mut before, head)).then_some(head)
-    });
     let (of_heads, of_places) = rest.split_at_mut_checked(if places { HALF } else { ROOM })?;
-    Heads::pack(of_heads, heads)?;
+    Heads::pack(of_heads, columns.ascending((0..count).step_by(stride).map(|index| leaf.key(index).ok())))?;
     let key_at = |index| u16::try_from(leaf.key_at(index)?).ok().map(u64::from);
     if places {
         Heads::pack(of_places, (0..count).map(key_at))?;
