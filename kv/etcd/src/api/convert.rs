@@ -120,6 +120,7 @@ fn compare(compare: pb::Compare) -> mvcc::Compare {
 
 impl Node {
     pub(super) fn ranged(&self, done: mvcc::RangeResponse) -> pb::RangeResponse {
+        debug_assert!(done.kvs.len() as u64 <= done.count.unsigned_abs(), "what is returned was counted");
         pb::RangeResponse { header: self.header(done.revision), ..bare_range(done) }
     }
 
@@ -128,6 +129,10 @@ impl Node {
     }
 
     pub(super) fn deleted(&self, done: mvcc::DeleteRangeResponse) -> pb::DeleteRangeResponse {
+        debug_assert!(
+            done.prev_kvs.is_empty() || done.prev_kvs.len() as u64 == done.deleted.unsigned_abs(),
+            "all deleted keys are returned, or none"
+        );
         pb::DeleteRangeResponse { header: self.header(done.revision), ..bare_delete(done) }
     }
 

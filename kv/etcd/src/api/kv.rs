@@ -153,8 +153,10 @@ async fn stream(
             counting.revision = newest;
         }
         let taken = i64::try_from(done.kvs.len()).unwrap_or(i64::MAX);
+        assert!(taken <= counting.limit && counting.limit <= left, "a range keeps to its limit");
         (sent, left) = (sent + taken, left - taken);
         let last = !done.more || left == 0 || counting.count_only;
+        assert!(last || taken > 0, "where there is more, some was sent");
         let next = done.kvs.last().map(|kv| [&kv.key[..], b"\0"].concat());
         let bytes: usize = done.kvs.iter().map(Message::encoded_len).sum();
         let count = if counting.count_only { done.count } else { sent + done.count - taken };
@@ -176,6 +178,7 @@ async fn stream(
 
 /// Parts come to be of about one request's size.
 fn next_part(part: i64, bytes: usize, target: usize) -> i64 {
+    assert!(part > 0, "a part has a key at least");
     if bytes < target / 2 {
         part.saturating_mul(2)
     } else if bytes > target.saturating_mul(2) {

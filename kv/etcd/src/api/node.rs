@@ -71,6 +71,8 @@ impl Node {
         limits: Limits,
         stopping: watch::Receiver<bool>,
     ) -> mvcc::Result<Self> {
+        // 0 means all members in the requests of alarms.
+        assert_ne!(identity.member, 0, "a member has an id");
         let term = store.status().term.max(FIRST_TERM);
         let alarms = RwLock::new(store.alarms()?.into_iter().collect());
         Ok(Self { store, identity, limits, term, alarms, stopping })
@@ -78,6 +80,7 @@ impl Node {
 
     #[expect(clippy::unnecessary_wraps, reason = "messages have it so")]
     pub(crate) fn header(&self, revision: i64) -> Option<ResponseHeader> {
+        debug_assert!(revision >= 0, "an answer has a revision of the store");
         Some(ResponseHeader {
             cluster_id: self.identity.cluster,
             member_id: self.identity.member,
@@ -137,6 +140,7 @@ impl Node {
     /// What stands for the index of etcd's log: it grows with each write, and does not fall behind the file's.
     pub(crate) fn log_index(&self) -> u64 {
         let status = self.store.status();
+        debug_assert!(status.revision > 0, "a store begins at its first revision");
         status.consistent_index + status.writes + status.revision.unsigned_abs()
     }
 

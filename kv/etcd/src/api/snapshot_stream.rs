@@ -48,6 +48,7 @@ impl Write for Parts<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let of_file = usize::try_from(self.left).unwrap_or(usize::MAX);
         let whole = if self.left == 0 { PART_BYTES } else { of_file.min(PART_BYTES) };
+        assert!(self.part.len() < whole, "a full part has been sent");
         let taken = &bytes[..bytes.len().min(whole - self.part.len())];
         self.part.extend_from_slice(taken);
         if self.part.len() == whole {

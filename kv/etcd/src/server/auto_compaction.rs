@@ -29,7 +29,9 @@ async fn periodic(node: &Node, retention: Duration, report: fn(&str)) {
     let pause = (retention / LOOKS).min(LOOK_MAX).max(Duration::from_millis(10));
     let mut seen = VecDeque::new();
     while next_look(node, pause).await {
-        seen.push_back((Instant::now(), node.store.revision()));
+        let newest = node.store.revision();
+        debug_assert!(seen.back().is_none_or(|&(_, before)| before <= newest), "revisions ascend");
+        seen.push_back((Instant::now(), newest));
         let mut due = None;
         while seen.front().is_some_and(|(at, _)| at.elapsed() >= retention) {
             due = seen.pop_front();

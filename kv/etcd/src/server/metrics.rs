@@ -8,6 +8,7 @@ use crate::api::{Counts, Node};
 /// All figures of a node.
 pub(crate) fn text(node: &Node, counts: &Counts) -> String {
     let status = node.store.status();
+    debug_assert!(status.compact_revision <= status.revision, "what is compacted has been");
     let quota = node.limits.quota.unwrap_or(0);
     let gauges = [
         ("etcd_server_has_leader", "gauge", 1),

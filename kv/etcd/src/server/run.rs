@@ -113,6 +113,7 @@ impl Server {
         let pages =
             options.listen_metrics_urls.iter().map(|url| listen(url, options)).collect::<Result<Vec<_>, _>>()?;
         let client_urls: Vec<Url> = listeners.iter().map(|listener| listener.url.clone()).collect();
+        debug_assert_eq!(client_urls.len(), options.listen_client_urls.len(), "each address has a listener");
         let runtime = runtime::Builder::new_multi_thread().thread_name("kv-etcd serve").enable_all().build()?;
         let (stop, stopping) = watch::channel(false);
         let store = Arc::new(open(options)?);
@@ -158,7 +159,8 @@ impl Server {
 
     fn end(&mut self) {
         let Some(Running { runtime, stop, tasks, node, report }) = self.running.take() else { return };
-        stop.send_replace(true);
+        let stopped = stop.send_replace(true);
+        assert!(!stopped, "a server stops once");
         runtime.block_on(async {
             for task in tasks {
                 // What has not ended by then is ended with the runtime.
@@ -214,6 +216,8 @@ fn listen(url: &Url, options: &Options) -> Result<Listener, StartError> {
     let refused = |source| StartError::Listen { url: url.clone(), source };
     let bound = TcpListener::bind(url.authority()).map_err(refused)?;
     let address: SocketAddr = bound.local_addr().map_err(refused)?;
+    assert_ne!(address.port(), 0, "a listener has a port");
+    assert_eq!(tls.is_some(), url.is_secure(), "no word leaves an address of https in the clear");
     Ok(Listener { url: url.at_port(address.port()), bound, tls })
 }
 

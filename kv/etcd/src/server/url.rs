@@ -32,6 +32,7 @@ impl Url {
 
     /// The same host.
     pub(crate) fn at_port(&self, port: u16) -> Self {
+        debug_assert!(self.authority.contains(':'), "an address has a port");
         let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);
         Self { secure: self.secure, authority: format!("{host}:{port}") }
     }

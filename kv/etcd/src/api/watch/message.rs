@@ -50,6 +50,15 @@ pub(super) fn events(node: &Node, watch_id: i64, events: &Events, max_bytes: Opt
         bytes += more;
         parts.last_mut().expect("there is one from the start").events.push(event);
     }
+    debug_assert_eq!(
+        parts.iter().map(|part| part.events.len()).sum::<usize>(),
+        events.events.len(),
+        "no event is lost"
+    );
+    debug_assert!(
+        parts.iter().rev().enumerate().all(|(behind, part)| part.fragment == (behind > 0)),
+        "all parts but the last say that others follow"
+    );
     parts
 }
 
@@ -57,6 +66,7 @@ pub(super) fn events(node: &Node, watch_id: i64, events: &Events, max_bytes: Opt
 const EVENT_OVERHEAD: usize = 6;
 
 fn event(event: &mvcc::Event) -> Event {
+    debug_assert!(event.kv.mod_revision > 0, "an event has its revision");
     let kind = if event.is_delete { EventType::Delete } else { EventType::Put };
     Event { r#type: kind.into(), kv: Some(event.kv.clone()), prev_kv: event.prev_kv.clone() }
 }

@@ -98,6 +98,7 @@ impl<'a> Stream<'a> {
             no_put,
             no_delete,
         };
+        assert!(id != NO_WATCH && !self.watches.contains_key(&id), "a new watch has an id of its own");
         let woken = Arc::clone(&self.woken);
         let watcher = match self.node.store.watch(wish, move || woken.add(id)) {
             Ok(watcher) => watcher,
@@ -115,6 +116,7 @@ impl<'a> Stream<'a> {
             self.next_id += 1;
         }
         self.next_id += 1;
+        assert!(self.next_id > 0, "ids that are given out are not negative");
         self.next_id - 1
     }
 
@@ -135,6 +137,7 @@ impl<'a> Stream<'a> {
         match update {
             Ok(None) => drop(self.watches.insert(id, watch)),
             Ok(Some(WatchUpdate::Events(events))) => {
+                debug_assert!(!events.events.is_empty(), "an update has an event");
                 let max_bytes = watch.fragment.then(|| self.node.limits.message_bytes());
                 self.watches.insert(id, watch);
                 for part in message::events(self.node, id, &events, max_bytes) {
