@@ -8,11 +8,14 @@ use crate::map::Map;
 /// Bytes that come in small pages: who uses a few words of many takes little memory.
 const SMALL: usize = 2 << 20;
 
+/// Up to so many words come from the allocator: a mapping of their own would cost more than clearing them.
+const FEW: usize = (128 << 10) / size_of::<AtomicU64>();
+
 /// Atomic words, all 0 at first, for threads to share: memory for what a layer above keeps beside its pages.
 ///
-/// The system gives the memory when a word of it is first written. On Linux it gives what lies behind the first 2 MiB in huge
-/// pages, if it has them: words that are read in random order are found with fewer steps then. O(1) to make, whatever the
-/// number.
+/// The system gives the memory when a word of it is first written; up to 128 KiB come from the allocator. On Linux what lies
+/// behind the first 2 MiB comes in huge pages, if there are any: words that are read in random order are found with fewer
+/// steps then. O(1) to make, whatever the number.
 ///
 /// ```
 /// use pagefile_std::Words;
@@ -25,18 +28,30 @@ const SMALL: usize = 2 << 20;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Words(Map);
+pub struct Words(Memory);
+
+#[derive(Debug)]
+enum Memory {
+    Allocated(Box<[AtomicU64]>),
+    Mapped(Map),
+}
 
 impl Words {
     /// Makes `count` words.
     ///
     /// # Errors
-    /// If the system has no address space for them.
+    /// If the system has no memory or address space for them.
     pub fn new(count: usize) -> io::Result<Self> {
+        if count <= FEW {
+            let mut words = Vec::new();
+            words.try_reserve_exact(count)?;
+            words.resize_with(count, AtomicU64::default);
+            return Ok(Self(Memory::Allocated(words.into_boxed_slice())));
+        }
         let bytes = (count as u64).checked_mul(size_of::<AtomicU64>() as u64);
         let map = Map::in_memory(bytes.ok_or(io::ErrorKind::OutOfMemory)?, 0)?;
         map.prefer_huge_pages(SMALL);
-        let words = Self(map);
+        let words = Self(Memory::Mapped(map));
         debug_assert_eq!(words.as_slice().len(), count, "every word lies in the memory");
         Ok(words)
     }
@@ -45,7 +60,10 @@ impl Words {
     #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[AtomicU64] {
-        self.0.words()
+        match &self.0 {
+            Memory::Allocated(words) => words,
+            Memory::Mapped(map) => map.words(),
+        }
     }
 }
 
@@ -57,7 +75,7 @@ mod tests {
 
     #[test]
     fn words_are_zeros_and_keep_what_is_stored() {
-        for count in [0, 1, 511, 100_000] {
+        for count in [0, 1, 511, FEW, FEW + 1, 100_000] {
             let words = Words::new(count).unwrap();
             let words = words.as_slice();
             assert_eq!(words.len(), count);

@@ -161,8 +161,15 @@ impl Settings {
         let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
         let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync);
         let options = options.shrink(if self.span_maps { 4 } else { 0 });
-        // One half of all choices writes nearly every change before its commit.
-        if self.span_maps == self.freelist_each_commit { options } else { options.write_memory(2048) }
+        // A cache for few pages: a test opens many files, and small ones, and pages take each other's place.
+        let options = options.read_cache(64 << 10);
+        if self.writes_early() { options.write_memory(2048) } else { options }
+    }
+
+    /// Whether a transaction writes nearly every change before its commit: so does one half of all choices.
+    #[must_use]
+    pub fn writes_early(self) -> bool {
+        self.span_maps != self.freelist_each_commit
     }
 }
 
