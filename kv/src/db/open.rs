@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use freelist_core::{PageId, TxId};
 use pagefile_std::{PageFile, PageStore};
 
-use super::options::{FreelistSync, Options};
+use super::options::Options;
 use crate::error::{Error, Result};
 use crate::format::{
     Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED,
@@ -59,7 +59,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, &meta, options)?) };
     let settings = Settings {
         read_only,
-        freelist_every_commit: options.freelist_sync == FreelistSync::Every,
+        carry: options.freelist_sync.carry(),
         strict: options.strict,
         no_sync: options.no_sync,
         shrink: options.shrink.into(),
@@ -95,7 +95,7 @@ fn first_pages(page_size: u32) -> Vec<u8> {
         match kind {
             Kind::Meta => write_meta(&Meta { tx: id, ..meta }, id, &mut page),
             Kind::Freelist => FreelistWriter::new(&mut page, id, 0, 0).finish(),
-            Kind::Branch | Kind::Leaf => set_header(&mut page, header),
+            Kind::Branch | Kind::Leaf | Kind::SpaceLog => set_header(&mut page, header),
         }
         assert_eq!(Header::parse(&page), Ok(header), "a new page says its own number and kind");
         bytes.append(&mut page);

@@ -6,7 +6,7 @@ use pagefile_std::{StoreError, View};
 use super::heads::below;
 use super::{DirtyNode, Heads, Link};
 use crate::error::{Error, Result};
-use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
+use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Meta, Node, SECTOR};
 
 /// The pages that one transaction sees: those of its snapshot, and those it has changed itself.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +99,11 @@ impl<'t> Pages<'t> {
         let (header, bytes) = self.page(link.page_id())?;
         let node = Node::parse(bytes, header).map_err(|Malformed(what)| corrupt(link, what))?;
         Ok(PageRef { link, node })
+    }
+
+    /// The two metas, as far as they are valid: those of this state, or of states that were committed since.
+    pub(crate) fn metas(&self) -> [Option<Meta>; 2] {
+        [0, self.page_size].map(|at| Meta::parse(self.view.read(at.into(), SECTOR).ok()?).ok())
     }
 
     /// How many slots there are for nodes in memory.

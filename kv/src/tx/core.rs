@@ -12,15 +12,15 @@ use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, Writer};
-use crate::store::{EarlyWriting, FreelistOrigin, Heads, WriteSet};
+use crate::store::{Carry, EarlyWriting, FreelistOrigin, Heads, WriteSet};
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub(crate) struct Settings {
     pub(crate) read_only: bool,
-    /// Write the freelist with every commit; otherwise only when the database is closed.
-    pub(crate) freelist_every_commit: bool,
+    /// What commits carry of the free space.
+    pub(crate) carry: Carry,
     /// Check the whole new state before each commit becomes visible.
     pub(crate) strict: bool,
     /// Commits return before they are durable.

@@ -40,6 +40,7 @@ mod reach;
 mod run;
 mod second_order;
 mod shrinking;
+mod space_log;
 mod state;
 mod torn_meta;
 mod trace;

@@ -40,6 +40,7 @@ mod readers;
 mod seal;
 mod shared_pages;
 mod shrink;
+mod space_log;
 mod stores;
 mod tables;
 mod threads;

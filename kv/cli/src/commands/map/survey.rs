@@ -42,7 +42,7 @@ impl Use {
     fn of(kind: PageKind) -> Self {
         match kind {
             PageKind::Meta => Self::Meta,
-            PageKind::Freelist => Self::Freelist,
+            PageKind::Freelist | PageKind::SpaceLog => Self::Freelist,
             PageKind::Branch => Self::Branch,
             PageKind::Leaf => Self::Leaf,
             _ => Self::Free,
