@@ -135,6 +135,13 @@ fn indexes_have_what_the_rows_have() {
             let bands = BANDS.open(&mut tx).unwrap();
             for _ in 0..random.below(60) {
                 let key = random.below(30) as u32;
+                if random.one_in(40) {
+                    let end = key + random.below(5) as u32;
+                    let inside = rows.range(key..end).count() as u64;
+                    assert_eq!(bands.remove_range(&mut tx, key..end).unwrap(), inside);
+                    rows.retain(|row, _| !(key..end).contains(row));
+                    continue;
+                }
                 if random.one_in(4) {
                     assert_eq!(bands.remove(&mut tx, &key).unwrap(), rows.remove(&key).is_some());
                     continue;
