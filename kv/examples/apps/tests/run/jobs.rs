@@ -61,7 +61,7 @@ fn no_job_is_lost_when_the_process_is_killed() {
         said.extend(lines.by_ref().take(5 * life).map(|line| done(line.unwrap())));
         worker.kill().unwrap();
         worker.wait().unwrap();
-        said.extend(lines.map_while(Result::ok).map(|line| done(line)));
+        said.extend(lines.map_while(Result::ok).map(done));
         let results = results(&file);
         assert!(said.iter().all(|job| results.contains_key(job)), "what was said to be done is there");
         assert!(results.len() < 120, "it was killed in the middle");
