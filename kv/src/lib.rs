@@ -48,7 +48,8 @@
 //! syncs could use, so that an asynchronous commit would be a thread that waits, and the program knows better which one. In a
 //! program of tasks, reads are called directly, and commits in the runtime's blocking threads
 //! (`tokio::task::spawn_blocking(move || db.batch(...))` with a clone of the `Db`). [`Db::begin_read_owned`] returns a
-//! transaction that a task can hold across its waits.
+//! transaction that a task can hold across its waits. Two programs of the repository, `kv/examples/web/tasks.rs` and `web.rs`,
+//! do so with tokio and axum.
 //!
 //! # What ends the process
 //! A full disk is an error: the commit is [`NotCommitted`](Error::NotCommitted). Two conditions come close to it, and are
@@ -104,8 +105,3 @@ pub mod _docs {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeDoctests;
-
-/// Runs the programs of the repository's page.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct RepositoryReadmeDoctests;
