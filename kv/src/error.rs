@@ -98,7 +98,7 @@ pub enum Error {
 
     /// Another process holds the file.
     #[error(
-        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only",
+        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only, and `Db::peek` looks into a file that is in use",
         .path.display()
     )]
     Locked {
@@ -116,6 +116,28 @@ pub enum Error {
     AlreadyOpen {
         /// The file.
         path: PathBuf,
+    },
+
+    /// Another process committed after this look into its file began, so what was still to be read may be gone. See
+    /// [`Peek`](crate::Peek).
+    #[error("{} was changed by another program while it was being read: look into it again", .path.display())]
+    Overtaken {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Another process committed during each look into its file. See [`Peek`](crate::Peek).
+    #[error(
+        "{}: another program committed during each of {tries} tries to read this (within {waited:?}): read less at once, or allow more `Peek::patience`",
+        .path.display()
+    )]
+    TooBusy {
+        /// The file.
+        path: PathBuf,
+        /// How often it was tried.
+        tries: u64,
+        /// How long.
+        waited: Duration,
     },
 
     /// Clones of this handle, or owned transactions, keep the database open.
@@ -383,6 +405,7 @@ impl From<StoreError> for Error {
             StoreError::AlreadyOpen { path } => Self::AlreadyOpen { path },
             StoreError::FileMoved { path, replaced } => Self::FileMoved { path, replaced },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
+            StoreError::Overtaken { path } => Self::Overtaken { path },
             other => Self::Store(other),
         }
     }
