@@ -89,7 +89,8 @@ pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use store::{FreelistFault, FreelistOrigin};
 pub use tx::{
-    Bucket, BucketHandle, BucketMut, Cursor, CursorMut, ExtractIf, Item, Items, Iter, KeyRange, OwnedPair, Pair, Prefix, Problem, ReadTx, TxStats, Walk, WriteTx, prefix,
+    Bucket, BucketHandle, BucketMut, Change, Changes, Cursor, CursorMut, Event, ExtractIf, Item, Items, Iter, KeyRange,
+    Name, OwnedPair, Pair, Prefix, Problem, ReadTx, Scope, TxStats, Walk, WriteTx, prefix,
 };
 
 /// The documents of the repository.

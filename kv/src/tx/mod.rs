@@ -13,6 +13,7 @@
 
 mod bucket;
 mod bucket_mut;
+mod changes;
 mod changing;
 mod check;
 mod claims;
@@ -46,6 +47,7 @@ mod writer_lock;
 pub(crate) use self::core::{Core, Handle, Settings};
 pub use bucket::Bucket;
 pub use bucket_mut::BucketMut;
+pub use changes::{Change, Changes, Event, Name, Scope};
 pub use changing::OwnedPair;
 pub use check::Problem;
 pub(crate) use check::{Free, check_state, check_subtree};

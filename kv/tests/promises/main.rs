@@ -9,6 +9,7 @@ extern crate kv_testkit;
 
 mod batch;
 mod bbolt_defects;
+mod changes;
 mod collections;
 mod copies;
 mod counters;
