@@ -300,6 +300,10 @@ pub enum Error {
         deleted: bool,
     },
 
+    /// A snapshot to restore from is of another database, or of the same file as it was open before.
+    #[error("the snapshot is of another database: restore from a read transaction of the same `Db`")]
+    OtherDatabase,
+
     /// A table or index was made with other types than it is opened with.
     #[error(
         "table {table:?} was made for {stored}, and is opened for {expected}: open it with the types it was made with, or copy its rows into a new table"

@@ -90,7 +90,7 @@ pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use store::{FreelistFault, FreelistOrigin};
 pub use tx::{
     Bucket, BucketHandle, BucketMut, Change, Changes, Cursor, CursorMut, Event, ExtractIf, Item, Items, Iter, KeyRange,
-    Name, OwnedPair, Pair, Prefix, Problem, ReadTx, Scope, TxStats, Walk, WriteTx, prefix,
+    Name, OwnedPair, Pair, Prefix, Problem, ReadTx, Restored, Scope, TxStats, Walk, WriteTx, prefix,
 };
 
 /// The documents of the repository.

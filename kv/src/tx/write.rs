@@ -284,7 +284,11 @@ impl<'db> WriteTx<'db> {
     /// Drops the transaction and its changes. O(changed pages).
     pub fn rollback(self) {}
 
-    fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
         path.iter().try_fold(ROOT, |at, name| {
             self.buckets
                 .open(&mut self.write_set, at, name)?

@@ -38,6 +38,7 @@ mod options;
 mod poison;
 mod private_reads;
 mod readers;
+mod restore;
 mod seal;
 mod shared_pages;
 mod shrink;
