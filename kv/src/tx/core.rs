@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use freelist_core::PageId;
 use pagefile_std::PageStore;
 
+use super::changes::Listeners;
 use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) published: Published,
     pub(crate) writer_lock: WriterLock,
     pub(crate) counters: Counters,
+    pub(crate) listeners: Listeners,
     /// What readers remember of the pages that they have searched, if they do.
     pub(crate) heads: Option<Heads>,
     /// How the free pages were found when the database was opened, and how many pages were lost to the list in the file.
@@ -86,6 +88,7 @@ impl Core {
             published: Published::new(snapshot),
             writer_lock: WriterLock::new(writer),
             counters,
+            listeners: Listeners::default(),
             heads: Heads::new(settings.read_cache),
             freelist,
             contested: None,

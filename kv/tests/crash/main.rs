@@ -37,6 +37,7 @@ mod first_order;
 mod judge;
 mod many_readers;
 mod reach;
+mod restoring;
 mod run;
 mod second_order;
 mod shrinking;

@@ -9,6 +9,7 @@ extern crate kv_testkit;
 
 mod batch;
 mod bbolt_defects;
+mod changes;
 mod collections;
 mod copies;
 mod counters;
@@ -37,6 +38,7 @@ mod options;
 mod poison;
 mod private_reads;
 mod readers;
+mod restore;
 mod seal;
 mod shared_pages;
 mod shrink;

@@ -76,7 +76,7 @@ impl Info {
     }
 
     fn facts(&self, terminal: &Terminal<'_>) -> Result<Facts> {
-        let store = Arc::new(open::page_file(&self.file, terminal)?);
+        let store = open::page_file(&self.file, terminal)?;
         let raw = RawFile::new(Arc::clone(&store), None).ok();
         let Some((file, meta)) = raw.and_then(|file| file.newest().map(|meta| (file, meta))) else {
             // Opening the database tells why no meta page is valid.
