@@ -133,7 +133,8 @@ impl ReadTx<'_> {
             NO_FREELIST => Free::Unsaid,
             page => Free::Stored(PageId::new(page)),
         };
-        let mut problems = check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free);
+        let mut problems =
+            check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free, &self.core().walk_progress);
         if let Some(shown) = self.core().contested {
             problems.push(Problem { page: shown, what: TWO_STATES });
         }
@@ -148,7 +149,7 @@ impl ReadTx<'_> {
     /// # Errors
     /// None today: damage is a [`Problem`].
     pub fn check_from(&self, root: PageId) -> Result<Vec<Problem>> {
-        Ok(check_subtree(self.pages(), root))
+        Ok(check_subtree(self.pages(), root, &self.core().walk_progress))
     }
 
     fn used_pages(&self) -> Result<Vec<PageInfo>> {
