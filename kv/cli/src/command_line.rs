@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use kv::Db;
 
 use crate::commands::{
-    backup, bench, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import, info,
-    inspect, keys, map, page, page_item, pages, put, shrink, stats, surgery, verify, version,
+    backup, bench, browse, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import,
+    info, inspect, keys, map, page, page_item, pages, put, scan, shrink, stats, surgery, verify, version,
 };
 use crate::failure::{At, Failure, Result};
 use crate::files::{interrupt, size_limit};
@@ -22,6 +22,8 @@ Examples:
   kv put zoo.db animals cat meow        store a value
   kv get zoo.db animals cat             read it
   kv keys zoo.db animals                list the keys
+  kv scan zoo.db animals --prefix c     list keys and values
+  kv browse zoo.db                      look around in a terminal
   kv keys --live member/snap/db key     look into etcd's file while etcd runs
   kv check member/snap/db               look for damage
   kv etcd serve --data-dir node.etcd    serve etcd's API on one node
@@ -67,6 +69,8 @@ enum Command {
     Stats(stats::Stats),
     Buckets(buckets::Buckets),
     Keys(keys::Keys),
+    Scan(scan::Scan),
+    Browse(browse::Browse),
     Get(get::Get),
     Put(put::Put),
     Del(del::Del),
@@ -100,6 +104,8 @@ impl Command {
             Self::Stats(command) => &command.file,
             Self::Buckets(command) => &command.file,
             Self::Keys(command) => &command.file,
+            Self::Scan(command) => &command.file,
+            Self::Browse(command) => &command.file,
             Self::Get(command) => &command.file,
             Self::Put(command) => &command.file,
             Self::Del(command) => &command.file,
@@ -156,6 +162,8 @@ impl Command {
             Self::Stats(command) => command.run(terminal),
             Self::Buckets(command) => command.run(terminal),
             Self::Keys(command) => command.run(terminal),
+            Self::Scan(command) => command.run(terminal),
+            Self::Browse(command) => command.run(terminal),
             Self::Get(command) => command.run(terminal),
             Self::Put(command) => command.run(terminal),
             Self::Del(command) => command.run(terminal),

@@ -6,7 +6,7 @@
 //! further left:
 //!
 //! ```text
-//! notation <- failure <- terminal <- files <- arguments <- commands <- command_line
+//! notation <- failure <- terminal <- files <- arguments <- browse <- commands <- command_line
 //! ```
 //!
 //! - `notation`: bytes as text and back; the lines of an export, the text of a digest
@@ -14,10 +14,12 @@
 //! - `terminal`: what a command reads from and writes to, and its progress bars
 //! - `files`: opening a database, making a new file whole or not at all, signals
 //! - `arguments`: the arguments that several commands take
+//! - `browse`: looking around in a terminal
 //! - `command_line`: all commands, and running the one that was asked for
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod browse;
 mod command_line;
 mod commands;
 mod failure;

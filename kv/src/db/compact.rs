@@ -92,6 +92,7 @@ fn copy(
     let mut done = false;
     while !done {
         done = target.update(|tx| copying.fill(tx, limit, met))?;
+        source.core().walk_progress.report(copying.contents.pages_visited(), state.pages().high_water());
         copying.report.transactions = copying.report.transactions.saturating_add(1);
     }
     assert!(copying.way.is_empty(), "every bucket that was entered has been left");

@@ -63,6 +63,8 @@ pub struct Contents<'t> {
     /// The buckets that the walk is in, the innermost last.
     levels: Vec<Level<'t>>,
     used: PageSet,
+    /// Pages that have been visited.
+    visited: u64,
     /// Damage that is still to be returned.
     met: VecDeque<Damage>,
     /// A page in two places has been met: looking for the places of each would take a walk each.
@@ -162,7 +164,24 @@ impl<'t> Level<'t> {
 impl<'t> Contents<'t> {
     fn new(top: Bucket<'t>) -> Self {
         let used = PageSet::new(top.tree().0.high_water());
-        Self { top, levels: vec![Level::new(&[], top)], used, met: VecDeque::new(), shared: false }
+        Self { top, levels: vec![Level::new(&[], top)], used, visited: 0, met: VecDeque::new(), shared: false }
+    }
+
+    /// Returns the number of pages visited so far, overflow pages included: how far the iterator is on its way through a
+    /// file of at most [`ReadTx::size`](crate::ReadTx::size) bytes. O(1).
+    ///
+    /// ```
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| tx.create_bucket("zoo")?.put("tom", vec![0; 10_000]))?;
+    /// let tx = db.begin_read();
+    /// let mut contents = tx.root().contents();
+    /// assert_eq!(contents.by_ref().count(), 3, "the bucket begins, a key, the bucket ends");
+    /// assert_eq!(contents.pages_visited(), 4, "the root, and a leaf with two overflow pages");
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn pages_visited(&self) -> u64 {
+        self.visited
     }
 
     /// Notes damage in the innermost bucket.
@@ -186,6 +205,7 @@ impl<'t> Contents<'t> {
             }
         };
         let page = visit.page;
+        self.visited = self.visited.saturating_add(visit.pages);
         let mut wrong: Vec<(Cow<'static, str>, Lost)> = Vec::new();
         let read = disorder(&visit, &mut |what| {
             if wrong.iter().all(|(reason, _)| reason != what) {

@@ -208,7 +208,9 @@ impl ReadTx<'_> {
     /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page is damaged.
     /// - The errors of `each`, which end the walk.
     pub fn digest(&self, mut each: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
+        let (core, pages) = (self.core(), self.pages().high_water());
         let mut walk = Walk::new(self.root());
+        let mut bytes = 0u64;
         while let Some(entered) = walk.next() {
             walk.enter(&entered)?;
             let Entered { depth, name, bucket, .. } = entered;
@@ -223,6 +225,8 @@ impl ReadTx<'_> {
                 if whole {
                     let full = std::mem::replace(&mut hashing, Hashing::new(&entered));
                     chunks = chunks.saturating_add(1);
+                    bytes = bytes.saturating_add(full.bytes);
+                    core.walk_progress.report(bytes.checked_div(core.page_size.into()).unwrap_or(0), pages);
                     each(chunk(last, full.finish()))?;
                 }
             }

@@ -68,7 +68,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         read_cache: options.read_cache,
     };
     let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
-    Ok(Core { contested, ..core })
+    Ok(Core { contested, walk_progress: options.walk_progress.clone(), ..core })
 }
 
 /// The page of the winning meta, if the other meta is of the same transaction and names another state.

@@ -1,7 +1,5 @@
 //! How to open a database.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use freelist_core::{SortedArray, SpanMaps};
@@ -10,6 +8,7 @@ use pagefile_std::FileOptions;
 use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
 use crate::store::{AnySpans, Carry};
+use crate::tx::WalkProgress;
 
 /// How the free pages are held in memory. Both kinds write the same file.
 ///
@@ -104,24 +103,6 @@ pub struct Options {
     pub(super) read_cache: usize,
     pub(super) write_memory: usize,
     pub(super) walk_progress: WalkProgress,
-}
-
-/// Whoever wants to know how far the walk for free pages is.
-#[derive(Clone, Default)]
-pub(super) struct WalkProgress(Option<Arc<dyn Fn(u64, u64) + Send + Sync>>);
-
-impl WalkProgress {
-    pub(super) fn report(&self, visited: u64, pages: u64) {
-        if let Some(report) = &self.0 {
-            report(visited, pages);
-        }
-    }
-}
-
-impl fmt::Debug for WalkProgress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WalkProgress").field(&self.0.is_some()).finish()
-    }
 }
 
 /// The wait for another process that is about to close the file, and not for one that works with it.
@@ -333,9 +314,12 @@ impl Options {
         self
     }
 
-    /// Calls `report` now and then while opening walks over all trees to find the free pages, from several threads if the
-    /// file is large: with the number of pages visited so far, and the number of pages of the file, all of which it
-    /// visits at most. Default: nobody.
+    /// Calls `report` now and then during a walk over everything: with the number of pages visited so far, and the number of
+    /// pages of the file, all of which it visits at most. Default: nobody.
+    ///
+    /// These walks report: that for the free pages when the file is opened (from several threads if the file is large),
+    /// [`ReadTx::check`](crate::ReadTx::check), [`compact()`](crate::compact()) and [`salvage()`](crate::salvage()) of their
+    /// source, and the digest, which counts as visited the pages that its bytes would fill.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -347,7 +331,7 @@ impl Options {
     /// # Ok::<_, kv::Error>(())
     /// ```
     pub fn walk_progress(mut self, report: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
-        self.walk_progress = WalkProgress(Some(Arc::new(report)));
+        self.walk_progress = WalkProgress::to(report);
         self
     }
 

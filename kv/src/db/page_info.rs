@@ -138,7 +138,8 @@ impl ReadTx<'_> {
             (None, NO_FREELIST) => Free::Unsaid,
             (None, page) => Free::Stored(PageId::new(page)),
         };
-        let mut problems = check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free);
+        let mut problems =
+            check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free, &self.core().walk_progress);
         if let Some(shown) = self.core().contested {
             problems.push(Problem { page: shown, what: TWO_STATES });
         }
@@ -153,7 +154,7 @@ impl ReadTx<'_> {
     /// # Errors
     /// None today: damage is a [`Problem`].
     pub fn check_from(&self, root: PageId) -> Result<Vec<Problem>> {
-        Ok(check_subtree(self.pages(), root))
+        Ok(check_subtree(self.pages(), root, &self.core().walk_progress))
     }
 
     /// The log of the free space, if this state has one that is as it was written.

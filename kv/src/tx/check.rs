@@ -7,6 +7,7 @@ use std::{fmt, mem};
 
 use freelist_core::{PageId, Span};
 
+use super::WalkProgress;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
 use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, SHARED, SpaceLog, StoredList, Written};
@@ -47,9 +48,9 @@ pub(crate) enum Free<'a> {
     Known(&'a FreeSpace, &'a Written),
 }
 
-/// Walks the whole state. O(pages), and a bit of memory for each page twice.
-pub(crate) fn check_state(pages: Pages<'_>, root: Link, free: Free<'_>) -> Vec<Problem> {
-    let mut check = Check::new(pages);
+/// Walks the whole state, and tells `progress` of it. O(pages), and a bit of memory for each page twice.
+pub(crate) fn check_state(pages: Pages<'_>, root: Link, free: Free<'_>, progress: &WalkProgress) -> Vec<Problem> {
+    let mut check = Check::new(pages, progress);
     let listed = check.free_pages(free);
     check.trees(root);
     if let Some(listed) = listed {
@@ -65,8 +66,8 @@ pub(crate) fn check_state(pages: Pages<'_>, root: Link, free: Free<'_>) -> Vec<P
 }
 
 /// Walks only what hangs below page `root`.
-pub(crate) fn check_subtree(pages: Pages<'_>, root: PageId) -> Vec<Problem> {
-    let mut check = Check::new(pages);
+pub(crate) fn check_subtree(pages: Pages<'_>, root: PageId, progress: &WalkProgress) -> Vec<Problem> {
+    let mut check = Check::new(pages, progress);
     check.trees(Link::page(root));
     check.problems
 }
@@ -75,11 +76,14 @@ struct Check<'t> {
     pages: Pages<'t>,
     used: PageSet,
     problems: Vec<Problem>,
+    progress: &'t WalkProgress,
+    /// Pages that have been visited.
+    visited: u64,
 }
 
 impl<'t> Check<'t> {
-    fn new(pages: Pages<'t>) -> Self {
-        Self { pages, used: PageSet::new(pages.high_water()), problems: Vec::new() }
+    fn new(pages: Pages<'t>, progress: &'t WalkProgress) -> Self {
+        Self { pages, used: PageSet::new(pages.high_water()), problems: Vec::new(), progress, visited: 0 }
     }
 
     fn report(&mut self, page: u64, what: &'static str) {
@@ -156,6 +160,9 @@ impl<'t> Check<'t> {
 
     fn visit(&mut self, visit: &Visit<'t>) {
         let page = visit.page;
+        self.visited = self.visited.saturating_add(visit.pages);
+        debug_assert!(self.visited <= self.pages.high_water(), "a walk visits each page once");
+        self.progress.report(self.visited, self.pages.high_water());
         if let Err(error) = self.order(visit) {
             self.report_error(&error, page.link.page_id());
         }

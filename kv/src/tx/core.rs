@@ -12,7 +12,7 @@ use super::changes::Listeners;
 use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
-use super::{Counters, Snapshot, Writer};
+use super::{Counters, Snapshot, WalkProgress, Writer};
 use crate::store::{Carry, EarlyWriting, FreelistOrigin, Heads, WriteSet};
 
 /// How commits behave.
@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) freelist: (FreelistOrigin, u64),
     /// The meta page whose state is shown, if the other one is as good and names another state.
     pub(crate) contested: Option<PageId>,
+    /// Who is told how far a walk over everything is.
+    pub(crate) walk_progress: WalkProgress,
 }
 
 impl Core {
@@ -92,6 +94,7 @@ impl Core {
             heads: Heads::new(settings.read_cache),
             freelist,
             contested: None,
+            walk_progress: WalkProgress::default(),
         }
     }
 

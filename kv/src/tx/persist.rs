@@ -12,6 +12,7 @@ use freelist_core::PageId;
 use super::check::{Free, check_state};
 use super::core::Core;
 use super::plan::Plan;
+use super::walk_progress::WalkProgress;
 use super::writer::{Checkpoint, Writer};
 use crate::error::{Error, Result};
 use crate::format::{Header, Meta};
@@ -99,7 +100,8 @@ fn check(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &Plan) -> Res
     }
     let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water);
     let root = Link::page(PageId::new(plan.meta.root));
-    match check_state(pages, root, Free::Known(&writer.free_space, &plan.free_space)).into_iter().next() {
+    let free = Free::Known(&writer.free_space, &plan.free_space);
+    match check_state(pages, root, free, &WalkProgress::default()).into_iter().next() {
         None => Ok(()),
         Some(problem) => Err(Error::Inconsistent { problem: problem.to_string() }),
     }

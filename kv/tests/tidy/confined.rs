@@ -32,10 +32,7 @@ const CONFINED: [Confined; 4] = [
             ("kv/src/tx/persist.rs", "the commit"),
             ("kv/src/db/open.rs", "the seal, and a store that is empty"),
             ("kv/src/db/db.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
-            (
-                "kv/cli/src/commands/map/survey.rs",
-                "a store that hides a page of another passes on what it is asked for",
-            ),
+            ("kv/cli/src/files/survey.rs", "a store that hides a page of another passes on what it is asked for"),
         ],
     },
     Confined {

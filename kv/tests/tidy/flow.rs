@@ -7,7 +7,8 @@ use crate::source::{Finding, Source, words};
 pub(crate) const ROOMS: [&str; 6] = ["format", "store", "tree", "tx", "db", "table"];
 
 /// The rooms of `kv-cli`, lowest first.
-const CLI_ROOMS: [&str; 7] = ["notation", "failure", "terminal", "files", "arguments", "commands", "command_line"];
+const CLI_ROOMS: [&str; 8] =
+    ["notation", "failure", "terminal", "files", "arguments", "browse", "commands", "command_line"];
 
 /// The rooms of `kv-etcd`, lowest first.
 const ETCD_ROOMS: [&str; 4] = ["mvcc", "snapshot", "api", "server"];

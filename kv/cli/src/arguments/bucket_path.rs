@@ -4,7 +4,7 @@ use clap::Args;
 use kv::{Bucket, BucketMut, Error, ReadTx, WriteTx};
 
 use crate::failure::{Failure, Result};
-use crate::notation::{Parse, quoted_or_hex, text_or_hex};
+use crate::notation::{Parse, named, quoted_or_hex};
 
 /// How bucket names are written.
 #[derive(Clone, Copy, Debug, Args)]
@@ -32,7 +32,10 @@ impl BucketFormat {
 pub(crate) fn bucket<'t>(tx: &'t ReadTx<'_>, path: &[Vec<u8>]) -> Result<Bucket<'t>> {
     path.iter().enumerate().try_fold(tx.root(), |bucket, (depth, name)| {
         bucket.bucket(name).map_err(|error| match error {
-            Error::BucketNotFound { .. } => no_bucket(name, path.get(..depth).unwrap_or_default()),
+            Error::BucketNotFound { .. } => {
+                let there = |other: &[u8]| bucket.get_bucket(other).map(|found| found.is_some());
+                no_bucket(name, path.get(..depth).unwrap_or_default(), there)
+            }
             Error::IncompatibleValue { .. } => {
                 Failure::Problem(format!("{} is a key, not a bucket: `kv get` prints its value", quoted_or_hex(name)))
             }
@@ -41,15 +44,25 @@ pub(crate) fn bucket<'t>(tx: &'t ReadTx<'_>, path: &[Vec<u8>]) -> Result<Bucket<
     })
 }
 
-fn no_bucket(name: &[u8], parent: &[Vec<u8>]) -> Failure {
+fn no_bucket(name: &[u8], parent: &[Vec<u8>], there: impl FnOnce(&[u8]) -> kv::Result<bool>) -> Failure {
     let place = if parent.is_empty() { String::new() } else { format!(" in {:?}", shown(parent)) };
-    Failure::Problem(format!("there is no bucket {}{place}: `kv buckets` lists those there are", quoted_or_hex(name)))
+    let remedy = meant(name, "buckets", there);
+    Failure::Problem(format!("there is no bucket {}{place}: {remedy}", quoted_or_hex(name)))
 }
 
-/// The bucket at `path` has no such key.
-pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>]) -> Failure {
-    let (key, bucket) = (quoted_or_hex(key), shown(path));
-    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: `kv keys` lists those there are"))
+/// The bucket at `path` has no such key. `there` tells whether it has another.
+pub(crate) fn no_key(key: &[u8], path: &[Vec<u8>], there: impl FnOnce(&[u8]) -> kv::Result<bool>) -> Failure {
+    let (remedy, key, bucket) = (meant(key, "keys", there), quoted_or_hex(key), shown(path));
+    Failure::Problem(format!("there is no key {key} in bucket {bucket:?}: {remedy}"))
+}
+
+/// What to do about a name that is not there. Hex digits without `hex:` are text, and may have been meant as bytes.
+fn meant(name: &[u8], command: &str, there: impl FnOnce(&[u8]) -> kv::Result<bool>) -> String {
+    let bytes = hex::decode(name).ok().filter(|bytes| there(bytes).unwrap_or(false));
+    match bytes.map(|bytes| named(&bytes)) {
+        Some(found) => format!("these digits are text; there is {found:?}"),
+        None => format!("`kv {command}` lists those there are"),
+    }
 }
 
 /// The bucket at `path`, to change. A path has at least one name.
@@ -71,5 +84,5 @@ pub(crate) fn create<'t>(tx: &'t mut WriteTx<'_>, path: &[Vec<u8>]) -> kv::Resul
 
 /// A path in messages.
 fn shown(path: &[Vec<u8>]) -> String {
-    path.iter().map(|name| text_or_hex(name)).collect::<Vec<_>>().join("/")
+    path.iter().map(|name| named(name)).collect::<Vec<_>>().join("/")
 }

@@ -10,7 +10,7 @@ use crate::notation::{Encoding, Format};
 /// How the list is shown.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Listing {
-    /// How each is shown; with `auto`, text that looks like hex cannot be told from bytes shown in hex
+    /// How each is shown; other commands take what `auto` shows
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 

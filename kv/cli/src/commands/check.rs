@@ -54,14 +54,13 @@ struct Found<'p> {
 
 impl Check {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
-        let db = open::to_read(&self.file, terminal)?;
+        let (db, bar) = open::to_walk(&self.file, "checking pages", terminal)?;
         let tx = db.begin_read();
-        let busy = terminal.progress.busy("checking");
         let problems = match self.from_page {
             0 => tx.check()?,
             page => tx.check_from(PageId::new(page))?,
         };
-        busy.finish_and_clear();
+        bar.finish_and_clear();
         let printed = self.print(&problems, terminal);
         terminal.verdict(problems.is_empty(), printed)
     }

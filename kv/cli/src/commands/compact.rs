@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use kv::surgery::RawFile;
@@ -66,7 +65,7 @@ impl Compact {
             let remedy = "a compacted copy cannot be written to a pipe: name a file, ./- if it is to be called -";
             return Err(Failure::Usage(remedy.into()));
         }
-        let source = open::to_read(&self.file, terminal)?;
+        let (source, bar) = open::to_walk(&self.file, "compacting pages", terminal)?;
         let mut unfinished = Unfinished::new(&self.output)?;
         unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
@@ -74,13 +73,12 @@ impl Compact {
         let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
         let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
         let opened = unfinished.page_file(&file_options).and_then(|pages| options.open_store(Box::new(pages)));
-        let target = Arc::new(opened.map_err(failed)?);
-        let growing = terminal.progress.growing("compacting", &target);
+        let target = opened.map_err(failed)?;
         let mut sound = true;
         let copied = if self.salvage {
             kv::salvage(&source, &target, self.tx_max_size, |damage| {
                 sound = false;
-                growing.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
+                bar.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
             })
             .map_err(failed)
         } else {
@@ -89,11 +87,9 @@ impl Compact {
                 error => failed(error),
             })
         };
-        growing.finish_and_clear();
+        bar.finish_and_clear();
         let copied = copied?;
-        if let Some(target) = Arc::into_inner(target) {
-            target.close().map_err(failed)?;
-        }
+        target.close().map_err(failed)?;
         // The file has grown ahead of its pages, which a copy does not need.
         let copy = unfinished.page_file(&file_options).and_then(|pages| RawFile::new(pages, None)).map_err(failed)?;
         let meta = copy.newest().ok_or_else(|| Failure::Refused("the copy has no valid meta page".into()))?;

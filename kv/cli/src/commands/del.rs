@@ -60,7 +60,9 @@ impl Del {
         let db = open::to_write(&self.file, terminal)?;
         db.try_update(|tx| match bucket_mut(tx, &path)?.delete(&key) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(no_key(&key, &path)),
+            Ok(false) => {
+                Err(no_key(&key, &path, |other| bucket_mut(tx, &path)?.get(other).map(|value| value.is_some())))
+            }
             Err(kv::Error::IncompatibleValue { .. }) => {
                 Err(Failure::Problem(format!("{} is a bucket, not a key: --bucket deletes it", quoted_or_hex(&key))))
             }

@@ -38,16 +38,14 @@ pub(crate) struct Digest {
 
 impl Digest {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
-        let db = open::to_read(&self.file, terminal)?;
+        let (db, bar) = open::to_walk(&self.file, "digesting pages", terminal)?;
         let tx = db.begin_read();
-        let count = terminal.progress.count("chunks digested");
         let mut side = SideFile::new();
         tx.digest(|chunk| {
-            count.inc(1);
             side.add(&chunk);
             Ok(())
         })?;
-        count.finish_and_clear();
+        bar.finish_and_clear();
         let text = side.finish();
         match &self.output {
             None => Ok(terminal.out.write_all(text.as_bytes())?),

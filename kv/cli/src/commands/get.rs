@@ -7,7 +7,7 @@ use clap::Args;
 use crate::arguments::bucket_path::{BucketFormat, bucket, no_key};
 use crate::failure::{Failure, Result};
 use crate::files::open;
-use crate::notation::{Format, Parse, quoted_or_hex};
+use crate::notation::{Encoding, Format, Parse, Record, quoted_or_hex};
 use crate::terminal::Terminal;
 
 /// Print the value of a key
@@ -20,8 +20,10 @@ use crate::terminal::Terminal;
 Examples:
   kv get FILE users ada
   kv get FILE outer inner key                           nested buckets, outermost first
-  kv get --parse-format hex FILE key 00000000000000035f0000000000000001
-  kv get --format bytes FILE images logo.png > logo.png"
+  kv get FILE key hex:00000000000000035f0000000000000001
+                                                        bytes, as `kv keys` shows them
+  kv get --format bytes FILE images logo.png > logo.png
+  kv get --json FILE users ada                          {\"bucket\":[\"users\"],\"key\":\"ada\",\"value\":\"1815\"}"
 )]
 pub(crate) struct Get {
     /// The database
@@ -39,6 +41,10 @@ pub(crate) struct Get {
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
 
+    /// Print the pair as JSON, a line as `kv export` prints it
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
     #[command(flatten)]
     names: BucketFormat,
 }
@@ -51,13 +57,17 @@ impl Get {
         let tx = db.begin_read();
         let bucket = bucket(&tx, &path)?;
         match bucket.get(&key)? {
+            Some(value) if self.json => {
+                let pair = Record::pair(Encoding::Text, path.iter().map(Vec::as_slice), &key, value);
+                Ok(pair.writeln(&mut terminal.out)?)
+            }
             Some(value) if self.format == Format::Bytes => Ok(self.format.write(&mut terminal.out, value)?),
             Some(value) => Ok(self.format.writeln(&mut terminal.out, value)?),
             None if bucket.contains(&key)? => Err(Failure::Problem(format!(
                 "{} is a bucket, not a key: `kv keys` lists what is in it",
                 quoted_or_hex(&key)
             ))),
-            None => Err(no_key(&key, &path)),
+            None => Err(no_key(&key, &path, |other| bucket.contains(other))),
         }
     }
 }

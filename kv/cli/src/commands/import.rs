@@ -1,6 +1,6 @@
 //! `kv import`: reads an export into a database.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 
@@ -42,6 +42,9 @@ struct Lines<'i> {
     input: Box<dyn BufRead + 'i>,
     number: u64,
     line: Vec<u8>,
+    /// Bytes that have been read, and bytes there are if that is known.
+    read: u64,
+    len: Option<u64>,
     /// What the input is called in messages.
     name: String,
 }
@@ -61,17 +64,20 @@ impl Import {
         // Before the file is made, so that input that is wrong from the start makes no file.
         let mut batch = lines.batch(self.tx_max_size)?;
         let db = open::or_create(&self.file, options, terminal.progress)?;
-        let count = terminal.progress.count("lines imported");
+        let bar = match lines.len {
+            Some(len) => terminal.progress.bytes("importing", len),
+            None => terminal.progress.count("bytes imported"),
+        };
         let mut total = 0;
         while !batch.is_empty() {
             db.try_update(|tx| {
                 batch.iter().try_for_each(|line| line.apply(tx).map_err(|error| lines.refused(line, error)))
             })?;
             total += batch.len();
-            count.set_position(total as u64);
+            bar.set_position(lines.read);
             batch = lines.batch(self.tx_max_size)?;
         }
-        count.finish_and_clear();
+        bar.finish_and_clear();
         // The reader of lines borrows the terminal's input.
         drop(lines);
         open::note_wrong_list(&db, &self.file, terminal);
@@ -80,14 +86,15 @@ impl Import {
     }
 
     fn lines<'i>(&self, standard_input: &'i mut dyn BufRead) -> Result<Lines<'i>> {
-        let (input, name): (Box<dyn BufRead>, _) = match &self.input {
+        let (input, name, len): (Box<dyn BufRead>, _, _) = match &self.input {
             Some(path) => {
                 let file = File::open(path).map_err(|error| Failure::refused("read", path, &error))?;
-                (Box::new(BufReader::new(file)), path.display().to_string())
+                let len = file.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len());
+                (Box::new(BufReader::new(file)), path.display().to_string(), len)
             }
-            None => (Box::new(standard_input), "standard input".to_owned()),
+            None => (Box::new(standard_input), "standard input".to_owned(), None),
         };
-        Ok(Lines { input, number: 0, line: Vec::new(), name })
+        Ok(Lines { input, number: 0, line: Vec::new(), read: 0, len, name })
     }
 }
 
@@ -108,9 +115,12 @@ impl Lines<'_> {
             self.line.clear();
             self.number += 1;
             let read = self.input.read_until(b'\n', &mut self.line);
-            if read.map_err(|error| Failure::Refused(format!("cannot read {}: {}", self.name, explain(&error))))? == 0 {
+            let refused = |error| Failure::Refused(format!("cannot read {}: {}", self.name, explain(&error)));
+            let bytes = read.map_err(refused)? as u64;
+            if bytes == 0 {
                 return Ok(None);
             }
+            self.read += bytes;
             if !self.line.trim_ascii().is_empty() {
                 break;
             }

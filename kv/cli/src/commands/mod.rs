@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod browse;
 pub(crate) mod buckets;
 pub(crate) mod check;
 pub(crate) mod compact;
@@ -22,6 +23,7 @@ pub(crate) mod page;
 pub(crate) mod page_item;
 pub(crate) mod pages;
 pub(crate) mod put;
+pub(crate) mod scan;
 pub(crate) mod shrink;
 pub(crate) mod stats;
 pub(crate) mod surgery;

@@ -7,8 +7,9 @@ use clap::Args;
 use kv::BucketStats;
 use serde::Serialize;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::files::open;
+use crate::notation::Parse;
 use crate::terminal::Terminal;
 
 /// Count pages, keys and bytes of all buckets, or of those whose names begin with PREFIX
@@ -68,17 +69,22 @@ impl Stats {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
-        let prefix = self.prefix.as_deref().unwrap_or_default().as_bytes();
+        let prefix = Parse::default().bytes(self.prefix.as_deref().unwrap_or_default())?;
         let busy = terminal.progress.busy("counting");
         let (mut stats, mut buckets) = (BucketStats::default(), 0u64);
         for found in tx.buckets() {
             let (name, bucket) = found?;
-            if name.starts_with(prefix) {
+            if name.starts_with(&prefix) {
                 stats.add(&bucket.stats()?);
                 buckets += 1;
             }
         }
         busy.finish_and_clear();
+        if let Some(prefix) = self.prefix.as_ref().filter(|_| buckets == 0) {
+            return Err(Failure::Problem(format!(
+                "there is no bucket at the top level whose name begins with {prefix:?}: `kv buckets` lists those there are"
+            )));
+        }
         if self.json {
             terminal.json(&Figures::new(&stats, buckets))
         } else {

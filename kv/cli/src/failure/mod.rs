@@ -33,9 +33,19 @@ pub(crate) enum Failure {
 impl Failure {
     /// Prints the one line, and returns the exit code.
     pub(crate) fn report(self, file: Option<&Path>, err: &mut dyn Write) -> u8 {
+        let (code, message) = self.message(file);
+        if !message.is_empty() {
+            // If standard error is closed, the exit code has to be enough.
+            let _ = err.write_fmt(format_args!("kv: {message}\n"));
+        }
+        code
+    }
+
+    /// The exit code and the line, which is empty if there is nothing to be said.
+    pub(crate) fn message(self, file: Option<&Path>) -> (u8, String) {
         let (code, message) = match self {
-            Self::OutputClosed => return 0,
-            Self::Reported => return 1,
+            Self::OutputClosed => (0, String::new()),
+            Self::Reported => (1, String::new()),
             Self::Database { path, error } => {
                 let path = path.as_deref().or(file);
                 (code(&error), with_path(path, &describe(&error, path)))
@@ -44,9 +54,7 @@ impl Failure {
             Self::Usage(message) => (2, with_path(file, &message)),
             Self::Refused(message) => (3, message),
         };
-        // If standard error is closed, the exit code has to be enough.
-        let _ = err.write_fmt(format_args!("kv: {}\n", message.replace('\n', " ")));
-        code
+        (code, message.replace('\n', " "))
     }
 
     /// A file that is not a database could not be read or made.

@@ -4,3 +4,4 @@ pub(crate) mod interrupt;
 pub(crate) mod new_file;
 pub(crate) mod open;
 pub(crate) mod size_limit;
+pub(crate) mod survey;

@@ -14,7 +14,22 @@ use crate::terminal::{Progress, Terminal};
 
 /// Opens a database to read it: under a shared lock, or as it is now with `--live`.
 pub(crate) fn to_read(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
-    let options = Options::new().read_only(true).lock_timeout(terminal.lock_timeout);
+    read_with(Options::new(), path, terminal)
+}
+
+/// Opens a database to walk over all of it. The bar shows how far the walk is.
+pub(crate) fn to_walk(path: &Path, what: &'static str, terminal: &mut Terminal<'_>) -> Result<(Db, ProgressBar)> {
+    let bar = terminal.progress.items(what, 0);
+    let shown = bar.clone();
+    let options = Options::new().walk_progress(move |visited, pages| {
+        shown.set_length(pages);
+        shown.set_position(visited);
+    });
+    Ok((read_with(options, path, terminal)?, bar))
+}
+
+fn read_with(options: Options, path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
+    let options = options.read_only(true).lock_timeout(terminal.lock_timeout);
     let db = match &terminal.live {
         Some(peek) => peek.now().at(path)?,
         None => patiently(terminal.progress, |_| options.open(path)).at(path)?,
@@ -34,6 +49,21 @@ pub(crate) fn to_write(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
     let db = or_create(path, one_transaction(terminal).create(false), terminal.progress)?;
     note_wrong_list(&db, path, terminal);
     Ok(db)
+}
+
+/// Opens a database together with its pages, to look at both.
+pub(crate) fn with_pages(path: &Path, writable: bool, terminal: &mut Terminal<'_>) -> Result<(Db, Arc<PageFile>)> {
+    let lock_timeout = Some(terminal.lock_timeout);
+    let file_options = FileOptions { read_only: !writable, lock_timeout, ..FileOptions::default() };
+    let options = one_transaction(terminal).create(false).read_only(!writable);
+    let opened = patiently(terminal.progress, |bar| {
+        let pages = Arc::new(PageFile::open(path, &file_options)?);
+        let options = options.walk_progress(walked(bar.clone()));
+        Ok::<_, kv::Error>((options.open_store(Box::new(Arc::clone(&pages)))?, pages))
+    });
+    let (db, pages) = opened.at(path)?;
+    note_wrong_list(&db, path, terminal);
+    Ok((db, pages))
 }
 
 /// Opens a database to change it; makes it if `options` allow.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// How bytes are shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// As text if all of it can be printed, otherwise in hex
+    /// As text if all of it can be printed, otherwise as `hex:` and hex digits, which arguments take back
     #[default]
     Auto,
     /// In quotes, with escapes for bytes that cannot be printed
@@ -30,7 +30,7 @@ impl Format {
     /// Writes the bytes, without a newline.
     pub(crate) fn write(self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Auto => out.write_all(text_or_hex(bytes).as_bytes()),
+            Self::Auto => out.write_all(named(bytes).as_bytes()),
             Self::AsciiEncoded => out.write_all(quoted(bytes).as_bytes()),
             Self::Hex => out.write_all(hex::encode(bytes).as_bytes()),
             Self::Base64 => out.write_all(STANDARD.encode(bytes).as_bytes()),
@@ -48,8 +48,10 @@ impl Format {
 /// How an argument spells bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum Parse {
-    /// Its own bytes
+    /// Its own bytes, or those that follow `hex:` in hex: what `auto` shows
     #[default]
+    Auto,
+    /// Its own bytes
     #[value(alias = "ascii-encoded")]
     Text,
     /// Two hex digits for each byte
@@ -62,6 +64,12 @@ impl Parse {
     /// The bytes that `text` spells.
     pub(crate) fn bytes(self, text: &str) -> Result<Vec<u8>, BadNotation> {
         match self {
+            Self::Auto => match text.strip_prefix(HEX) {
+                Some(digits) => Self::Hex.bytes(digits).map_err(|BadNotation(what)| {
+                    BadNotation(format!("{what}; for text that begins with `{HEX}`, take the format `text`"))
+                }),
+                None => Self::Text.bytes(text),
+            },
             Self::Text => Ok(text.as_bytes().to_vec()),
             Self::Hex => hex::decode(text).map_err(|error| BadNotation(format!("{text:?} is not hex: {error}"))),
             Self::Base64 => {
@@ -75,6 +83,12 @@ impl Parse {
 #[derive(Debug)]
 pub(crate) struct BadNotation(String);
 
+impl BadNotation {
+    pub(crate) const fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 impl fmt::Display for BadNotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -85,14 +99,23 @@ pub(super) fn to_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// As text if it can be printed, otherwise in hex.
-pub(crate) fn text_or_hex(bytes: &[u8]) -> String {
-    printable(bytes).map_or_else(|| hex::encode(bytes), str::to_owned)
+/// Begins bytes in hex where text may stand too.
+const HEX: &str = "hex:";
+
+/// As text if it can be printed, otherwise in hex behind `hex:`. [`Parse::Auto`] reads it back: text that begins with
+/// `hex:` itself is shown in hex.
+pub(crate) fn named(bytes: &[u8]) -> String {
+    let text = printable(bytes).filter(|text| !text.starts_with(HEX));
+    text.map_or_else(|| in_hex(bytes), str::to_owned)
 }
 
-/// In quotes if it can be printed, otherwise in hex without quotes.
+/// In quotes if it can be printed, otherwise in hex behind `hex:`, without quotes.
 pub(crate) fn quoted_or_hex(bytes: &[u8]) -> String {
-    printable(bytes).map_or_else(|| hex::encode(bytes), |text| quoted(text.as_bytes()))
+    printable(bytes).map_or_else(|| in_hex(bytes), |text| quoted(text.as_bytes()))
+}
+
+fn in_hex(bytes: &[u8]) -> String {
+    format!("{HEX}{}", hex::encode(bytes))
 }
 
 /// SHA-256 in hex.
@@ -157,8 +180,9 @@ mod tests {
     fn every_format_shows_text_and_bytes() {
         assert_eq!(shown(Format::Auto, b"tea pot"), "tea pot");
         assert_eq!(shown(Format::Auto, "t\u{e9}".as_bytes()), "t\u{e9}");
-        assert_eq!(shown(Format::Auto, b"a\nb"), "610a62");
-        assert_eq!(shown(Format::Auto, b"\xff"), "ff");
+        assert_eq!(shown(Format::Auto, b"a\nb"), "hex:610a62");
+        assert_eq!(shown(Format::Auto, b"\xff"), "hex:ff");
+        assert_eq!(shown(Format::Auto, b"hex:ff"), "hex:6865783a6666");
         assert_eq!(shown(Format::AsciiEncoded, b"a\n\"\\\x00\xff\xc3\xa9"), "\"a\\n\\\"\\\\\\x00\\xff\u{e9}\"");
         assert_eq!(shown(Format::AsciiEncoded, "\u{2028}\u{1f}".as_bytes()), "\"\\u2028\\x1f\"");
         assert_eq!(shown(Format::Hex, b"\x00A"), "0041");
@@ -170,11 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_in_hex_or_base64_is_read_back() {
-        for bytes in [&b""[..], b"text", b"\x00\xff\x10"] {
+    fn what_is_shown_is_read_back() {
+        for bytes in
+            [&b""[..], b"text", b"\x00\xff\x10", b"ff", b"hex:", b"hex:ff", b"hex:zz", b"Hex:ff", b"a\tb", b" "]
+        {
+            assert_eq!(Parse::Auto.bytes(&shown(Format::Auto, bytes)).unwrap(), bytes);
             assert_eq!(Parse::Hex.bytes(&shown(Format::Hex, bytes)).unwrap(), bytes);
             assert_eq!(Parse::Base64.bytes(&shown(Format::Base64, bytes)).unwrap(), bytes);
         }
+        assert_eq!(Parse::Text.bytes("hex:ff").unwrap(), b"hex:ff");
+        assert!(Parse::Auto.bytes("hex:f").unwrap_err().to_string().contains("take the format `text`"));
         assert!(Parse::Hex.bytes("0").is_err());
         assert!(Parse::Base64.bytes("***").is_err());
     }

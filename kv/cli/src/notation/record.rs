@@ -1,5 +1,7 @@
 //! A line of an export: a bucket, or a key and its value.
 
+use std::io::{self, Write};
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -20,9 +22,27 @@ pub(crate) struct Record {
     pub(crate) value: Option<Text>,
 }
 
+impl Record {
+    /// A key of the bucket at `path`, and its value.
+    pub(crate) fn pair<'p>(
+        encoding: Encoding,
+        path: impl IntoIterator<Item = &'p [u8]>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Self {
+        let (key, value) = (Some(encoding.text(key)), Some(encoding.text(value)));
+        Self { bucket: path.into_iter().map(|name| encoding.text(name)).collect(), sequence: None, key, value }
+    }
+
+    pub(crate) fn writeln(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}
+
 /// Bytes in JSON: a string if they are text, otherwise an object that names the notation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a name, key or value is a string, {\"hex\":\"...\"} or {\"base64\":\"...\"}")]
 pub(crate) enum Text {
     Plain(String),
     Hex { hex: String },

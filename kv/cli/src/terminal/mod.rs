@@ -23,6 +23,8 @@ pub(crate) struct Terminal<'s> {
     err: Box<dyn Write + 's>,
     pub(crate) progress: Progress,
     pub(crate) colours: bool,
+    /// Columns and rows of the terminal that the output goes to, if it goes to one.
+    pub(crate) size: Option<(u16, u16)>,
     pub(crate) lock_timeout: Duration,
     /// Commands that read look into their file through this, without its lock.
     pub(crate) live: Option<Peek>,
@@ -30,8 +32,8 @@ pub(crate) struct Terminal<'s> {
 
 impl<'s> Terminal<'s> {
     pub(crate) fn new(streams: Streams<'s>, lock_timeout: Duration) -> Self {
-        let Streams { input, output, error, progress, colours } = streams;
-        Self { input, out: BufWriter::new(output), err: error, progress, colours, lock_timeout, live: None }
+        let Streams { input, output, error, progress, colours, size } = streams;
+        Self { input, out: BufWriter::new(output), err: error, progress, colours, size, lock_timeout, live: None }
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {

@@ -1,10 +1,8 @@
 //! Progress bars, on standard error if that is a terminal.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
-use kv::Db;
+use indicatif::{ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -27,12 +25,12 @@ impl Progress {
 
     /// Bytes out of `total`.
     pub(crate) fn bytes(self, what: &'static str, total: u64) -> ProgressBar {
-        self.of_total(what, total, "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        self.of_total(what, total, "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left")
     }
 
     /// Things out of `total`.
     pub(crate) fn items(self, what: &'static str, total: u64) -> ProgressBar {
-        self.of_total(what, total, "{msg} [{wide_bar}] {human_pos}/{human_len} {per_sec} {eta}")
+        self.of_total(what, total, "{msg} [{wide_bar}] {human_pos}/{human_len} {per_sec}, {eta} left")
     }
 
     /// Things whose total is unknown.
@@ -40,25 +38,15 @@ impl Progress {
         self.spinner(what, style("{spinner} {msg} {human_pos} {elapsed}"))
     }
 
-    /// Things that the command prints. Hidden if the output goes to the terminal too, where it shows the progress.
-    pub(crate) fn beside_output(self, what: &'static str) -> ProgressBar {
-        Self { shown: self.shown_beside_output, ..self }.count(what)
+    /// Things out of `total`, for which the command prints something. Hidden if the output goes to the terminal too, where
+    /// it shows the progress.
+    pub(crate) fn beside_output(self, what: &'static str, total: u64) -> ProgressBar {
+        Self { shown: self.shown_beside_output, ..self }.items(what, total)
     }
 
     /// Work whose end cannot be foreseen.
     pub(crate) fn busy(self, what: &'static str) -> ProgressBar {
         self.spinner(what, style("{spinner} {msg} {elapsed}"))
-    }
-
-    /// A database that grows.
-    pub(crate) fn growing(self, what: &'static str, db: &Arc<Db>) -> ProgressBar {
-        let db = Arc::downgrade(db);
-        let size = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let size = db.upgrade().map(|db| db.begin_read().size());
-            // A progress bar has nowhere to report that it could not be drawn.
-            let _ = write!(text, "{}", HumanBytes(size.unwrap_or(0)));
-        };
-        self.spinner(what, style("{spinner} {msg} {size} {elapsed}").with_key("size", size))
     }
 
     fn of_total(self, what: &'static str, total: u64, template: &str) -> ProgressBar {

@@ -19,10 +19,12 @@ pub struct Streams<'s> {
     pub(super) error: Box<dyn Write + 's>,
     pub(super) progress: Progress,
     pub(super) colours: bool,
+    pub(super) size: Option<(u16, u16)>,
 }
 
 impl Streams<'static> {
-    /// The process's own. A terminal gets progress bars, and colours unless `NO_COLOR` is set.
+    /// The process's own. A terminal gets progress bars, and colours unless it has none (`TERM=dumb`) or
+    /// `NO_COLOR` is set.
     #[must_use]
     pub fn standard() -> Self {
         let to_terminal = io::stdout().is_terminal();
@@ -31,8 +33,8 @@ impl Streams<'static> {
             output: Box::new(io::stdout().lock()),
             error: Box::new(io::stderr()),
             progress: Progress::on_standard_error(to_terminal),
-            // See <https://no-color.org>.
-            colours: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            size: to_terminal.then(ratatui::crossterm::terminal::size).and_then(Result::ok),
+            colours: to_terminal && coloured(),
         }
     }
 }
@@ -48,6 +50,7 @@ impl<'s> Streams<'s> {
             error: Box::new(error),
             progress: Progress::hidden(),
             colours: false,
+            size: None,
         }
     }
 }
@@ -56,4 +59,10 @@ impl fmt::Debug for Streams<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Streams").finish_non_exhaustive()
     }
+}
+
+/// Whether the person at the terminal wants colours, see <https://no-color.org>, and the terminal has them.
+fn coloured() -> bool {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    wanted && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }

@@ -76,7 +76,7 @@ fn names_in_json_cannot_be_taken_for_others() {
     bench.kv(&["put", "db", "00ff", "c3a9", "text"]).ok();
     bench.kv(&["put", "--parse-format", "hex", "db", "00ff", "c3a9", "e acute"]).ok();
     bench.kv(&["put", "--parse-format", "hex", "db", "00ff", "ff", "no text"]).ok();
-    assert_eq!(bench.kv(&["buckets", "db"]).ok(), "00ff\n00ff\n");
+    assert_eq!(bench.kv(&["buckets", "db"]).ok(), "hex:00ff\n00ff\n");
     let listed = |args: &[&str]| json(&bench.kv(args).ok());
     assert_eq!(listed(&["buckets", "--json", "db"]), json!([{"base64": "AP8="}, "00ff"]));
     assert_eq!(listed(&["keys", "--json", "db", "00ff"]), json!(["c3a9", "inner", "\u{e9}", {"base64": "/w=="}]));
@@ -224,7 +224,7 @@ fn help_teaches_and_completions_are_there() {
         assert!(bench.kv(&[command, "--help"]).ok().contains("Usage: kv"), "{command}");
         count += 1;
     }
-    assert_eq!(count, 27);
+    assert_eq!(count, 29);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(bench.kv(&["completions", shell]).ok().contains("surgery"), "{shell}");
     }

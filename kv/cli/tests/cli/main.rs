@@ -3,6 +3,8 @@
 #[macro_use]
 extern crate kv_testkit;
 
+#[cfg(unix)]
+mod browse;
 mod damaged;
 mod digest;
 mod etcd;
@@ -16,6 +18,7 @@ mod library;
 mod lies;
 mod looking;
 mod salvage;
+mod scan;
 #[cfg(unix)]
 mod serve;
 mod surgery;

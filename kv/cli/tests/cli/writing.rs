@@ -13,7 +13,7 @@ fn values_come_back_in_every_notation() {
     let hex = ["put", "--parse-format", "hex", "--value-format", "base64", "db", "outer", "00ff", "AAEC"];
     bench.kv(&hex).ok();
     for (format, expected) in [
-        ("auto", "000102\n"),
+        ("auto", "hex:000102\n"),
         ("ascii-encoded", "\"\\x00\\x01\\x02\"\n"),
         ("hex", "000102\n"),
         ("base64", "AAEC\n"),
@@ -23,8 +23,8 @@ fn values_come_back_in_every_notation() {
         let got = bench.kv(&["get", "--format", format, "--parse-format", "base64", "db", "outer", "AP8="]).ok();
         assert_eq!(got, expected, "{format}");
     }
-    assert_eq!(bench.kv(&["keys", "db", "outer"]).ok(), "00ff\ninner\n");
-    assert_eq!(bench.kv(&["keys", "--bucket-format", "hex", "db", "6f75746572"]).ok(), "00ff\ninner\n");
+    assert_eq!(bench.kv(&["keys", "db", "outer"]).ok(), "hex:00ff\ninner\n");
+    assert_eq!(bench.kv(&["keys", "--bucket-format", "hex", "db", "6f75746572"]).ok(), "hex:00ff\ninner\n");
     assert_eq!(bench.kv(&["buckets", "db"]).ok(), "outer\n");
     assert_eq!(bench.kv(&["buckets", "--format", "hex", "db", "outer"]).ok(), "696e6e6572\n");
 }

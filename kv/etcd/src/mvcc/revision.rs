@@ -47,11 +47,19 @@ impl Revision {
         RowKey { bytes, len: if tombstone { TOMBSTONE_LEN } else { PUT_LEN } }
     }
 
-    /// The revision of a row, and whether it is a delete's.
+    /// Reads the key of a row of the bucket `key`: the row's revision, and whether it is that of a delete. O(1).
+    ///
+    /// ```
+    /// use kv_etcd::mvcc::Revision;
+    ///
+    /// let row = b"\0\0\0\0\0\0\0\x06_\0\0\0\0\0\0\0\x01t";
+    /// assert_eq!(Revision::parse(row), Ok((Revision { main: 6, sub: 1 }, true)));
+    /// assert!(Revision::parse(b"no row").is_err());
+    /// ```
     ///
     /// # Errors
     /// The broken rule.
-    pub(super) fn parse(key: &[u8]) -> Result<(Self, bool), &'static str> {
+    pub fn parse(key: &[u8]) -> Result<(Self, bool), &'static str> {
         let (numbers, tombstone) = match key {
             [numbers @ .., TOMBSTONE_MARK] if key.len() == TOMBSTONE_LEN => (numbers, true),
             numbers if key.len() == PUT_LEN => (numbers, false),

@@ -26,6 +26,20 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// Reads the value of a row of the bucket `key`. The value of a row that is a delete has only the key. O(bytes).
+    ///
+    /// ```
+    /// let row = kv_etcd::mvcc::KeyValue::parse(b"\x0a\x03foo\x10\x02\x18\x02\x20\x01\x2a\x03bar")?;
+    /// assert_eq!((&row.key[..], &row.value[..], row.mod_revision), (&b"foo"[..], &b"bar"[..], 2));
+    /// # Ok::<_, &str>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The broken rule.
+    pub fn parse(row: &[u8]) -> Result<Self, &'static str> {
+        Ok(Row::parse(row)?.to_key_value(false))
+    }
+
     pub(super) fn clear_value(&mut self) {
         self.value = Bytes::new();
     }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use kv_etcd::mvcc::RangeRequest;
 
-use super::store::{self, Pair};
+use super::store;
 use crate::failure::{Failure, Result};
-use crate::notation::{Format, Parse, quoted_or_hex};
+use crate::notation::{Format, Pair, Parse, quoted_or_hex};
 use crate::terminal::Terminal;
 
 /// Print the value of a key of etcd's store, now or at an older revision

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::store::{self, Pair};
+use super::store;
 use crate::failure::{Failure, Result};
-use crate::notation::{Format, Parse, quoted_or_hex};
+use crate::notation::{Format, Pair, Parse, quoted_or_hex};
 use crate::terminal::Terminal;
 
 /// List every change of a key that the file still has, oldest first

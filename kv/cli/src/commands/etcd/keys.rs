@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use kv_etcd::mvcc::RangeRequest;
 
-use super::store::{self, Pair};
+use super::store;
 use crate::failure::Result;
-use crate::notation::Format;
+use crate::notation::{Format, Pair};
 use crate::terminal::Terminal;
 
 /// List the keys of etcd's store, one a line

@@ -8,9 +8,9 @@ use clap::Args;
 use kv_etcd::mvcc::{Event, WatchRequest, WatchUpdate};
 use serde::Serialize;
 
-use super::store::{self, Pair};
+use super::store;
 use crate::failure::{Failure, Result};
-use crate::notation::Format;
+use crate::notation::{Format, Pair};
 use crate::terminal::Terminal;
 
 /// List every change from a revision on, as a watch sees them

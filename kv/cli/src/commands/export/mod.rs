@@ -74,24 +74,21 @@ impl Export {
         let path = self.names.names(&self.path)?;
         let db = open::to_read(&self.file, terminal)?;
         let tx = db.begin_read();
-        let count = terminal.progress.beside_output("items exported");
+        let bar = terminal.progress.beside_output("exporting pages", tx.size() / u64::from(db.page_size()));
         let start = path.iter().map(Vec::as_slice).collect();
         let bucket = bucket(&tx, &path)?;
         let mut sound = true;
-        let printed = walk(start, bucket, |step| {
-            count.inc(1);
-            match (step, self.format) {
-                (Step::Damage(damage), _) if self.salvage => {
-                    sound = false;
-                    count.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
-                    Ok(())
-                }
-                (Step::Damage(damage), _) => Err(Failure::salvageable(damage.into())),
-                (step, ExportFormat::Jsonl) => self.line(&step, &mut terminal.out),
-                (step, ExportFormat::Dump) => dump_line(&step, &mut terminal.out),
+        let printed = walk(start, bucket, &bar, |step| match (step, self.format) {
+            (Step::Damage(damage), _) if self.salvage => {
+                sound = false;
+                bar.suspend(|| terminal.note(format_args!("kv: {}: {damage}", self.file.display())));
+                Ok(())
             }
+            (Step::Damage(damage), _) => Err(Failure::salvageable(damage.into())),
+            (step, ExportFormat::Jsonl) => self.line(&step, &mut terminal.out),
+            (step, ExportFormat::Dump) => dump_line(&step, &mut terminal.out),
         });
-        count.finish_and_clear();
+        bar.finish_and_clear();
         terminal.verdict(sound, printed)
     }
 
@@ -101,16 +98,10 @@ impl Export {
             Step::Enter { path, bucket } => {
                 Record { bucket: texts(path), sequence: Some(bucket.sequence()), key: None, value: None }
             }
-            Step::Item { path, key, value } => Record {
-                bucket: texts(path),
-                sequence: None,
-                key: Some(self.encoding.text(key)),
-                value: Some(self.encoding.text(value)),
-            },
+            Step::Item { path, key, value } => Record::pair(self.encoding, path.iter().copied(), key, value),
             Step::Leave { .. } | Step::Damage(_) => return Ok(()),
         };
-        serde_json::to_writer(&mut *out, &record)?;
-        Ok(out.write_all(b"\n")?)
+        Ok(record.writeln(out)?)
     }
 }
 

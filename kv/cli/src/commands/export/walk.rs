@@ -1,5 +1,6 @@
 //! A walk over every bucket and item of a database in order; nested buckets come in the place of their names.
 
+use indicatif::ProgressBar;
 use kv::{Bucket, Damage};
 
 use crate::failure::Result;
@@ -30,10 +31,12 @@ struct Counts {
     buckets: u64,
 }
 
-/// Walks `top`, which is at `path`. The root bucket has an empty path and is not itself visited.
+/// Walks `top`, which is at `path`, and shows on `bar` how many pages have been visited. The root bucket has an empty path
+/// and is not itself visited.
 pub(crate) fn walk<'t>(
     path: Vec<&'t [u8]>,
     top: Bucket<'t>,
+    bar: &ProgressBar,
     mut visit: impl FnMut(Step<'_, 't>) -> Result<()>,
 ) -> Result<()> {
     let around: Vec<Vec<u8>> = path.iter().map(|name| name.to_vec()).collect();
@@ -41,7 +44,9 @@ pub(crate) fn walk<'t>(
     if !way.path.is_empty() {
         visit(Step::Enter { path: &way.path, bucket: top })?;
     }
-    for met in top.contents() {
+    let mut contents = top.contents();
+    while let Some(met) = contents.next() {
+        bar.set_position(contents.pages_visited());
         match met {
             Ok(met) => way.step(&met, &mut visit)?,
             Err(mut damage) => {

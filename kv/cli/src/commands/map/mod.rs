@@ -1,6 +1,5 @@
 //! `kv map`: a picture of the file.
 
-mod survey;
 mod svg;
 mod text;
 
@@ -12,8 +11,8 @@ use serde::Serialize;
 
 use crate::failure::{At, Result};
 use crate::files::new_file::refuse_existing;
+use crate::files::survey::{FreeSpace, LengthClass, Survey, Use};
 use crate::terminal::Terminal;
-use survey::{FreeSpace, LengthClass, Survey, Use};
 
 /// Draw what each page of the file is used for, and how fragmented the free pages are
 #[derive(Debug, Args)]
@@ -33,9 +32,9 @@ pub(crate) struct Map {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Letters in a line
-    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=1024))]
-    width: u16,
+    /// Letters in a line [default: as many as fit the terminal, or 64]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(8..=1024))]
+    width: Option<u16>,
 
     /// Print the figures as JSON
     #[arg(long, conflicts_with = "svg")]
@@ -56,7 +55,8 @@ impl Map {
         if self.json {
             return terminal.json(&Figures::of(&survey));
         }
-        text::draw(&survey, self.width.into(), terminal.colours, &mut terminal.out)
+        let width = self.width.unwrap_or_else(|| terminal.size.map_or(64, |(columns, _)| text::letters(columns)));
+        text::draw(&survey, width.into(), terminal.colours, &mut terminal.out)
     }
 }
 

@@ -2,11 +2,20 @@
 
 use std::io::Write;
 
-use super::survey::{FreeSpace, Survey, Use};
 use crate::failure::Result;
+use crate::files::survey::{FreeSpace, Survey, Use, most};
 
 /// The most lines of a picture; in a larger file each letter is several pages.
 const LINES_MAX: usize = 40;
+
+/// What a line has before its letters: the number of its first page.
+const NUMBER: u16 = 11;
+
+/// How many letters fit into a line of so many columns.
+pub(super) const fn letters(columns: u16) -> u16 {
+    let letters = columns.saturating_sub(NUMBER);
+    if letters < 8 { 8 } else { letters }
+}
 
 pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl Write) -> Result<()> {
     let pages = survey.pages.len();
@@ -17,7 +26,7 @@ pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl 
     }
     writeln!(out)?;
     for (line, row) in survey.pages.chunks(width * each).enumerate() {
-        write!(out, "{:>9}  ", line * width * each)?;
+        write!(out, "{:>number$}  ", line * width * each, number = usize::from(NUMBER) - 2)?;
         for cell in row.chunks(each) {
             write_cell(cell, colours, out)?;
         }
@@ -30,9 +39,8 @@ pub(super) fn draw(survey: &Survey, width: usize, colours: bool, out: &mut impl 
 
 fn write_cell(cell: &[Use], colours: bool, out: &mut impl Write) -> Result<()> {
     let count = |used: &Use| cell.iter().filter(|page| *page == used).count();
-    // Of equal counts the first use, which is the rarer: rare pages stay visible.
-    let most = Use::ALL.into_iter().rev().max_by_key(count).unwrap_or(Use::Free);
-    let letter = letter(most);
+    let most = most(cell);
+    let letter = most.letter();
     let letter = if count(&most) == cell.len() { letter } else { letter.to_ascii_lowercase() };
     if colours {
         write!(out, "\x1b[{}m{letter}\x1b[0m", colour(most))?;
@@ -40,17 +48,6 @@ fn write_cell(cell: &[Use], colours: bool, out: &mut impl Write) -> Result<()> {
         write!(out, "{letter}")?;
     }
     Ok(())
-}
-
-const fn letter(used: Use) -> char {
-    match used {
-        Use::Meta => 'M',
-        Use::Freelist => 'F',
-        Use::Branch => 'B',
-        Use::Leaf => 'L',
-        Use::Pending => 'p',
-        Use::Free => '.',
-    }
 }
 
 /// Parameters of the terminal's "select graphic rendition".

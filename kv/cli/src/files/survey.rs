@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kv::surgery::{RawFile, RawMeta};
-use kv::{Options, PageInfo, PageKind};
+use kv::{Options, PageInfo, PageKind, ReadTx};
 use pagefile_std::{PageStore, StoreError, View};
 use serde::Serialize;
 
+use super::open;
 use crate::failure::{At, Result};
-use crate::files::open;
 use crate::terminal::Terminal;
 
 /// What a page is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Use {
+pub(crate) enum Use {
     Meta,
     Freelist,
     Branch,
@@ -26,9 +26,9 @@ pub(super) enum Use {
 }
 
 impl Use {
-    pub(super) const ALL: [Self; 6] = [Self::Meta, Self::Freelist, Self::Branch, Self::Leaf, Self::Pending, Self::Free];
+    pub(crate) const ALL: [Self; 6] = [Self::Meta, Self::Freelist, Self::Branch, Self::Leaf, Self::Pending, Self::Free];
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",
             Self::Freelist => "freelist",
@@ -36,6 +36,18 @@ impl Use {
             Self::Leaf => "leaf",
             Self::Pending => "pending",
             Self::Free => "free",
+        }
+    }
+
+    /// A letter for a map.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Meta => 'M',
+            Self::Freelist => 'F',
+            Self::Branch => 'B',
+            Self::Leaf => 'L',
+            Self::Pending => 'p',
+            Self::Free => '.',
         }
     }
 
@@ -50,16 +62,22 @@ impl Use {
     }
 }
 
+/// The use of most pages; of equal counts the first use, which is the rarer: rare pages stay visible.
+pub(crate) fn most(cell: &[Use]) -> Use {
+    let count = |used: &Use| cell.iter().filter(|page| *page == used).count();
+    Use::ALL.into_iter().rev().max_by_key(count).unwrap_or(Use::Free)
+}
+
 /// Every page up to the high-water mark.
 #[derive(Debug)]
-pub(super) struct Survey {
-    pub(super) page_size: u32,
-    pub(super) tx: u64,
-    pub(super) pages: Vec<Use>,
+pub(crate) struct Survey {
+    pub(crate) page_size: u32,
+    pub(crate) tx: u64,
+    pub(crate) pages: Vec<Use>,
 }
 
 impl Survey {
-    pub(super) fn of(path: &Path, terminal: &Terminal<'_>) -> Result<Self> {
+    pub(crate) fn of(path: &Path, terminal: &Terminal<'_>) -> Result<Self> {
         let store = open::page_file(path, terminal)?;
         // The bar clears itself when it is dropped.
         let _busy = terminal.progress.busy("reading pages");
@@ -67,7 +85,7 @@ impl Survey {
         let options = Options::new().read_only(true);
         let db = options.open_store(Box::new(Arc::clone(&store))).at(path)?;
         let tx = db.begin_read();
-        let mut pages = spread(&tx.page_map()?, tx.size() / u64::from(db.page_size()));
+        let Self { mut pages, .. } = Self::of_state(&tx, db.page_size())?;
         // The previous state may be damaged or partly overwritten; then no page counts as pending.
         if let Some(before) = BeforeLast::new(store, &file)
             && let Ok(db) = options.open_store(Box::new(before))
@@ -80,6 +98,14 @@ impl Survey {
             }
         }
         Ok(Self { page_size: db.page_size(), tx: tx.id().get(), pages })
+    }
+}
+
+impl Survey {
+    /// What a state uses, without what only the state before it does. O(pages).
+    pub(crate) fn of_state(tx: &ReadTx<'_>, page_size: u32) -> Result<Self> {
+        let pages = spread(&tx.page_map()?, tx.size() / u64::from(page_size));
+        Ok(Self { page_size, tx: tx.id().get(), pages })
     }
 }
 
@@ -151,24 +177,24 @@ impl PageStore for BeforeLast {
 
 /// The runs of free and pending pages.
 #[derive(Debug, Default)]
-pub(super) struct FreeSpace {
-    pub(super) pages: usize,
-    pub(super) runs: usize,
-    pub(super) longest: usize,
-    pub(super) by_length: Vec<LengthClass>,
+pub(crate) struct FreeSpace {
+    pub(crate) pages: usize,
+    pub(crate) runs: usize,
+    pub(crate) longest: usize,
+    pub(crate) by_length: Vec<LengthClass>,
 }
 
 /// Runs of similar length.
 #[derive(Debug, Serialize)]
-pub(super) struct LengthClass {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) runs: usize,
-    pub(super) pages: usize,
+pub(crate) struct LengthClass {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) runs: usize,
+    pub(crate) pages: usize,
 }
 
 impl FreeSpace {
-    pub(super) fn of(pages: &[Use]) -> Self {
+    pub(crate) fn of(pages: &[Use]) -> Self {
         let mut space = Self::default();
         let is_free = |page: &Use| matches!(page, Use::Free | Use::Pending);
         for run in pages.chunk_by(|a, b| is_free(a) == is_free(b)).filter(|run| run.first().is_some_and(is_free)) {
