@@ -1,8 +1,10 @@
 """The package as its users know it."""
 
 import random
+import re
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -199,6 +201,16 @@ def test_a_copy_while_others_write(db, tmp_path):
         assert tx.check() == []
     with kv.open(tmp_path / "copy.db", read_only=True) as copy, copy.view() as tx:
         assert tx["b"]["n"] == b"1"
+
+
+def test_the_programs_of_the_documentation_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    programs += [textwrap.dedent(kv.__doc__.partition("::\n")[2].rpartition("\nWhere bytes")[0])]
+    for program in programs:
+        exec(program, {})
+    assert capsys.readouterr().out == "b'12' 3\nb'plum' b'40'\nb'pear' b'7'\nb'pear' b'7'\nb'plum' b'40'\n"
 
 
 def test_a_file_of_etcd():

@@ -39,6 +39,8 @@ def _after_prefix(prefix: bytes) -> bytes | None:
 class _Parent:
     """What has buckets: the top level, which is the transaction, and each bucket."""
 
+    __slots__ = ()
+
     _tx: Transaction
     _number: int
 
@@ -205,6 +207,7 @@ class Bucket(_Parent, MutableMapping[bytes, bytes]):
         return self._tx._raw.next_sequence(self._number)
 
     def __eq__(self, other: object) -> bool:
+        """Buckets are compared by identity: their content can be larger than memory. ``dict(bucket)`` has it."""
         return self is other
 
     def __hash__(self) -> int:
