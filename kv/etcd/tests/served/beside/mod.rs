@@ -48,7 +48,7 @@ impl Pair {
             release,
             ours,
             real,
-            generator: Generator::default(),
+            generator: Generator::of(release),
             program: Vec::new(),
             behind: false,
             latest_start: 0,
