@@ -20,6 +20,11 @@ pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     if revision > current {
         return Err(Error::FutureRevision);
     }
+    if revision < 0 {
+        // Before all rows, compacted or not.
+        let (hash, compact_revision) = (crc32c::crc32c(KEY.as_bytes()), shared.pins.compacted());
+        return Ok(HashKv { revision: current, hash, compact_revision, hash_revision: revision });
+    }
     // Held to the end: a compaction beyond it would take away what the index knows.
     let _pin = shared.pins.pin(revision)?;
     let tx = shared.db.begin_read();

@@ -286,7 +286,7 @@ impl Store {
     }
 
     /// The hash of all rows up to a revision, 0 for the current one: equal to etcd's at each revision above the compacted
-    /// one. O(rows).
+    /// one. A negative revision is before all rows, as in etcd. O(rows).
     ///
     /// # Errors
     /// [`Error::Compacted`], [`Error::FutureRevision`]; a damaged row, or what the page store answers.

@@ -1,7 +1,7 @@
 //! etcdctl of each release against this server: the commands that scripts use.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -23,6 +23,13 @@ impl Ctl<'_> {
         command.arg("200").arg(self.program).args(["--endpoints", &self.endpoint]).args(arguments);
         command.env("ETCDCTL_API", "3");
         command
+    }
+
+    /// A command that goes on until it is killed.
+    fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(self.program);
+        command.args(["--endpoints", &self.endpoint]).args(arguments).env("ETCDCTL_API", "3");
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -109,7 +116,7 @@ fn watches(ctl: &Ctl<'_>) {
 
 fn recipes(ctl: &Ctl<'_>) {
     assert_eq!(ctl.ok(&["lock", "mutex", "--", "echo", "held"]), "held\n");
-    let mut leader = ctl.command(&["elect", "post", "me"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut leader = ctl.begin(&["elect", "post", "me"]);
     ctl.until(&["get", "post", "--prefix", "--print-value-only"], "me\n");
     leader.kill().unwrap();
     leader.wait().unwrap();
@@ -137,8 +144,7 @@ fn saved(ctl: &Ctl<'_>, directory: &Path) {
 fn mirrored(ctl: &Ctl<'_>, directory: &Path) {
     let (other, endpoint) = serve(directory.join("mirror"));
     let mirror = Ctl { program: ctl.program, endpoint };
-    let mut mirroring =
-        ctl.command(&["make-mirror", &mirror.endpoint]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut mirroring = ctl.begin(&["make-mirror", &mirror.endpoint]);
     mirror.until(&["get", "a", "--print-value-only"], "3\n");
     ctl.ok(&["put", "later", "and mirrored"]);
     mirror.until(&["get", "later", "--print-value-only"], "and mirrored\n");

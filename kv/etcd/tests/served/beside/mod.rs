@@ -48,7 +48,7 @@ impl Pair {
             release,
             ours,
             real,
-            generator: Generator::default(),
+            generator: Generator::of(release),
             program: Vec::new(),
             behind: false,
             latest_start: 0,
@@ -89,7 +89,11 @@ impl Pair {
         if self.release == Release::V3_7 {
             ours.iter_mut().chain(&mut real).for_each(forget_leases_of_bare_keys);
         }
-        assert_eq!(ours, real, "left ours, right etcd's, after {:#?}", self.program);
+        // Of two mistakes in a transaction, etcd 3.5.1 names another one first than 3.4 and 3.7 do.
+        let any_mistake = self.release == Release::V3_5 && matches!(step, Step::Txn(_)) && ours.is_err();
+        if !(any_mistake && real.is_err()) {
+            assert_eq!(ours, real, "left ours, right etcd's, after {:#?}", self.program);
+        }
         if let Ok(real) = real {
             self.generator.seen(&step, real.revision());
         }
