@@ -32,5 +32,6 @@ mod lock;
 mod long_freelist;
 mod meta;
 mod power_cut;
+mod restore;
 mod self_test;
 mod shrink;

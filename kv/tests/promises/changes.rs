@@ -311,3 +311,36 @@ fn a_failed_commit_is_not_told() {
     drop(db);
     assert_eq!(told.next(), None, "closed");
 }
+
+/// Without a runtime: a task is polled by hand, and woken by a commit, by what was missed, and by the end.
+#[cfg(feature = "stream")]
+#[test]
+fn a_task_is_woken() {
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let db = db();
+    let mut told = db.subscribe(Scope::all(), 1000);
+    let count = Arc::new(Count(AtomicU32::new(0)));
+    let waker = Waker::from(Arc::clone(&count));
+    let mut poll = || futures_core::Stream::poll_next(Pin::new(&mut told), &mut Context::from_waker(&waker));
+    assert_eq!(poll(), Poll::Pending);
+    db.update(|tx| tx.create_bucket("b").map(drop)).unwrap();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert!(matches!(poll(), Poll::Ready(Some(Event::Commit { .. }))));
+    assert_eq!(poll(), Poll::Pending);
+    db.update(|tx| tx.bucket_mut("b")?.put("large", [0; 2000])).unwrap();
+    assert!(matches!(poll(), Poll::Ready(Some(Event::Missed { commits: 1, .. }))));
+    assert_eq!(poll(), Poll::Pending);
+    drop(db);
+    assert_eq!((poll(), count.0.load(Ordering::Relaxed)), (Poll::Ready(None), 3));
+}
