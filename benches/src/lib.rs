@@ -6,6 +6,7 @@ pub mod bbolt_hashmap;
 pub mod fragmented;
 pub mod free_layouts;
 pub mod free_pages;
+pub mod machine;
 pub mod placement;
 pub mod store;
 pub mod table;

@@ -1,7 +1,7 @@
 //! A backup during writes: it has a consistent state, and neither side waits.
 //!
 //! ```sh
-//! cargo run -p kv --example backup_while_writing
+//! cargo run -p kv-examples --bin backup_while_writing
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Group commit: `batch` puts the changes of many threads into one transaction, so that they share its syncs.
 //!
 //! ```sh
-//! cargo run --release -p kv --example concurrent_batch
+//! cargo run --release -p kv-examples --bin concurrent_batch
 //! ```
 
 use std::thread;

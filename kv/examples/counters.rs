@@ -1,7 +1,7 @@
 //! Record numbers: each bucket has a counter, and the transaction that adds a record takes the next number.
 //!
 //! ```sh
-//! cargo run -p kv --example counters
+//! cargo run -p kv-examples --bin counters
 //! ```
 
 use kv::Db;

@@ -1,7 +1,7 @@
 //! The shortest complete program: a database, a bucket, a key.
 //!
 //! ```sh
-//! cargo run -p kv --example hello
+//! cargo run -p kv-examples --bin hello
 //! ```
 
 use kv::Db;

@@ -1,7 +1,7 @@
 //! Nested buckets: a directory of departments. A bucket moves and goes with everything in it.
 //!
 //! ```sh
-//! cargo run -p kv --example nested_buckets
+//! cargo run -p kv-examples --bin nested_buckets
 //! ```
 
 use kv::{Db, Error};

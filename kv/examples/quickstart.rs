@@ -2,8 +2,8 @@
 //! buckets of that file.
 //!
 //! ```sh
-//! cargo run -p kv --example quickstart
-//! cargo run -p kv --example quickstart -- member/snap/db
+//! cargo run -p kv-examples --bin quickstart
+//! cargo run -p kv-examples --bin quickstart -- member/snap/db
 //! ```
 
 use std::path::Path;

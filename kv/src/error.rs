@@ -98,7 +98,7 @@ pub enum Error {
 
     /// Another process holds the file.
     #[error(
-        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only",
+        "{} is in use by another process (waited {waited:?}): close the other program, or allow a longer `lock_timeout`; several programs may read at once if all of them open it read-only, and `Db::peek` looks into a file that is in use",
         .path.display()
     )]
     Locked {
@@ -116,6 +116,28 @@ pub enum Error {
     AlreadyOpen {
         /// The file.
         path: PathBuf,
+    },
+
+    /// Another process committed after this look into its file began, so what was still to be read may be gone. See
+    /// [`Peek`](crate::Peek).
+    #[error("{} was changed by another program while it was being read: look into it again", .path.display())]
+    Overtaken {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Another process committed during each look into its file. See [`Peek`](crate::Peek).
+    #[error(
+        "{}: another program committed during each of {tries} tries to read this (within {waited:?}): read less at once, or allow more `Peek::patience`",
+        .path.display()
+    )]
+    TooBusy {
+        /// The file.
+        path: PathBuf,
+        /// How often it was tried.
+        tries: u64,
+        /// How long.
+        waited: Duration,
     },
 
     /// Clones of this handle, or owned transactions, keep the database open.
@@ -278,6 +300,10 @@ pub enum Error {
         deleted: bool,
     },
 
+    /// A snapshot to restore from is of another database, or of the same file as it was open before.
+    #[error("the snapshot is of another database: restore from a read transaction of the same `Db`")]
+    OtherDatabase,
+
     /// A table or index was made with other types than it is opened with.
     #[error(
         "table {table:?} was made for {stored}, and is opened for {expected}: open it with the types it was made with, or copy its rows into a new table"
@@ -383,6 +409,7 @@ impl From<StoreError> for Error {
             StoreError::AlreadyOpen { path } => Self::AlreadyOpen { path },
             StoreError::FileMoved { path, replaced } => Self::FileMoved { path, replaced },
             StoreError::ReadOnly { .. } => Self::ReadOnly,
+            StoreError::Overtaken { path } => Self::Overtaken { path },
             other => Self::Store(other),
         }
     }

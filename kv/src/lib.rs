@@ -32,6 +32,7 @@
 //! - [`BucketHandle`]: several buckets changed side by side, or one walked over while another changes.
 //! - [`table`]: tables whose keys and values have types, and indexes.
 //! - [`Options`]: page size, syncing, limits.
+//! - [`Db::peek`]: a look into a file that another process holds and writes to.
 //! - [`compact()`], [`ReadTx::write_to`], [`ReadTx::check`]: maintenance of a file.
 //! - [`Bucket::contents`] and [`salvage()`]: everything that a damaged file still has, and what is missing.
 //! - [`surgery`]: examination and repair of a damaged file.
@@ -48,7 +49,8 @@
 //! syncs could use, so that an asynchronous commit would be a thread that waits, and the program knows better which one. In a
 //! program of tasks, reads are called directly, and commits in the runtime's blocking threads
 //! (`tokio::task::spawn_blocking(move || db.batch(...))` with a clone of the `Db`). [`Db::begin_read_owned`] returns a
-//! transaction that a task can hold across its waits.
+//! transaction that a task can hold across its waits. Two programs of the repository, `kv/examples/web/tasks.rs` and `web.rs`,
+//! do so with tokio and axum.
 //!
 //! # What ends the process
 //! A full disk is an error: the commit is [`NotCommitted`](Error::NotCommitted). Two conditions come close to it, and are
@@ -80,7 +82,7 @@ mod tx;
 pub use db::digest;
 pub use db::{
     BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
-    PageInfo, PageKind, Shrunk, Stats, Step, compact, salvage, surgery,
+    PageInfo, PageKind, Peek, Shrunk, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
@@ -88,8 +90,8 @@ pub use freelist_core::{FreelistError, PageId, TxId};
 pub use pagefile_std::{FileOptions, MemStore, PageFile, PageStore, StoreError};
 pub use store::{FreelistFault, FreelistOrigin};
 pub use tx::{
-    Bucket, BucketHandle, BucketMut, Cursor, CursorMut, ExtractIf, Item, Items, Iter, KeyRange, OwnedPair, Pair,
-    Prefix, Problem, ReadTx, TxStats, Walk, WriteTx, prefix,
+    Bucket, BucketHandle, BucketMut, Change, Changes, Cursor, CursorMut, Event, ExtractIf, Item, Items, Iter, KeyRange,
+    Name, OwnedPair, Pair, Prefix, Problem, ReadTx, Restored, Scope, TxStats, Walk, WriteTx, prefix,
 };
 
 /// The documents of the repository.
@@ -104,8 +106,3 @@ pub mod _docs {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeDoctests;
-
-/// Runs the programs of the repository's page.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct RepositoryReadmeDoctests;

@@ -3,12 +3,14 @@
 //! A map of a file shows what the file holds at every moment, and a read of bytes that another program has cut off ends
 //! the process. A copy takes bytes once, with an ordinary read, which fails with an error then.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::StoreError;
+use crate::live::{Confirm, confirmed};
 use crate::lock::LockedFile;
 use crate::position;
 
@@ -22,7 +24,6 @@ const BITS: usize = 64;
 
 /// The file of a map, and the blocks of it that the map has. A block that it has stays until it is truncated: the store
 /// writes into the map what it writes into the file.
-#[derive(Debug)]
 pub(crate) struct Copied {
     file: Arc<LockedFile>,
     path: PathBuf,
@@ -31,6 +32,8 @@ pub(crate) struct Copied {
     /// Held while a block is copied and while the file is written: a copy is of the time before a write or after it.
     /// What it guards is a buffer for the copies.
     copying: Mutex<Vec<u8>>,
+    /// Asked after each read of a file that somebody else may write to.
+    confirm: Option<Confirm>,
 }
 
 impl Copied {
@@ -39,7 +42,19 @@ impl Copied {
         let words = room.div_ceil(BLOCK).div_ceil(BITS);
         let blocks = std::iter::repeat_with(AtomicU64::default).take(words).collect();
         assert!(words * BITS * BLOCK >= room, "every block of the room has its bit");
-        Copied { file: Arc::clone(file), path: path.to_path_buf(), blocks, copying: Mutex::new(Vec::new()) }
+        Copied {
+            file: Arc::clone(file),
+            path: path.to_path_buf(),
+            blocks,
+            copying: Mutex::new(Vec::new()),
+            confirm: None,
+        }
+    }
+
+    /// The same, but only what `confirm` confirms after it was read.
+    pub(crate) fn confirmed_by(self, confirm: &Confirm) -> Copied {
+        assert!(self.confirm.is_none(), "one confirms what is copied");
+        Copied { confirm: Some(Arc::clone(confirm)), ..self }
     }
 
     /// Whether all blocks of a range are in the map. O(blocks).
@@ -75,7 +90,12 @@ impl Copied {
             let bytes = first * BLOCK..((first + run) * BLOCK).min(len);
             assert!(!bytes.is_empty(), "a block that is looked at has bytes");
             buffer.resize(bytes.len(), 0);
-            position::read(&self.file, &self.path, bytes.start as u64, buffer)?;
+            let mut read = || position::read(&self.file, &self.path, bytes.start as u64, buffer);
+            match &self.confirm {
+                None => read()?,
+                Some(confirm) => confirmed(read, confirm)?,
+            }
+            debug_assert_eq!(buffer.len(), bytes.len(), "whole blocks are shown, but for the end of the file");
             show(bytes.start, buffer);
             assert!(self.copying.try_lock().is_err(), "blocks are copied one caller at a time");
             for block in first..first + run {
@@ -103,6 +123,15 @@ impl Copied {
     pub(crate) fn parts(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let whole = blocks(&range).filter(|block| self.has_block(*block));
         whole.map(move |block| range.start.max(block * BLOCK)..range.end.min((block + 1) * BLOCK))
+    }
+}
+
+impl fmt::Debug for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Copied")
+            .field("path", &self.path)
+            .field("live", &self.confirm.is_some())
+            .finish_non_exhaustive()
     }
 }
 

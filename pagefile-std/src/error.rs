@@ -141,6 +141,25 @@ pub enum StoreError {
         replaced: bool,
     },
 
+    /// Another process has changed the file since this look into it began, so what was read may be of two moments; it was
+    /// not shown.
+    #[error("{} was changed by another program while it was being read: look into it again", .path.display())]
+    Overtaken {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The file is on a network file system, where another machine may write it and what is read here may be old.
+    #[error(
+        "{} is on a network file system, where a look into a file in use may be wrong: run this on the machine that has \
+         the disk, or open the file with its lock",
+        .path.display()
+    )]
+    Remote {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The store does not have this range of bytes; nothing was read or written.
     #[error(
         "cannot {operation} offset {offset} ({len} bytes): the store ends at {end}; \

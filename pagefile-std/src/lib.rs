@@ -47,6 +47,9 @@
 //!    defended against that. A disk that fails to read a mapped page has the same effect;
 //!    [`PageStore::read_at`] reports it as an error, and so does [`View::read`] with
 //!    [`FileOptions::private_reads`], which maps nothing of the file.
+//!
+//! A [`LiveFile`] is for the other case: a file that another program holds and writes to, read without its lock. It maps
+//! nothing, and shows only bytes of which the layer above has confirmed that they are what it takes them for.
 
 #![deny(unsafe_code)]
 
@@ -58,6 +61,7 @@ mod create;
 mod error;
 mod growth;
 mod latch;
+mod live;
 mod lock;
 #[allow(unsafe_code, reason = "memory maps: slices of mapped bytes")]
 mod map;
@@ -81,6 +85,7 @@ mod words;
 pub use create::create_whole;
 pub use error::{Operation, StoreError};
 pub use latch::Latch;
+pub use live::{LiveFile, Look};
 pub use map::{Map, prefetch};
 pub use mem::MemStore;
 pub use new_file::NewFile;

@@ -30,6 +30,7 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use crate::copied::Copied;
 use crate::error::{Operation, StoreError};
+use crate::live::Confirm;
 use crate::lock::LockedFile;
 use crate::store::check_range;
 use crate::sys;
@@ -86,8 +87,24 @@ impl Map {
 
     /// Private memory for copies of the first `len` bytes of a file, with room for `room`.
     pub(crate) fn copy_of_file(file: &Arc<LockedFile>, path: &Path, len: u64, room: u64) -> io::Result<Map> {
+        Map::for_copies(len, room, |room| Copied::nothing(file, path, room))
+    }
+
+    /// Private memory for copies of the first `len` bytes of a file that somebody else may write to: those that `confirm`
+    /// confirms.
+    pub(crate) fn copy_of_live_file(
+        file: &Arc<LockedFile>,
+        path: &Path,
+        len: u64,
+        confirm: &Confirm,
+    ) -> io::Result<Map> {
+        Map::for_copies(len, len, |room| Copied::nothing(file, path, room).confirmed_by(confirm))
+    }
+
+    fn for_copies(len: u64, room: u64, copied: impl FnOnce(usize) -> Copied) -> io::Result<Map> {
         let Map { memory, len, .. } = Map::in_memory(len, room)?;
-        let copied = Copied::nothing(file, path, memory.len());
+        let copied = copied(memory.len());
+        assert!(len.load(Ordering::Relaxed) <= memory.len(), "there is room for a copy of each byte");
         Ok(Map { memory, len, backing: Backing::Copy(copied) })
     }
 
@@ -141,7 +158,7 @@ impl Map {
 
     /// Bytes that are in memory already, or that the system brings there.
     #[inline]
-    fn present(&self, offset: u64, len: usize) -> Option<&[u8]> {
+    pub(crate) fn present(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let start = usize::try_from(offset).ok()?;
         let end = start.checked_add(len)?;
         if end > self.len.load(Ordering::Acquire) {

@@ -251,6 +251,15 @@ impl View<'_> {
         self.map().bytes(offset, len)
     }
 
+    /// The same as [`bytes`](View::bytes), but `None` too where that would have to read them from the file first, with
+    /// [`FileOptions::private_reads`](crate::FileOptions::private_reads) or in a [`Look`](crate::Look): for bytes that may
+    /// be needed soon. O(1).
+    #[inline]
+    #[must_use]
+    pub fn at_hand(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.map().present(offset, len)
+    }
+
     /// The same as [`bytes`](View::bytes); the error says why not. O(1).
     ///
     /// # Errors

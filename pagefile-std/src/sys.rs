@@ -88,6 +88,62 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
     Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
 }
 
+/// Whether a file is on a file system of another machine.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+
+    /// AFS, Coda, NFS, SMB, NCP, 9P, Ceph, CIFS, SMB 2 and later, Lustre: the numbers of `linux/magic.h` and, for the last
+    /// three, of their drivers.
+    const REMOTE: [u32; 11] = [
+        0x5346_414F,
+        0x6B41_4653,
+        0x7375_7245,
+        0x6969,
+        0x517B,
+        0x564C,
+        0x0102_1997,
+        0x00C3_6400,
+        0xFF53_4D42,
+        0xFE53_4D42,
+        0x0BD0_0BD0,
+    ];
+    let mut about = MaybeUninit::<libc::statfs64>::uninit();
+    // SAFETY: the descriptor is open while `file` is borrowed, and `about` has room for the answer.
+    if unsafe { libc::fstatfs64(file.as_raw_fd(), about.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded, so it has filled in all of it.
+    let kind = unsafe { about.assume_init() }.f_type;
+    // The width and sign of the field differ from machine to machine; the numbers have 32 bits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low 32 bits are the number")]
+    Ok(REMOTE.contains(&(kind as u32)))
+}
+
+/// Whether a file is on a file system of another machine.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+
+    let mut about = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the descriptor is open while `file` is borrowed, and `about` has room for the answer.
+    if unsafe { libc::fstatfs(file.as_raw_fd(), about.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded, so it has filled in all of it.
+    let flags = unsafe { about.assume_init() }.f_flags;
+    Ok(flags & libc::MNT_LOCAL.cast_unsigned() == 0)
+}
+
+/// Other systems are not asked.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+#[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
+pub(crate) fn is_remote(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Makes a file without a name in a directory, open for reading and writing, that [`link_nameless`] can give one.
 #[cfg(target_os = "linux")]
 pub(crate) fn create_nameless(directory: &Path, mode: u32) -> io::Result<File> {

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use kv::Db;
 
 use crate::commands::{
     backup, bench, browse, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import,
     info, inspect, keys, map, page, page_item, pages, put, scan, shrink, stats, surgery, verify, version,
 };
-use crate::failure::Result;
+use crate::failure::{At, Failure, Result};
 use crate::files::{interrupt, size_limit};
-use crate::terminal::{Streams, Terminal};
+use crate::terminal::{Printed, Streams, Terminal};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -23,7 +24,7 @@ Examples:
   kv keys zoo.db animals                list the keys
   kv scan zoo.db animals --prefix c     list keys and values
   kv browse zoo.db                      look around in a terminal
-  kv info member/snap/db                look at etcd's file (stop etcd first: it holds the lock)
+  kv keys --live member/snap/db key     look into etcd's file while etcd runs
   kv check member/snap/db               look for damage
   kv etcd serve --data-dir node.etcd    serve etcd's API on one node
   kv compact -o small.db big.db         make a dense copy
@@ -31,7 +32,8 @@ Examples:
   kv export zoo.db | kv import copy.db  copy as text
 
 A bucket inside another is named by its path, outermost first: kv get FILE OUTER INNER KEY.
-Commands that only read take a shared lock, so several of them can run at once.
+Commands that only read take a shared lock, so several of them can run at once. With --live they take none, and read a
+file that another program holds.
 
 Exit codes:
   0    done
@@ -47,6 +49,12 @@ struct Cli {
     /// How many seconds to wait while another program holds the file; 0 tries once
     #[arg(long, global = true, display_order = 900, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     lock_timeout: Duration,
+
+    /// Read a file that another program holds and writes to, without its lock. The output is of one state; a commit of the
+    /// other program meanwhile begins the command again, for as long as --lock-timeout says. For commands that only read;
+    /// their output is kept in memory until it is complete
+    #[arg(long, global = true, display_order = 901)]
+    live: bool,
 
     #[command(subcommand)]
     command: Command,
@@ -120,6 +128,34 @@ impl Command {
         })
     }
 
+    /// Whether the command only reads its file, at one time.
+    fn reads(&self) -> bool {
+        match self {
+            Self::Etcd(command) => command.reads(),
+            // Browsing asks again and again, while a person looks.
+            Self::Browse(_) | Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => {
+                false
+            }
+            _ => !matches!(self, Self::Surgery(_) | Self::Bench(_) | Self::Completions(_) | Self::Version(_)),
+        }
+    }
+
+    /// Runs the command on its file as it is now, and again whenever another program commits meanwhile; then prints what the
+    /// last run has printed.
+    fn run_live(&self, terminal: &mut Terminal) -> Result<()> {
+        let Some(file) = self.file().filter(|_| self.reads()) else {
+            return Err(Failure::Usage("--live is for commands that only read a file: leave it out".into()));
+        };
+        let peek = Db::peek(file).at(file)?.patience(terminal.lock_timeout);
+        let run: kv::Result<(Result<()>, Printed)> = peek.retry(|now| {
+            terminal.live = Some(now.clone());
+            Ok(terminal.held_back(|terminal| self.run(terminal)))
+        });
+        let (done, printed) = run.at(file)?;
+        let shown = terminal.show(&printed);
+        done.and(shown)
+    }
+
     fn run(&self, terminal: &mut Terminal) -> Result<()> {
         match self {
             Self::Info(command) => command.run(terminal),
@@ -160,7 +196,8 @@ impl Cli {
     /// printed.
     fn answer(&self, streams: Streams<'_>, before_report: fn()) -> u8 {
         let mut terminal = Terminal::new(streams, self.lock_timeout);
-        let done = self.command.run(&mut terminal).and_then(|()| terminal.flush());
+        let run = if self.live { Command::run_live } else { Command::run };
+        let done = run(&self.command, &mut terminal).and_then(|()| terminal.flush());
         before_report();
         match done {
             Ok(()) => 0,

@@ -6,3 +6,6 @@ pub mod bodies;
 
 #[path = "../../etcd/tests/mvcc/any_rows.rs"]
 pub mod any_rows;
+
+#[path = "../../etcd/tests/served/any_message.rs"]
+pub mod any_message;

@@ -12,7 +12,7 @@ use super::open::{open_path, open_store};
 use super::options::Options;
 use super::stats::Stats;
 use crate::error::{Error, Result};
-use crate::tx::{self, Core, Ends, Handle, ReadTx, WriteTx};
+use crate::tx::{self, Changes, Core, Ends, Handle, ReadTx, Scope, WriteTx};
 
 /// An open database. Threads share it by reference or by clones: a clone is one more reference to the same open file, and
 /// costs O(1). The file is closed when the last clone and the last owned transaction are dropped, or by
@@ -224,6 +224,50 @@ impl Db {
     /// As [`begin_write`](Self::begin_write).
     pub fn begin_write_owned(&self) -> Result<WriteTx<'static>> {
         WriteTx::begin(Handle::Shared(Arc::clone(&self.0.core)))
+    }
+
+    /// Tells the changes of a part of the database, from the next commit on: see [`Scope`], [`Changes`] and
+    /// [`Event`](crate::Event). Each commit is told after it is durable and visible, in the order of the commits; a rollback
+    /// or a failed commit is not told. Not told either is what changes no content, such as [`shrink`](Self::shrink).
+    ///
+    /// `limit` bounds the bytes of changes that wait for this listener. The writer never waits for it: what does not fit is
+    /// told as [`Event::Missed`](crate::Event::Missed), and so is a transaction that had begun before. Each listener gets its
+    /// own events; dropping [`Changes`] ends it.
+    ///
+    /// While somebody listens, write transactions keep their changes in memory until they end, up to the largest limit.
+    /// Without listeners this costs a look at one word at the begin and at the commit of a transaction.
+    ///
+    /// ```
+    /// use kv::{Change, Event, Scope};
+    ///
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// let mut changes = db.subscribe(Scope::bucket(["orders"]).prefix("2026-"), 1 << 20);
+    /// let listener = std::thread::spawn(move || {
+    ///     let mut open = std::collections::BTreeSet::new();
+    ///     for event in &mut changes {
+    ///         let Event::Commit { changes, .. } = event else { panic!("missed some: read the bucket again") };
+    ///         for change in changes {
+    ///             match change {
+    ///                 Change::Put { key, .. } => drop(open.insert(key)),
+    ///                 Change::Deleted { key, .. } => drop(open.remove(&key)),
+    ///                 _ => {}
+    ///             }
+    ///         }
+    ///     }
+    ///     open.len()
+    /// });
+    /// db.update(|tx| {
+    ///     let mut orders = tx.create_bucket("orders")?;
+    ///     orders.put("2025-0999", "not told")?;
+    ///     orders.put("2026-0001", "a teapot")
+    /// })?;
+    /// db.close()?;
+    /// assert_eq!(listener.join().unwrap(), 1);
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self, scope: Scope, limit: usize) -> Changes {
+        self.0.core.listeners.subscribe(scope, limit)
     }
 
     /// Closes the database. It writes the list of free pages if the file has none, so that the next open does not have to

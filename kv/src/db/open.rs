@@ -10,9 +10,9 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use freelist_core::{PageId, TxId};
-use pagefile_std::{PageFile, PageStore};
+use pagefile_std::{PageFile, PageStore, StoreError};
 
-use super::options::{FreelistSync, Options};
+use super::options::Options;
 use crate::error::{Error, Result};
 use crate::format::{
     Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED,
@@ -42,7 +42,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
         store.write_at(0, &[IoSlice::new(&bytes)])?;
         store.sync()?;
     }
-    let found = winner(&*store)?;
+    let found = winner(|at| read_meta(&*store, at))?;
     believable(&found, store.len())?;
     let contested = contested(&found);
     if let Some(shown) = contested.filter(|_| !read_only) {
@@ -59,7 +59,7 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, &meta, options)?) };
     let settings = Settings {
         read_only,
-        freelist_every_commit: options.freelist_sync == FreelistSync::Every,
+        carry: options.freelist_sync.carry(),
         strict: options.strict,
         no_sync: options.no_sync,
         shrink: options.shrink.into(),
@@ -95,7 +95,7 @@ fn first_pages(page_size: u32) -> Vec<u8> {
         match kind {
             Kind::Meta => write_meta(&Meta { tx: id, ..meta }, id, &mut page),
             Kind::Freelist => FreelistWriter::new(&mut page, id, 0, 0).finish(),
-            Kind::Branch | Kind::Leaf => set_header(&mut page, header),
+            Kind::Branch | Kind::Leaf | Kind::SpaceLog => set_header(&mut page, header),
         }
         assert_eq!(Header::parse(&page), Ok(header), "a new page says its own number and kind");
         bytes.append(&mut page);
@@ -112,21 +112,22 @@ fn write_meta(meta: &Meta, slot: u64, page: &mut [u8]) {
 }
 
 /// A valid meta, the page it was found in, and the other meta if it is valid too.
-struct Found {
-    meta: Meta,
-    slot: u64,
-    other: Option<Meta>,
+pub(super) struct Found {
+    pub(super) meta: Meta,
+    pub(super) slot: u64,
+    pub(super) other: Option<Meta>,
 }
 
 /// Of the two metas, the valid one with the larger transaction id.
 ///
 /// The transaction id decides and never the slot: in a copy made by a backup the two are swapped. The second meta is
-/// where the page size puts it; if the first is damaged, that is looked for at every size there can be.
-fn winner(store: &dyn PageStore) -> Result<Found> {
-    let first = read_meta(store, 0)?;
+/// where the page size puts it; if the first is damaged, that is looked for at every size there can be. `read` reads the
+/// meta at a byte.
+pub(super) fn winner(read: impl Fn(u64) -> Result<Result<Meta, MetaError>>) -> Result<Found> {
+    let first = read(0)?;
     if let Ok(meta) = first {
         assert!(PAGE_SIZES_OPENED.contains(&meta.page_size), "a valid meta has a page size that can be");
-        let second = read_meta(store, meta.page_size.into())?.ok().filter(|second| second.page_size == meta.page_size);
+        let second = read(meta.page_size.into())?.ok().filter(|second| second.page_size == meta.page_size);
         let found = match second {
             Some(second) if newer(&second, &meta) => Found { meta: second, slot: 1, other: Some(meta) },
             other => Found { meta, slot: 0, other },
@@ -136,7 +137,7 @@ fn winner(store: &dyn PageStore) -> Result<Found> {
     }
     let mut second = MetaError::NotAMeta;
     for size in page_sizes() {
-        match read_meta(store, size.into())? {
+        match read(size.into())? {
             Ok(meta) if meta.page_size == size => return Ok(Found { meta, slot: 1, other: None }),
             Err(error) if error != MetaError::NotAMeta => second = error,
             _ => {}
@@ -159,12 +160,21 @@ pub(super) fn newer(second: &Meta, first: &Meta) -> bool {
 
 /// The meta at byte `at`, read past the map, which may show what another process is writing.
 fn read_meta(store: &dyn PageStore, at: u64) -> Result<Result<Meta, MetaError>> {
+    Ok(readable_meta(at, store.len(), |at, bytes| store.read_at(at, bytes))?)
+}
+
+/// The meta at byte `at` of a file of `len` bytes, which `read` reads.
+pub(super) fn readable_meta(
+    at: u64,
+    len: u64,
+    read: impl Fn(u64, &mut [u8]) -> Result<(), StoreError>,
+) -> Result<Result<Meta, MetaError>, StoreError> {
     let mut sector = [0; SECTOR];
-    let readable = Meta::readable(at, store.len());
+    let readable = Meta::readable(at, len);
     assert!(readable <= SECTOR, "a meta lies in one sector");
     match sector.get_mut(..readable) {
         Some(bytes) if !bytes.is_empty() => {
-            store.read_at(at, bytes)?;
+            read(at, bytes)?;
             Ok(Meta::parse(bytes))
         }
         _ => Ok(Err(MetaError::NotAMeta)),

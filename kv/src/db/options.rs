@@ -7,7 +7,7 @@ use pagefile_std::FileOptions;
 
 use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
-use crate::store::AnySpans;
+use crate::store::{AnySpans, Carry};
 use crate::tx::WalkProgress;
 
 /// How the free pages are held in memory. Both kinds write the same file.
@@ -36,7 +36,7 @@ impl FreelistKind {
     }
 }
 
-/// When the list of free pages is written to the file. bbolt opens the file in both cases.
+/// What is written to the file of its free pages, and when. bbolt opens the file in all cases.
 ///
 /// ```
 /// use kv::{FreelistSync, MemStore, Options};
@@ -53,6 +53,22 @@ pub enum FreelistSync {
     /// free pages by one walk over all trees.
     #[default]
     OnClose,
+    /// Every commit writes what it changed to a log in the file, O(its changes): mostly into bytes of the meta page that
+    /// other libraries leave alone, and a few pages now and then. Opening reads the log, after a clean close and after a
+    /// crash; nothing is searched for, and nothing is written on closing. bbolt and etcd, which do not know the log, find
+    /// the free pages by their walk, as after `OnClose` and a crash; what they commit leaves no log, so the next opening here
+    /// walks once.
+    Log,
+}
+
+impl FreelistSync {
+    pub(super) const fn carry(self) -> Carry {
+        match self {
+            Self::Every => Carry::List,
+            Self::OnClose => Carry::Nothing,
+            Self::Log => Carry::Log,
+        }
+    }
 }
 
 /// Options for opening a database. Every option has a default.

@@ -4,7 +4,7 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{NO_FREELIST, Node, TX_SOUND_MAX};
-use crate::store::{Link, PageSet, SHARED, StoredList};
+use crate::store::{Link, PageSet, SHARED, SpaceLog, StoredList};
 use crate::tree::{Forest, Visit};
 use crate::tx::{Free, Problem, ReadTx, check_state, check_subtree};
 
@@ -29,6 +29,8 @@ pub enum PageKind {
     Leaf,
     /// The list of free pages.
     Freelist,
+    /// The log of the free pages ([`FreelistSync::Log`](crate::FreelistSync::Log)). To other libraries it is a free page.
+    SpaceLog,
     /// No use: a later transaction may write it.
     Free,
 }
@@ -40,6 +42,7 @@ impl std::fmt::Display for PageKind {
             Self::Branch => "branch",
             Self::Leaf => "leaf",
             Self::Freelist => "freelist",
+            Self::SpaceLog => "log",
             Self::Free => "free",
         })
     }
@@ -129,9 +132,11 @@ impl ReadTx<'_> {
     /// None today: damage is a [`Problem`].
     pub fn check(&self) -> Result<Vec<Problem>> {
         let snapshot = self.snapshot();
-        let free = match snapshot.freelist {
-            NO_FREELIST => Free::Unsaid,
-            page => Free::Stored(PageId::new(page)),
+        let log = self.log();
+        let free = match (&log, snapshot.freelist) {
+            (Some(log), _) => Free::Logged(log),
+            (None, NO_FREELIST) => Free::Unsaid,
+            (None, page) => Free::Stored(PageId::new(page)),
         };
         let mut problems =
             check_state(self.pages(), Link::page(PageId::new(snapshot.root)), free, &self.core().walk_progress);
@@ -152,6 +157,13 @@ impl ReadTx<'_> {
         Ok(check_subtree(self.pages(), root, &self.core().walk_progress))
     }
 
+    /// The log of the free space, if this state has one that is as it was written.
+    fn log(&self) -> Option<SpaceLog> {
+        let pages = self.pages();
+        let meta = pages.metas().into_iter().flatten().find(|meta| meta.tx == self.snapshot().tx)?;
+        SpaceLog::read(pages, &meta).ok().flatten()
+    }
+
     fn used_pages(&self) -> Result<Vec<PageInfo>> {
         let (pages, snapshot) = (self.pages(), self.snapshot());
         let meta = |id| PageInfo { id: PageId::new(id), kind: PageKind::Meta, count: 0, overflow: 0 };
@@ -165,6 +177,11 @@ impl ReadTx<'_> {
                 count,
                 overflow: after(list.span.len()),
             });
+        }
+        for span in self.log().map_or_else(Vec::new, |log| log.own_pages()) {
+            assert!(span.start().get() >= 2, "no meta is a page of the log");
+            let overflow = after(span.len());
+            map.push(PageInfo { id: span.start(), kind: PageKind::SpaceLog, count: 0, overflow });
         }
         for visit in Forest::new(pages, Link::page(PageId::new(snapshot.root))) {
             let Visit { page, pages, .. } = visit?;

@@ -107,14 +107,17 @@ impl Work<'_> {
 
     /// One pass, and the commits after it that let the file end earlier.
     fn pass(&mut self, progress: &mut dyn FnMut(&Shrunk) -> ControlFlow<()>) -> Result<ControlFlow<()>> {
-        let mut idle = 0;
+        let (mut idle, mut log_left) = (0, u64::MAX);
         const { assert!(IDLE > 2, "both metas get the lower mark") };
         while idle < IDLE {
             let began = Instant::now();
             let len = self.core.store.len();
-            let under_way = self.step()?;
+            let (under_way, log) = self.step()?;
             let shorter = self.core.store.len() < len;
-            idle = if under_way || shorter { 0 } else { idle.saturating_add(1) };
+            // The log of the free space follows the nodes, a few pages with each commit.
+            let log_moves = log > 0 && log < log_left;
+            log_left = log_left.min(log);
+            idle = if under_way || shorter || log_moves { 0 } else { idle.saturating_add(1) };
             if progress(&self.shrunk).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -124,21 +127,22 @@ impl Work<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One commit. Whether there is more to move.
-    fn step(&mut self) -> Result<bool> {
-        let (moved, left, under_way) = self.with_writer(|core, writer| {
+    /// One commit. Whether there are more nodes to move, and how many pages of the log of the free space.
+    fn step(&mut self) -> Result<(bool, u64)> {
+        let (moved, left, under_way, log) = self.with_writer(|core, writer| {
             let under_way = writer.shrink.is_under_way();
             let before = writer.visible.tx;
             let moved = tx::shrink_step(core, writer, PAGES, !under_way)?;
             assert!(moved == 0 || writer.visible.tx > before, "what has moved is committed");
             assert!(under_way || moved == 0, "nothing moves outside a pass");
-            Ok((moved, writer.free_space.occupied_above_ceiling(), under_way))
+            let log = writer.free_space.log_above_ceiling();
+            Ok((moved, writer.free_space.occupied_above_ceiling(), under_way, log))
         })?;
         self.shrunk.pages_moved = self.shrunk.pages_moved.saturating_add(moved);
         self.shrunk.pages_left = left;
         self.shrunk.bytes = self.core.store.len();
         assert!(self.shrunk.bytes >= self.core.page_size.into(), "the metas stay");
-        Ok(under_way)
+        Ok((under_way, log))
     }
 
     /// From here on free pages are handed out wherever they are.

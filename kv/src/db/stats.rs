@@ -31,8 +31,10 @@ pub struct Stats {
     pub pending_pages: u64,
     /// Bytes of free and pending pages.
     pub free_bytes: u64,
-    /// Bytes that the list of free and pending pages takes in the file.
+    /// Bytes that the list of free and pending pages takes in the file, where it is written.
     pub freelist_bytes: u64,
+    /// Bytes that the log of the free pages takes in the file ([`FreelistSync::Log`](crate::FreelistSync::Log)).
+    pub space_log_bytes: u64,
     /// Read transactions begun since the database was opened.
     pub read_tx_begun: u64,
     /// Read transactions open now.
@@ -56,6 +58,7 @@ impl Stats {
             pending_pages,
             free_bytes: listed.saturating_mul(core.page_size.into()),
             freelist_bytes: crate::format::freelist_len(listed),
+            space_log_bytes: core.counters.log_pages().saturating_mul(core.page_size.into()),
             read_tx_begun,
             read_tx_open,
             read_cache_bytes: core.heads.as_ref().map_or(0, |heads| heads.used() as u64),

@@ -15,6 +15,7 @@
 mod branch;
 mod bucket;
 mod bytes;
+mod checksum;
 mod element;
 mod extension;
 mod freelist;
@@ -24,9 +25,12 @@ mod list_seal;
 mod meta;
 mod page;
 mod records;
+mod space_change;
+mod space_log;
 
 pub(crate) use branch::Branch;
 pub(crate) use bucket::{BUCKET_HEADER, BucketHeader};
+pub(crate) use checksum::checksum;
 pub(crate) use element::{ELEMENT, element_at, head};
 pub(crate) use extension::Extension;
 pub(crate) use freelist::{FreelistPage, FreelistWriter, freelist_len};
@@ -36,6 +40,8 @@ pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub(crate) use list_seal::ListSeal;
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
+pub(crate) use space_change::{SpaceChange, SpaceChanges};
+pub(crate) use space_log::{LogPage, LogRoot, PageSum, RegionIndex, RegionPage};
 
 /// Bytes that break a rule of the format, and which rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,6 +15,7 @@ const BRANCH: u16 = 0x01;
 const LEAF: u16 = 0x02;
 const META: u16 = 0x04;
 const FREELIST: u16 = 0x10;
+const SPACE_LOG: u16 = 0x20;
 
 /// What a page holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +24,8 @@ pub(crate) enum Kind {
     Leaf,
     Meta,
     Freelist,
+    /// A page of the free-space log: no other library reads it, and to others it is a free page.
+    SpaceLog,
 }
 
 impl Kind {
@@ -32,6 +35,7 @@ impl Kind {
             Self::Leaf => LEAF,
             Self::Meta => META,
             Self::Freelist => FREELIST,
+            Self::SpaceLog => SPACE_LOG,
         }
     }
 
@@ -41,6 +45,7 @@ impl Kind {
             LEAF => Some(Self::Leaf),
             META => Some(Self::Meta),
             FREELIST => Some(Self::Freelist),
+            SPACE_LOG => Some(Self::SpaceLog),
             _ => None,
         }
     }
@@ -137,7 +142,9 @@ impl<'a> Node<'a> {
         match header.kind {
             Kind::Branch => Branch::parse(bytes, header.count).map(Self::Branch),
             Kind::Leaf => Leaf::parse(bytes, header.count).map(Self::Leaf),
-            Kind::Meta | Kind::Freelist => Err(Malformed("a tree leads to a page that is neither branch nor leaf")),
+            Kind::Meta | Kind::Freelist | Kind::SpaceLog => {
+                Err(Malformed("a tree leads to a page that is neither branch nor leaf"))
+            }
         }
     }
 
@@ -190,7 +197,7 @@ mod tests {
         for flags in 0..=u16::MAX {
             let mut bytes = [0; PAGE_HEADER];
             assert!(put(&mut bytes, 8, &flags.to_le_bytes()));
-            assert_eq!(Header::parse(&bytes).is_ok(), matches!(flags, 1 | 2 | 4 | 16), "{flags:#x}");
+            assert_eq!(Header::parse(&bytes).is_ok(), matches!(flags, 1 | 2 | 4 | 16 | 32), "{flags:#x}");
         }
     }
 

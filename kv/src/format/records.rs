@@ -9,7 +9,7 @@ use super::bytes::{put, u16_at};
 use super::{Extension, Malformed};
 
 /// Bytes of a record's head.
-const HEAD: usize = 4;
+pub(super) const HEAD: usize = 4;
 
 const END: u8 = 0;
 

@@ -25,7 +25,7 @@ mod write_set;
 
 pub(crate) use dirty_node::{DirtyNode, NodeKind, share_of};
 pub(crate) use early::EarlyWriting;
-pub(crate) use free_space::{AnySpans, FreeSpace, NO_CEILING, StoredList, WrittenList};
+pub(crate) use free_space::{AnySpans, Carry, FreeSpace, NO_CEILING, SpaceLog, StoredList, Written};
 pub use free_space::{FreelistFault, FreelistOrigin};
 pub(crate) use heads::{Below, Heads};
 pub(crate) use link::{Link, Slot};

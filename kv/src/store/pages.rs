@@ -6,7 +6,7 @@ use pagefile_std::{StoreError, View};
 use super::heads::below;
 use super::{DirtyNode, Heads, Link};
 use crate::error::{Error, Result};
-use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Node};
+use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Meta, Node, SECTOR};
 
 /// The pages that one transaction sees: those of its snapshot, and those it has changed itself.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,11 @@ impl<'t> Pages<'t> {
         Ok(PageRef { link, node })
     }
 
+    /// The two metas, as far as they are valid: those of this state, or of states that were committed since.
+    pub(crate) fn metas(&self) -> [Option<Meta>; 2] {
+        [0, self.page_size].map(|at| Meta::parse(self.view.read(at.into(), SECTOR).ok()?).ok())
+    }
+
     /// How many slots there are for nodes in memory.
     pub(crate) const fn changed(&self) -> u64 {
         self.changed.len() as u64
@@ -128,17 +133,17 @@ impl<'t> Pages<'t> {
             if *page >= self.high_water {
                 return None;
             }
-            let head = self.view.bytes(page.checked_mul(self.page_size.into())?, 256)?;
+            let head = self.view.at_hand(page.checked_mul(self.page_size.into())?, 256)?;
             Some(LINES.iter().fold(0, |seen, &line| seen ^ head.get(line).copied().unwrap_or(0)))
         };
         std::hint::black_box(pages.iter().filter_map(touched).fold(0, |seen, byte| seen ^ byte));
     }
 
-    /// The first page of the node at `link`, as it is; empty if it is not in the file.
+    /// The first page of the node at `link`, as it is; empty if it is not in the file, or would have to be read first.
     #[inline]
     pub(crate) fn page_bytes(&self, link: Link) -> &'t [u8] {
         let at = if link.in_memory() { None } else { link.page_id().get().checked_mul(self.page_size.into()) };
-        at.and_then(|at| self.view.bytes(at, self.page_size as usize)).unwrap_or(&[])
+        at.and_then(|at| self.view.at_hand(at, self.page_size as usize)).unwrap_or(&[])
     }
 
     /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the

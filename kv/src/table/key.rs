@@ -1,8 +1,6 @@
 //! Keys as bytes that sort as the keys do.
 #![allow(clippy::big_endian_bytes, reason = "keys are compared byte by byte, the most significant first")]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 /// A type that is the key of a [`Table`](super::Table): its byte form sorts as its values do.
 ///
 /// | type | form |
@@ -15,7 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// | `[T; N]`, tuples of up to four | the parts, one after the other |
 /// | `Option<T>` | 0 for `None`; 1 and the value |
 /// | `Duration` | seconds as `u64`, nanoseconds as `u32` |
-/// | `SystemTime` | seconds since 1970 as `i64`, rounded down; nanoseconds as `u32` |
+/// | `SystemTime`, `jiff::Timestamp` (feature `jiff`) | seconds since 1970 as `i64`, rounded down; nanoseconds as `u32` |
+/// | `jiff::civil::Date` (feature `jiff`) | the year as `i16`, the month and the day as `u8` |
 /// | `uuid::Uuid` (feature `uuid`) | its 16 bytes |
 ///
 /// A `Table<String, _>` has plain text as keys, as any other program writes it. The format allows no empty key: an empty
@@ -293,54 +292,6 @@ impl<A, B, C> BeginsWith<(A, B)> for (A, B, C) {}
 impl<A, B, C, D> BeginsWith<A> for (A, B, C, D) {}
 impl<A, B, C, D> BeginsWith<(A, B)> for (A, B, C, D) {}
 impl<A, B, C, D> BeginsWith<(A, B, C)> for (A, B, C, D) {}
-
-impl AsKey<Self> for Duration {
-    fn encode(&self, last: bool, into: &mut Vec<u8>) {
-        (self.as_secs(), self.subsec_nanos()).encode(last, into);
-    }
-}
-
-impl Key for Duration {
-    fn name() -> String {
-        "duration".to_owned()
-    }
-
-    fn decode(bytes: &mut &[u8], last: bool) -> Option<Self> {
-        let (seconds, nanoseconds) = <(u64, u32)>::decode(bytes, last)?;
-        (nanoseconds < 1_000_000_000).then(|| Self::new(seconds, nanoseconds))
-    }
-}
-
-impl AsKey<Self> for SystemTime {
-    fn encode(&self, last: bool, into: &mut Vec<u8>) {
-        // No system knows a time as far away as 2^63 seconds.
-        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        let (seconds, nanoseconds) = match self.duration_since(UNIX_EPOCH) {
-            Ok(after) => (seconds(after), after.subsec_nanos()),
-            Err(error) => {
-                let before = error.duration();
-                match before.subsec_nanos() {
-                    0 => (seconds(before).wrapping_neg(), 0),
-                    part => (seconds(before).wrapping_neg().saturating_sub(1), 1_000_000_000_u32.saturating_sub(part)),
-                }
-            }
-        };
-        (seconds, nanoseconds).encode(last, into);
-    }
-}
-
-impl Key for SystemTime {
-    fn name() -> String {
-        "time".to_owned()
-    }
-
-    fn decode(bytes: &mut &[u8], last: bool) -> Option<Self> {
-        let (seconds, nanoseconds) = <(i64, u32)>::decode(bytes, last)?;
-        let whole = Duration::from_secs(seconds.unsigned_abs());
-        let start = if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
-        start?.checked_add(Duration::from_nanos(nanoseconds.into()))
-    }
-}
 
 #[cfg(feature = "uuid")]
 impl AsKey<Self> for uuid::Uuid {

@@ -62,6 +62,7 @@ mod registry;
 mod serde;
 #[allow(clippy::module_inception, reason = "the table is what the room is named after")]
 mod table;
+mod time;
 mod value;
 
 pub use index::{Entries, Index, IndexOf, Keys, ReadIndex};

@@ -204,6 +204,34 @@ impl<K: Key, V: Value> OpenTable<K, V> {
         }
         tx.delete(self.rows, key)
     }
+
+    /// Deletes the rows whose keys lie within `range`, and their entries in the indexes. Returns how many there were. Without
+    /// indexes as cheap as [`BucketMut::delete_range`](crate::BucketMut::delete_range); with them O(log n) for each entry.
+    ///
+    /// ```
+    /// use kv::table::Table;
+    ///
+    /// const SAMPLES: Table<(String, u64), u32> = Table::new("samples");
+    ///
+    /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
+    /// db.update(|tx| {
+    ///     let samples = SAMPLES.open(tx)?;
+    ///     (0..10).try_for_each(|time| samples.put(tx, &("hall", time), &21))?;
+    ///     assert_eq!(samples.remove_range(tx, ("hall", 0)..("hall", 7))?, 7);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove). What was deleted before a row that cannot be read stays deleted in this transaction.
+    pub fn remove_range(&self, tx: &mut WriteTx<'_>, range: impl KeysOf<K>) -> Result<u64> {
+        let range = range.ends(true);
+        for (index, entries) in self.indexes() {
+            tx.scan(self.rows, range.clone(), |tx, key, value| index.remove(tx, entries, key, value))?;
+        }
+        tx.at_mut(self.rows)?.delete_range(range)
+    }
 }
 
 /// A table for reading. It is small and `Copy`.

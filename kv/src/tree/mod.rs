@@ -14,6 +14,7 @@
 mod count;
 mod cursor;
 mod delete_range;
+mod difference;
 mod discard;
 mod edit;
 mod forest;
@@ -35,6 +36,7 @@ mod walk;
 
 pub(crate) use count::count_pairs;
 pub(crate) use cursor::Cursor;
+pub(crate) use difference::{Difference, differences};
 pub(crate) use discard::discard;
 pub(crate) use edit::Tree;
 pub(crate) use forest::Forest;

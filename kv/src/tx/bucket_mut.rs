@@ -135,7 +135,11 @@ impl<'t> BucketMut<'t> {
         }
         keep_within_memory(self.write_set, self.buckets)?;
         let put = self.buckets.tree(self.write_set, self.at).put(key, value);
-        self.buckets.whole(put)
+        self.buckets.whole(put)?;
+        if let Some(log) = &mut self.buckets.log {
+            log.put(self.at, key, value);
+        }
+        Ok(())
     }
 
     /// Deletes `key` and its value, and returns whether the key was there. O(log n).
@@ -153,7 +157,11 @@ impl<'t> BucketMut<'t> {
             Some(_) => {
                 keep_within_memory(self.write_set, self.buckets)?;
                 let deleted = self.buckets.tree(self.write_set, self.at).delete(key);
-                self.buckets.whole(deleted)
+                let deleted = self.buckets.whole(deleted)?;
+                if let Some(log) = self.buckets.log.as_mut().filter(|_| deleted) {
+                    log.deleted(self.at, key);
+                }
+                Ok(deleted)
             }
         }
     }
@@ -234,6 +242,9 @@ impl<'t> BucketMut<'t> {
         let bucket = self.buckets.get_mut(self.at);
         bucket.sequence = sequence;
         bucket.changed = true;
+        if let Some(log) = &mut self.buckets.log {
+            log.sequence(self.at, sequence);
+        }
         Ok(())
     }
 

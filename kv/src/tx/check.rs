@@ -10,7 +10,7 @@ use freelist_core::{PageId, Span};
 use super::WalkProgress;
 use crate::error::{Error, Result};
 use crate::format::{BucketHeader, Leaf, LeafEntry, Node};
-use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, SHARED, StoredList};
+use crate::store::{FreeSpace, Link, PageRef, PageSet, Pages, SHARED, SpaceLog, StoredList, Written};
 use crate::tree::{Forest, Visit, disorder};
 
 /// A page and what is wrong with it. [`ReadTx::check`](crate::ReadTx::check) returns it.
@@ -42,8 +42,10 @@ pub(crate) enum Free<'a> {
     Unsaid,
     /// The freelist page of the file.
     Stored(PageId),
-    /// The free space in memory, and the pages of the list that the state has in the file, if any.
-    Known(&'a FreeSpace, Option<Span>),
+    /// The log of the file.
+    Logged(&'a SpaceLog),
+    /// The free space in memory, and what the state has of it in the file.
+    Known(&'a FreeSpace, &'a Written),
 }
 
 /// Walks the whole state, and tells `progress` of it. O(pages), and a bit of memory for each page twice.
@@ -100,8 +102,12 @@ impl<'t> Check<'t> {
         let mut listed = PageSet::new(self.pages.high_water());
         match free {
             Free::Unsaid => return None,
-            Free::Known(free_space, stored) => {
-                stored.into_iter().flat_map(Span::pages).for_each(|page| _ = self.used.add(page.get()));
+            Free::Known(free_space, written) => {
+                free_space
+                    .own_pages(written)
+                    .into_iter()
+                    .flat_map(Span::pages)
+                    .for_each(|page| _ = self.used.add(page.get()));
                 free_space.for_each_span(&mut |span| {
                     for page in span.pages() {
                         if page.get() < 2 || !listed.add(page.get()) {
@@ -109,6 +115,12 @@ impl<'t> Check<'t> {
                         }
                     }
                 });
+            }
+            Free::Logged(log) => {
+                log.own_pages().into_iter().flat_map(Span::pages).for_each(|page| _ = self.used.add(page.get()));
+                for page in log.spans().unwrap_or_default().into_iter().flat_map(Span::pages) {
+                    listed.add(page.get());
+                }
             }
             Free::Stored(id) => {
                 if let Err(error) = self.stored_list(id.get(), &mut listed) {

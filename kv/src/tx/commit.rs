@@ -19,7 +19,7 @@ use super::publish::publish;
 use super::shrink;
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::store::{Link, WriteSet};
+use crate::store::{Carry, Link, WriteSet};
 
 /// Makes the changes of transaction `tx` durable and visible. A transaction without changes does nothing.
 pub(super) fn commit(
@@ -37,12 +37,11 @@ pub(super) fn commit(
     if !buckets.spill(write_set).map_err(not_committed)? {
         return Ok(());
     }
-    let with_list = core.settings.freelist_every_commit;
-    run(core, writer, (write_set, buckets), tx, with_list, started)
+    run(core, writer, (write_set, buckets), tx, core.settings.carry, started)
 }
 
-/// Writes the list of free pages into the file, as a commit that changes nothing else, unless the list is there. For a
-/// database that is being closed.
+/// Writes the list of free pages, or their log, into the file, as a commit that changes nothing else, unless one of them is
+/// there. For a database that is being closed.
 pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     if writer.free_space.is_stored() {
         return Ok(());
@@ -50,8 +49,10 @@ pub(crate) fn store_freelist(core: &Core, writer: &mut Writer) -> Result<()> {
     writer.retire(&core.readers)?;
     let tx = plan::next_tx(&writer.visible)?;
     let (mut write_set, mut buckets) = nothing_changed(core, writer);
-    run(core, writer, (&mut write_set, &mut buckets), tx, true, Instant::now())?;
-    assert!(writer.free_space.is_stored(), "the newest state has a list");
+    let carry = if core.settings.carry == Carry::Log { Carry::Log } else { Carry::List };
+    assert!(!core.settings.read_only, "only a database that can be written has a writer");
+    run(core, writer, (&mut write_set, &mut buckets), tx, carry, Instant::now())?;
+    assert!(carry == Carry::Log || writer.free_space.is_stored(), "the newest state has a list");
     Ok(())
 }
 
@@ -67,8 +68,7 @@ pub(crate) fn shrink_step(core: &Core, writer: &mut Writer, pages: u64, forced: 
     let (mut write_set, mut buckets) = nothing_changed(core, writer);
     let moved = shrink::step(writer, (&mut write_set, &mut buckets), pages)?;
     if buckets.spill(&mut write_set).map_err(not_committed)? || forced {
-        let with_list = core.settings.freelist_every_commit;
-        run(core, writer, (&mut write_set, &mut buckets), tx, with_list, started)?;
+        run(core, writer, (&mut write_set, &mut buckets), tx, core.settings.carry, started)?;
     }
     writer.shrink.take_refusal().map_or(Ok(moved), |refused| Err(refused.into()))
 }
@@ -85,13 +85,13 @@ fn run(
     writer: &mut Writer,
     (write_set, buckets): (&mut WriteSet, &mut OpenBuckets),
     tx: TxId,
-    with_list: bool,
+    carry: Carry,
     started: Instant,
 ) -> Result<()> {
     // Until it is known how the commit ends. If it panics, in a store of the user's own for example, nothing builds on what
     // is half done.
     writer.in_doubt = true;
-    let planned = plan(writer, write_set, buckets, tx, with_list).map_err(not_committed);
+    let planned = plan(writer, write_set, buckets, tx, carry).map_err(not_committed);
     let persisted = planned.and_then(|mut plan: Plan| {
         plan.stats.spill_time = started.elapsed();
         let checkpoint = persist(core, writer, write_set, &mut plan)?;

@@ -8,19 +8,20 @@ use std::sync::atomic::AtomicBool;
 use freelist_core::PageId;
 use pagefile_std::PageStore;
 
+use super::changes::Listeners;
 use super::published::Published;
 use super::readers::Readers;
 use super::writer_lock::WriterLock;
 use super::{Counters, Snapshot, WalkProgress, Writer};
-use crate::store::{EarlyWriting, FreelistOrigin, Heads, WriteSet};
+use crate::store::{Carry, EarlyWriting, FreelistOrigin, Heads, WriteSet};
 
 /// How commits behave.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub(crate) struct Settings {
     pub(crate) read_only: bool,
-    /// Write the freelist with every commit; otherwise only when the database is closed.
-    pub(crate) freelist_every_commit: bool,
+    /// What commits carry of the free space.
+    pub(crate) carry: Carry,
     /// Check the whole new state before each commit becomes visible.
     pub(crate) strict: bool,
     /// Commits return before they are durable.
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) published: Published,
     pub(crate) writer_lock: WriterLock,
     pub(crate) counters: Counters,
+    pub(crate) listeners: Listeners,
     /// What readers remember of the pages that they have searched, if they do.
     pub(crate) heads: Option<Heads>,
     /// How the free pages were found when the database was opened, and how many pages were lost to the list in the file.
@@ -88,6 +90,7 @@ impl Core {
             published: Published::new(snapshot),
             writer_lock: WriterLock::new(writer),
             counters,
+            listeners: Listeners::default(),
             heads: Heads::new(settings.read_cache),
             freelist,
             contested: None,

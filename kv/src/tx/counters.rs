@@ -26,7 +26,7 @@ pub struct TxStats {
     pub commits: u64,
     /// Nodes written, or so far changed in memory. A node with overflow pages counts once.
     pub nodes: u64,
-    /// Pages allocated for nodes and for the freelist.
+    /// Pages allocated for nodes and for the list or the log of free pages.
     pub pages: u64,
     /// Of these, pages written before their commit, because changes took more than
     /// [`Options::write_memory`](crate::Options::write_memory).
@@ -83,6 +83,7 @@ pub(crate) struct Counters {
     write_nanos: AtomicU64,
     free_pages: AtomicU64,
     pending_pages: AtomicU64,
+    log_pages: AtomicU64,
 }
 
 impl Counters {
@@ -112,10 +113,15 @@ impl Counters {
     pub(crate) fn note_free_space(&self, free_space: &FreeSpace) {
         self.free_pages.store(free_space.free_pages(), Ordering::Relaxed);
         self.pending_pages.store(free_space.pending_pages(), Ordering::Relaxed);
+        self.log_pages.store(free_space.log_pages(), Ordering::Relaxed);
     }
 
     pub(crate) fn free_and_pending(&self) -> (u64, u64) {
         (self.free_pages.load(Ordering::Relaxed), self.pending_pages.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn log_pages(&self) -> u64 {
+        self.log_pages.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tx_stats(&self) -> TxStats {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use freelist_core::PageId;
 
+use super::changes::ChangeLog;
 use crate::error::{Error, Result};
 use crate::format::{BUCKET_HEADER, BucketHeader, Header, Kind, LeafEntry, Malformed, Node, PAGE_HEADER, header_bytes};
 use crate::store::{Link, PageRef, Slot, WriteSet, corrupt};
@@ -47,6 +48,8 @@ pub(crate) struct OpenBuckets {
     met: Option<(PageId, Cow<'static, str>)>,
     /// The root pages that the buckets had in the file, and whose they were.
     pub(super) roots: BTreeMap<PageId, BucketIndex>,
+    /// What the transaction has changed, where somebody listens.
+    pub(super) log: Option<ChangeLog>,
     /// Where the last put or deletion was. It begins at the root of its bucket.
     path: Path,
 }
@@ -56,7 +59,14 @@ impl OpenBuckets {
         static TRANSACTIONS: AtomicU64 = AtomicU64::new(0);
         let identity = TRANSACTIONS.fetch_add(1, Ordering::Relaxed);
         let roots = BTreeMap::from([(root.page_id(), ROOT)]);
-        Self { identity, all: vec![OpenBucket::new(root, sequence)], met: None, roots, path: Path::default() }
+        Self {
+            identity,
+            all: vec![OpenBucket::new(root, sequence)],
+            met: None,
+            roots,
+            log: None,
+            path: Path::default(),
+        }
     }
 
     pub(crate) fn get(&self, at: BucketIndex) -> &OpenBucket {
@@ -124,11 +134,22 @@ impl OpenBuckets {
         let root = Link::to_slot(write_set.create_leaf());
         let at = self.insert(parent, name, OpenBucket::new(root, 0));
         self.all[at].changed = true;
+        if let Some(log) = &mut self.log {
+            log.bucket_created(at);
+        }
         Ok(at)
     }
 
     /// Deletes the child bucket `name` with all that is in it; false where there is none.
     pub(crate) fn delete(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<bool> {
+        let deleted = self.delete_unlogged(write_set, parent, name)?;
+        if let Some(log) = self.log.as_mut().filter(|_| deleted) {
+            log.bucket_deleted(parent, name);
+        }
+        Ok(deleted)
+    }
+
+    fn delete_unlogged(&mut self, write_set: &mut WriteSet, parent: BucketIndex, name: &[u8]) -> Result<bool> {
         let Some(at) = self.open(write_set, parent, name)? else { return Ok(false) };
         let deleted = self.delete_opened(write_set, parent, name, at);
         self.whole(deleted)
@@ -160,13 +181,17 @@ impl OpenBuckets {
         let inside = |name: &[u8]| (start, end).contains(name);
         let opened: Vec<_> = self.all[at].children.keys().filter(|name| inside(name)).cloned().collect();
         for name in &opened {
-            let deleted = self.delete(write_set, at, name)?;
+            let deleted = self.delete_unlogged(write_set, at, name)?;
             assert!(deleted, "a bucket that is open exists");
         }
         let before = self.all[at].changed;
         let deleted = self.tree(write_set, at).delete_range(start, end);
         self.all[at].changed = before || !matches!(deleted, Ok(0));
-        Ok(self.whole(deleted)?.saturating_add(opened.len() as u64))
+        let deleted = self.whole(deleted)?.saturating_add(opened.len() as u64);
+        if let Some(log) = self.log.as_mut().filter(|_| deleted > 0) {
+            log.range_deleted(at, (start, end));
+        }
+        Ok(deleted)
     }
 
     /// Deletes the pairs of bucket `at` that `keep` refuses; returns how many.
@@ -178,7 +203,17 @@ impl OpenBuckets {
     ) -> Result<u64> {
         // The bucket counts as changed while `keep` runs, which may panic after the first pairs are gone.
         let before = self.all[at].changed;
-        let deleted = self.tree(write_set, at).retain(keep);
+        // Not there while `keep` runs: if it panics, the log is incomplete, and so it is gone.
+        let mut log = self.log.take();
+        let deleted = self.tree(write_set, at).retain(&mut |key, value| {
+            let kept = keep(key, value);
+            if let Some(log) = log.as_mut().filter(|_| !kept) {
+                log.deleted(at, key);
+            }
+            kept
+        });
+        debug_assert!(self.log.is_none(), "nothing else changes while pairs go");
+        self.log = log;
         self.all[at].changed = before || !matches!(deleted, Ok(0));
         self.whole(deleted)
     }
@@ -238,7 +273,19 @@ impl OpenBuckets {
         let there = self.all[to].children.insert(name.to_vec(), moved);
         assert_eq!(there, None, "the name was free");
         self.all[moved].changed = true;
+        self.log_move(name, (from, to), moved);
         Ok(())
+    }
+
+    fn log_move(&mut self, name: &[u8], (from, to): (BucketIndex, BucketIndex), moved: BucketIndex) {
+        let Some(mut log) = self.log.take() else { return };
+        log.bucket_moved(name, from, to);
+        log.hung(moved, to, name);
+        for (parent, name, at) in self.opened_below(moved) {
+            debug_assert_ne!(at, moved, "a bucket is not inside itself");
+            log.hung(at, parent, &name);
+        }
+        self.log = Some(log);
     }
 
     /// Writes the headers of all changed buckets into their parents' leaves, deepest first, after merging what
@@ -383,6 +430,9 @@ impl OpenBuckets {
         let opened = self.all[parent].children.insert(name.to_vec(), at);
         assert_eq!(opened, None, "a bucket is opened once");
         assert!(at > ROOT, "the root bucket is opened first");
+        if let Some(log) = &mut self.log {
+            log.opened(parent, name);
+        }
         at
     }
 

@@ -62,11 +62,12 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     if let Some(heads) = &core.heads {
         write_set.early_range().for_each(|page| heads.forget(page));
     }
+    let any = !images.is_empty();
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
     let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;
     plan.stats.bytes = plan.stats.bytes.saturating_add(bytes);
     plan.stats.writes = plan.stats.writes.saturating_add(calls);
-    assert_eq!(calls == 0, plan.nodes.is_empty() && plan.list.is_none(), "every page of the plan is written");
+    assert_eq!(calls > 0, any, "every page of the plan is written");
     if calls > 0 && sync {
         core.store.sync()?;
     }
@@ -99,8 +100,7 @@ fn check(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &Plan) -> Res
     }
     let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water);
     let root = Link::page(PageId::new(plan.meta.root));
-    let stored = plan.list.as_ref().map(|list| list.span);
-    let free = Free::Known(&writer.free_space, stored);
+    let free = Free::Known(&writer.free_space, &plan.free_space);
     match check_state(pages, root, free, &WalkProgress::default()).into_iter().next() {
         None => Ok(()),
         Some(problem) => Err(Error::Inconsistent { problem: problem.to_string() }),

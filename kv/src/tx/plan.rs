@@ -7,7 +7,7 @@ use super::open_buckets::{OpenBuckets, ROOT};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::format::{Meta, NO_FREELIST};
-use crate::store::{FreeSpace, Slot, WriteSet, WrittenList};
+use crate::store::{Carry, FreeSpace, Slot, WriteSet, Written};
 use crate::tree::{patch_children, spill_order};
 
 /// A commit, ready to be written: all of its pages, and the meta that names them.
@@ -16,8 +16,8 @@ pub(super) struct Plan {
     pub(super) meta: Meta,
     /// Nodes with their page numbers, ascending.
     pub(super) nodes: Vec<(u64, Slot)>,
-    /// The list of free pages, if this commit carries one.
-    pub(super) list: Option<WrittenList>,
+    /// What this commit carries of the free space.
+    pub(super) free_space: Written,
     pub(super) stats: TxStats,
 }
 
@@ -29,10 +29,12 @@ impl Plan {
     /// Number and bytes of each run of pages, in page order.
     pub(super) fn images<'a>(&'a self, write_set: &'a WriteSet) -> Vec<(u64, &'a [u8])> {
         let mut images: Vec<_> = self.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
-        if let Some(WrittenList { span, bytes, .. }) = &self.list {
-            let at = images.partition_point(|&(id, _)| id < span.start().get());
-            images.insert(at, (span.start().get(), bytes));
+        let own = self.free_space.images();
+        if !own.is_empty() {
+            images.extend(own);
+            images.sort_unstable_by_key(|&(id, _)| id);
         }
+        assert!(images.is_sorted_by(|(one, _), (next, _)| one < next), "a page is written once");
         images
     }
 }
@@ -46,35 +48,35 @@ pub(super) fn plan(
     write_set: &mut WriteSet,
     buckets: &mut OpenBuckets,
     tx: TxId,
-    with_list: bool,
+    carry: Carry,
 ) -> Result<Plan> {
     let Writer { visible, free_space, .. } = writer;
     assert!(tx.get() > visible.tx, "a transaction comes after the state that it builds on");
     free_space.free(tx, &write_set.freed())?;
     free_space.claim(tx, &write_set.early_pages()?)?;
     let nodes = number(free_space, write_set, buckets, tx)?;
-    let list = if with_list { Some(free_space.write_list(tx)?) } else { None };
+    let written = free_space.write(tx, carry)?;
     let root = buckets.get(ROOT);
     assert!(root.changed || nodes.is_empty(), "a change reaches the root bucket");
     let meta = Meta {
         root: page_of_root(&nodes, root.root.slot()).unwrap_or(visible.root),
         root_sequence: root.sequence,
-        freelist: WrittenList::field(list.as_ref()),
+        freelist: written.field(),
         high_water: free_space.planned_high_water(),
         tx: tx.get(),
-        extension: WrittenList::extension(list.as_ref()),
+        extension: written.extension(),
         ..*visible
     };
     assert!(meta.root >= 2 && meta.root < meta.high_water, "the root lies below the high-water mark");
     assert!(meta.freelist == NO_FREELIST || meta.freelist < meta.high_water, "the list lies below the high-water mark");
     assert_eq!(meta.page_size, visible.page_size, "a file keeps its page size");
     let node_pages = nodes.iter().map(|&(_, slot)| write_set.dirty(slot).pages(write_set.page_size()));
-    let list_pages = list.as_ref().map_or(0, |list| list.span.len());
+    let own_pages = written.bytes().checked_div(meta.page_size.into()).unwrap_or(0);
     let early = write_set.early_written();
     let stats = TxStats {
         commits: 1,
         nodes: early.nodes.saturating_add(nodes.len() as u64),
-        pages: node_pages.fold(list_pages.saturating_add(early.pages), u64::saturating_add),
+        pages: node_pages.fold(own_pages.saturating_add(early.pages), u64::saturating_add),
         pages_early: early.pages,
         writes: early.writes,
         bytes: early.pages.saturating_mul(meta.page_size.into()),
@@ -83,7 +85,7 @@ pub(super) fn plan(
         merges: write_set.merges,
         ..TxStats::default()
     };
-    Ok(Plan { meta, nodes, list, stats })
+    Ok(Plan { meta, nodes, free_space: written, stats })
 }
 
 /// Gives pages to the dirty nodes of all changed buckets and seals them. Their numbers with the nodes, ascending.

@@ -15,7 +15,7 @@ pub(super) fn publish(core: &Core, writer: &mut Writer, plan: &Plan, checkpoint:
         writer.free_space.planned_high_water(),
         "nothing was allocated after the plan was made"
     );
-    writer.free_space.commit(plan.tx(), plan.list.as_ref().map(|list| list.span));
+    writer.free_space.commit(plan.tx(), &plan.free_space);
     writer.advance(&plan.meta, checkpoint);
     core.published.publish(Snapshot::from(&plan.meta));
     debug_assert_eq!(core.published.read().0.tx, plan.meta.tx, "new readers begin at the new state");

@@ -72,7 +72,9 @@ impl<'db> WriteTx<'db> {
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
         let write_set = core.write_set(&writer, buffers);
-        let buckets = OpenBuckets::new(Link::page(PageId::new(writer.visible.root)), writer.visible.root_sequence);
+        let root = Link::page(PageId::new(writer.visible.root));
+        let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
+        buckets.log = core.listeners.log();
         let last = writer.visible;
         let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: TxId::new(last.tx), core };
         // From here on an error drops `tx`, which releases the writer lock.
@@ -266,6 +268,11 @@ impl<'db> WriteTx<'db> {
     pub fn commit(mut self) -> Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
+        // Told before the next transaction can begin, so in the order of the commits. One that changed nothing is no commit.
+        if writer.visible.tx == self.id.get() {
+            debug_assert_eq!(self.core.published.read().0.tx, self.id.get(), "what is told is what readers see");
+            self.core.listeners.tell(self.id, self.buckets.log.as_ref());
+        }
         let hooks = self.take_hooks();
         drop(self);
         for hook in hooks {
@@ -277,7 +284,11 @@ impl<'db> WriteTx<'db> {
     /// Drops the transaction and its changes. O(changed pages).
     pub fn rollback(self) {}
 
-    fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn descend(&mut self, path: &[&[u8]]) -> Result<usize> {
         path.iter().try_fold(ROOT, |at, name| {
             self.buckets
                 .open(&mut self.write_set, at, name)?

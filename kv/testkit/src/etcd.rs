@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use kv::{Db, Error, FreelistKind};
 use tempfile::TempDir;
 
-use crate::bbolt::{Bbolt, left_out};
+use crate::bbolt::Bbolt;
 use crate::engine;
-use crate::found::found;
+use crate::etcd_release::{Programs, Release};
 use crate::peer::Peer;
 
 /// After so many seconds an etcd is ended even if this process was killed before
@@ -27,27 +27,28 @@ pub struct Etcd {
     /// `timeout`, which hands on the signals it gets.
     child: Child,
     endpoint: String,
+    etcdctl: PathBuf,
 }
 
 impl Etcd {
-    /// Starts etcd on a data directory, new or old, and waits until it answers.
+    /// Starts Debian's etcd on a data directory, new or old, and waits until it answers.
     ///
     /// # Panics
     /// If etcd does not do it.
     #[must_use]
     pub fn start(data: &Path) -> Self {
-        Self::start_for(LIFE_LIMIT, data)
+        Self::start_for(LIFE_LIMIT, &Programs::debians(), data)
     }
 
-    /// As [`start`](Self::start), for tests that need it for longer than two minutes.
+    /// As [`start`](Self::start), any etcd, for tests that need it for longer than two minutes.
     ///
     /// # Panics
     /// If etcd does not do it.
     #[must_use]
-    pub fn start_for(life_limit: Duration, data: &Path) -> Self {
+    pub fn start_for(life_limit: Duration, programs: &Programs, data: &Path) -> Self {
         // Another process may take a port between its choice and its use.
         for _ in 0..3 {
-            let mut etcd = Self::launch(life_limit, data);
+            let mut etcd = Self::launch(life_limit, programs, data);
             let deadline = Instant::now() + START_LIMIT;
             while Instant::now() < deadline && matches!(etcd.child.try_wait(), Ok(None)) {
                 if etcd.ctl(&["endpoint", "health"]).status.success() {
@@ -59,11 +60,13 @@ impl Etcd {
         panic!("etcd does not start; its log:\n{}", fs::read_to_string(log(data)).unwrap_or_default());
     }
 
-    fn launch(life_limit: Duration, data: &Path) -> Self {
+    fn launch(life_limit: Duration, programs: &Programs, data: &Path) -> Self {
         let [endpoint, peers] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
         let log = File::create(log(data)).expect("a file in a temporary directory");
         let child = Command::new("timeout")
-            .args(["-k", "5", &life_limit.as_secs().to_string(), "etcd", "--log-level", "warn", "--data-dir"])
+            .args(["-k", "5", &life_limit.as_secs().to_string()])
+            .arg(&programs.etcd)
+            .args(["--log-level", "warn", "--data-dir"])
             .arg(data)
             .args(["--listen-client-urls", &endpoint, "--advertise-client-urls", &endpoint])
             .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
@@ -72,7 +75,7 @@ impl Etcd {
             .stderr(log)
             .spawn()
             .expect("coreutils' timeout");
-        Self { child, endpoint }
+        Self { child, endpoint, etcdctl: programs.etcdctl.clone() }
     }
 
     /// Where its clients find it, as in `http://127.0.0.1:2379`.
@@ -83,7 +86,9 @@ impl Etcd {
 
     /// Runs etcdctl with this server.
     fn ctl(&self, args: &[&str]) -> Output {
-        etcdctl(&[&["--endpoints", &self.endpoint, "--command-timeout", "10s"], args].concat())
+        let mut command = Command::new(&self.etcdctl);
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoint, "--command-timeout", "10s"]).args(args);
+        command.output().expect("etcdctl was found")
     }
 
     /// What etcdctl prints; it must succeed.
@@ -145,12 +150,6 @@ impl Drop for Etcd {
     }
 }
 
-fn etcdctl(args: &[&str]) -> Output {
-    let mut command = Command::new("etcdctl");
-    command.env("ETCDCTL_API", "3").args(args);
-    command.output().expect("etcdctl was found")
-}
-
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface");
     listener.local_addr().expect("bound").port()
@@ -185,9 +184,7 @@ impl Store {
     /// If etcd does not do what it is asked, or something is missing and `KV_PEERS=require`.
     #[must_use]
     pub fn fill() -> Option<Self> {
-        if left_out() || !["etcd", "etcdctl"].into_iter().all(|program| found(program, "etcd-server etcd-client")) {
-            return None;
-        }
+        Release::V3_4.programs()?;
         let peer = Peer::start(Bbolt::Debian)?;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = directory.path().join("data");

@@ -3,7 +3,9 @@
 use crate::bbolt_leak::Written;
 use crate::case::{Case, Turn};
 use crate::model::{MAX_KEY_LEN, Model};
-use crate::program::{Action, BucketPath, Command, LONG_KEY, Settings, Step, Transaction, Value, long_key};
+use crate::program::{
+    Action, BucketPath, Command, FREELIST_SYNC, LONG_KEY, Settings, Step, Transaction, Value, long_key,
+};
 use crate::random::Random;
 
 /// What the commands of a transaction look like.
@@ -81,7 +83,7 @@ pub fn case(seed: u64, start: Model, for_bbolt: bool) -> Case {
 }
 
 fn turn(random: &mut Random, model: &mut Model, page_size: u32, shape: &Shape) -> Turn {
-    let settings = Settings { page_size, span_maps: random.one_in(2), freelist_each_commit: random.one_in(2) };
+    let settings = Settings { page_size, span_maps: random.one_in(2), freelist_sync: *random.pick(&FREELIST_SYNC) };
     let mut program = Vec::new();
     for _ in 0..random.within(1, 8) {
         if random.one_in(10) {

@@ -13,6 +13,8 @@
 //! | [`engine`] | the library runs the same programs |
 //! | [`generate`], [`shrink`], [`parse`] | programs at random, made smaller, read back from their text |
 //! | [`bbolt`], [`peer`], [`etcd`] | Go's bbolt runs them too; a real etcd serves from a file |
+//! | [`etcd_release`] | which etcd |
+//! | [`go`], [`packages`] | programs in Go are built, packages of Python and npm installed |
 //!
 //! A line at the root of a test program gives each of its tests the time limit:
 //!
@@ -30,6 +32,9 @@ pub mod budget;
 pub mod figure;
 mod fixtures;
 pub mod found;
+pub mod go;
+mod kept;
+pub mod packages;
 pub mod random;
 mod time_limit;
 
@@ -41,6 +46,8 @@ pub mod case;
 pub mod engine;
 #[cfg(feature = "kv")]
 pub mod etcd;
+#[cfg(feature = "kv")]
+pub mod etcd_release;
 #[cfg(feature = "kv")]
 pub mod generate;
 #[cfg(feature = "kv")]

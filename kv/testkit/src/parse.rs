@@ -1,11 +1,13 @@
 //! Reads cases from their text form, as failures are reported.
 
+use kv::FreelistSync;
+
 use crate::case::{Case, Turn};
 use crate::model::Model;
 use crate::program::{Action, BucketPath, Command, ROOT_TEXT, Settings, Step, Transaction, Value};
 use crate::text::parse_hex;
 
-/// A case on a new file: `turn PAGE-SIZE array|hashmap each-commit|on-close`, and
+/// A case on a new file: `turn PAGE-SIZE array|hashmap each-commit|on-close|log`, and
 /// the lines of its program, over again.
 ///
 /// # Panics
@@ -38,7 +40,11 @@ fn settings(words: &[&str]) -> Settings {
     Settings {
         page_size: words[0].parse().expect("a page size"),
         span_maps: words[1] == "hashmap",
-        freelist_each_commit: words[2] == "each-commit",
+        freelist_sync: match words[2] {
+            "each-commit" => FreelistSync::Every,
+            "on-close" => FreelistSync::OnClose,
+            _ => FreelistSync::Log,
+        },
     }
 }
 

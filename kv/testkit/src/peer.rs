@@ -76,7 +76,7 @@ impl Peer {
         let freelist = if settings.span_maps { "hashmap" } else { "array" };
         let file = text(path);
         let mut words = vec!["run", "--page-size", &page_size, "--freelist", freelist];
-        if !settings.freelist_each_commit {
+        if settings.freelist_sync != kv::FreelistSync::Every {
             words.push("--no-freelist-sync");
         }
         words.push(&file);

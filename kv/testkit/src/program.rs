@@ -133,33 +133,33 @@ pub enum Step {
     Reopen,
 }
 
-/// How an engine opens the file. Both engines have the same choices under other names, and none of them is in the file.
+/// How an engine opens the file. None of the choices is in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Bytes; only a new file takes it.
     pub page_size: u32,
     /// The span maps (bbolt's `hashmap`), or the sorted array.
     pub span_maps: bool,
-    /// The freelist goes into the file with every commit.
-    pub freelist_each_commit: bool,
+    /// What goes into the file of the free pages. bbolt has two of the choices: with every commit, or not.
+    pub freelist_sync: FreelistSync,
 }
+
+/// Every choice of what goes into the file of the free pages.
+pub const FREELIST_SYNC: [FreelistSync; 3] = [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log];
 
 impl Settings {
     /// Every choice for one page size.
     #[must_use]
-    pub fn all(page_size: u32) -> [Self; 4] {
-        [(true, true), (true, false), (false, true), (false, false)].map(|(span_maps, freelist_each_commit)| Self {
-            page_size,
-            span_maps,
-            freelist_each_commit,
-        })
+    pub fn all(page_size: u32) -> [Self; 6] {
+        let [every, on_close, log] = FREELIST_SYNC;
+        let choices = [(true, every), (true, on_close), (true, log), (false, every), (false, on_close), (false, log)];
+        choices.map(|(span_maps, freelist_sync)| Self { page_size, span_maps, freelist_sync })
     }
 
     /// The library's options. With the span maps the file also becomes shorter along the way, as soon as it can.
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
-        let sync = if self.freelist_each_commit { FreelistSync::Every } else { FreelistSync::OnClose };
-        let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(sync);
+        let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(self.freelist_sync);
         let options = options.shrink(if self.span_maps { 4 } else { 0 });
         // A cache for few pages: a test opens many files, and small ones, and pages take each other's place.
         let options = options.read_cache(64 << 10);
@@ -169,7 +169,7 @@ impl Settings {
     /// Whether a transaction writes nearly every change before its commit: so does one half of all choices.
     #[must_use]
     pub fn writes_early(self) -> bool {
-        self.span_maps != self.freelist_each_commit
+        self.span_maps == (self.freelist_sync == FreelistSync::OnClose)
     }
 }
 
@@ -224,7 +224,11 @@ impl fmt::Display for Command {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let freelist = if self.span_maps { "hashmap" } else { "array" };
-        let stored = if self.freelist_each_commit { "each-commit" } else { "on-close" };
+        let stored = match self.freelist_sync {
+            FreelistSync::Every => "each-commit",
+            FreelistSync::OnClose => "on-close",
+            FreelistSync::Log => "log",
+        };
         write!(f, "{} {freelist} {stored}", self.page_size)
     }
 }

@@ -56,8 +56,7 @@ fn bbolt_reads_what_a_transaction_added_to_a_real_file(peer: &mut Peer) {
         let path = directory.path().join(name);
         fs::copy(database(name), &path).expect("the fixture is there");
         let mut model = model(name);
-        for (span_maps, freelist_each_commit) in [(false, false), (false, true), (true, false), (true, true)] {
-            let settings = Settings { page_size: 4096, span_maps, freelist_each_commit };
+        for settings in Settings::all(4096) {
             let program = addition(&model);
             let expected = model.run(&program);
             assert_eq!(engine::run(&path, settings, &program), Ok(expected), "{name}, {settings:?}");

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kv::{FreelistOrigin, Options};
+use kv::FreelistSync::{Every, Log, OnClose};
+use kv::{FreelistOrigin, FreelistSync, Options};
 use kv_testkit::engine::{self, dump_file};
 use kv_testkit::model::Model;
 use kv_testkit::peer::Peer;
@@ -13,8 +14,8 @@ use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
 use crate::cross::same_text;
 use crate::meta::{NO_FREELIST, newest};
 
-fn settings(freelist_each_commit: bool) -> Settings {
-    Settings { page_size: 4096, span_maps: true, freelist_each_commit }
+fn settings(freelist_sync: FreelistSync) -> Settings {
+    Settings { page_size: 4096, span_maps: true, freelist_sync }
 }
 
 fn transaction(actions: Vec<Action>) -> Step {
@@ -48,7 +49,9 @@ beside_each_bbolt!(
     kv_stores_the_freelist_that_bbolt_left_out,
     kv_and_bbolt_use_each_others_stored_freelists,
     bbolt_takes_the_mark_back_and_kv_the_list,
-    a_file_that_kv_never_closed_is_sound_to_bbolt
+    a_file_that_kv_never_closed_is_sound_to_bbolt,
+    bbolt_opens_a_file_with_a_log_and_kv_notices_its_commits,
+    a_commit_of_bbolt_that_is_lost_costs_a_walk_and_no_more
 );
 
 struct Scene<'p> {
@@ -65,18 +68,18 @@ impl<'p> Scene<'p> {
         Self { peer, model: Model::default(), path, _directory: directory }
     }
 
-    fn kv(&mut self, each_commit: bool, program: &[Step]) {
+    fn kv(&mut self, sync: FreelistSync, program: &[Step]) {
         let expected = self.model.run(program);
         // With memory for every transaction: what outgrows it is written behind the end of the file, and uses no free page.
-        let options = engine::options(settings(each_commit)).write_memory(64 << 20);
+        let options = engine::options(settings(sync)).write_memory(64 << 20);
         let db = options.open(&self.path).expect("kv opens the file");
         assert_eq!(engine::run_open(&db, program).expect("kv runs it"), expected);
         db.close().expect("kv closes the file");
     }
 
-    fn bbolt(&mut self, each_commit: bool, program: &[Step]) {
+    fn bbolt(&mut self, sync: FreelistSync, program: &[Step]) {
         let expected = self.model.run(program);
-        assert_eq!(self.peer.run(&self.path, settings(each_commit), program), Ok(expected));
+        assert_eq!(self.peer.run(&self.path, settings(sync), program), Ok(expected));
     }
 
     fn assert_sound(&mut self) {
@@ -104,32 +107,32 @@ impl<'p> Scene<'p> {
 }
 
 fn kv_stores_the_freelist_that_bbolt_left_out(peer: &mut Peer) {
-    for each_commit in [false, true] {
+    for sync in [OnClose, Every] {
         let mut scene = Scene::set(peer);
-        scene.bbolt(false, &fragmenting());
+        scene.bbolt(OnClose, &fragmenting());
         assert!(!scene.stored(), "bbolt was told not to store it");
         let before = newest(&scene.path).high_water;
-        scene.kv(each_commit, &refilling());
+        scene.kv(sync, &refilling());
         assert!(scene.stored(), "kv stores it, at the latest when it closes the file");
         // Room for a freelist of one page, and a page to be free when a tree is written anew.
         assert!(newest(&scene.path).high_water <= before + 4, "the free pages were found by the scan");
         scene.assert_sound();
-        scene.bbolt(true, &refilling());
+        scene.bbolt(Every, &refilling());
         scene.assert_sound();
     }
 }
 
 fn kv_and_bbolt_use_each_others_stored_freelists(peer: &mut Peer) {
     let mut scene = Scene::set(peer);
-    scene.kv(false, &fragmenting());
+    scene.kv(OnClose, &fragmenting());
     let high_water = newest(&scene.path).high_water;
     for round in 0..4 {
         assert!(scene.stored(), "round {round}");
         assert_eq!(scene.origin(), FreelistOrigin::Sealed, "kv believes what it has written itself");
-        scene.bbolt(true, &refilling());
+        scene.bbolt(Every, &refilling());
         assert_eq!(scene.origin(), FreelistOrigin::Checked, "bbolt's commit leaves no seal, and its list is right");
         scene.assert_sound();
-        scene.kv(round % 2 == 0, &refilling());
+        scene.kv([OnClose, Every][round % 2], &refilling());
         scene.assert_sound();
     }
     assert!(newest(&scene.path).high_water <= high_water + 8, "no engine forgot free pages");
@@ -137,13 +140,13 @@ fn kv_and_bbolt_use_each_others_stored_freelists(peer: &mut Peer) {
 
 fn bbolt_takes_the_mark_back_and_kv_the_list(peer: &mut Peer) {
     let mut scene = Scene::set(peer);
-    scene.kv(true, &fragmenting());
+    scene.kv(Every, &fragmenting());
     for _ in 0..2 {
-        scene.bbolt(false, &refilling());
+        scene.bbolt(OnClose, &refilling());
         assert!(!scene.stored());
         assert_eq!(scene.origin(), FreelistOrigin::Walked);
         scene.assert_sound();
-        scene.kv(true, &refilling());
+        scene.kv(Every, &refilling());
         assert!(scene.stored());
         scene.assert_sound();
     }
@@ -153,9 +156,9 @@ fn bbolt_takes_the_mark_back_and_kv_the_list(peer: &mut Peer) {
 /// A copy of the file between commits is what a kill leaves.
 fn a_file_that_kv_never_closed_is_sound_to_bbolt(peer: &mut Peer) {
     let mut scene = Scene::set(peer);
-    scene.kv(false, &fragmenting());
+    scene.kv(OnClose, &fragmenting());
     let left = scene.path.with_extension("left");
-    let db = engine::options(settings(false)).open(&scene.path).expect("kv opens its file");
+    let db = engine::options(settings(OnClose)).open(&scene.path).expect("kv opens its file");
     let program = refilling();
     let expected = scene.model.run(&program);
     assert_eq!(engine::run_open(&db, &program).expect("kv runs it"), expected);
@@ -164,12 +167,59 @@ fn a_file_that_kv_never_closed_is_sound_to_bbolt(peer: &mut Peer) {
     assert!(scene.stored(), "a clean close stores it");
     assert_eq!(newest(&left).freelist, NO_FREELIST, "a commit does not");
     scene.assert_sound_at(&left);
-    for each_commit in [false, true] {
-        let copy = left.with_extension(each_commit.to_string());
+    for sync in [OnClose, Every] {
+        let copy = left.with_extension(format!("{sync:?}"));
         fs::copy(&left, &copy).expect("a copy");
         let mut model = scene.model.clone();
         let expected = model.run(&program);
-        assert_eq!(scene.peer.run(&copy, settings(each_commit), &program), Ok(expected));
+        assert_eq!(scene.peer.run(&copy, settings(sync), &program), Ok(expected));
         scene.assert_sound_at(&copy);
     }
+}
+
+/// To bbolt the pages of the log are free, and it writes over them. Its commits name no log.
+fn bbolt_opens_a_file_with_a_log_and_kv_notices_its_commits(peer: &mut Peer) {
+    let mut scene = Scene::set(peer);
+    scene.kv(Log, &fragmenting());
+    let high_water = newest(&scene.path).high_water;
+    for (round, bbolt) in [OnClose, Every, OnClose, Every].into_iter().enumerate() {
+        assert!(!scene.stored(), "round {round}");
+        assert_eq!(scene.origin(), FreelistOrigin::Logged, "nothing is searched for");
+        scene.assert_sound();
+        assert_eq!(scene.origin(), FreelistOrigin::Logged, "bbolt has read it and changed nothing");
+        scene.bbolt(bbolt, &refilling());
+        let found = if bbolt == Every { FreelistOrigin::Checked } else { FreelistOrigin::Walked };
+        assert_eq!(scene.origin(), found, "bbolt's commit leaves no log");
+        scene.assert_sound();
+        scene.kv(Log, &refilling());
+        scene.assert_sound();
+    }
+    assert!(newest(&scene.path).high_water <= high_water + 16, "no engine forgot free pages");
+}
+
+/// bbolt commits, which may write over pages of the log, and then the disk loses its meta: the one before names the log.
+fn a_commit_of_bbolt_that_is_lost_costs_a_walk_and_no_more(peer: &mut Peer) {
+    let mut walked = 0;
+    for puts in [1, 30, 300, 1000, 3000_u16] {
+        let mut scene = Scene::set(peer);
+        scene.kv(Log, &fragmenting());
+        scene.kv(Log, &refilling());
+        let before = fs::read(&scene.path).expect("the file");
+        let one = transaction((0..puts).map(put).collect());
+        let settings = settings(OnClose);
+        scene.peer.run(&scene.path, settings, &[one]).expect("bbolt commits");
+        let mut after = fs::read(&scene.path).expect("the file");
+        // Both of its metas are as they were: it had committed once.
+        after[..2 * 4096].copy_from_slice(&before[..2 * 4096]);
+        fs::write(&scene.path, &after).expect("the file");
+        match scene.origin() {
+            FreelistOrigin::Logged => {}
+            FreelistOrigin::LogLost(_) => walked += 1,
+            other => panic!("{other:?}"),
+        }
+        scene.kv(Log, &refilling());
+        assert_eq!(scene.origin(), FreelistOrigin::Logged, "the log has begun anew");
+        scene.assert_sound();
+    }
+    assert!(walked > 0, "bbolt has written over the log now and then");
 }

@@ -9,6 +9,7 @@
 //! | `KV_CROSS_PROGRAMS` | 200 | random programs run by turns by bbolt and by kv on the same files ([`cross`]) |
 //! | `KV_CROSS_IMAGES` | 1000 | power cuts of kv's files that bbolt opens ([`power_cut`]) |
 //! | `KV_CROSS_SEED` | 1 | the first of their seeds |
+//! | `KV_LIVE_SECONDS` | 3 | how long each file is looked into while another program writes it ([`live`]) |
 //!
 //! ```sh
 //! KV_CROSS_PROGRAMS=10000 cargo test --release -p kv --test compat cross
@@ -26,6 +27,7 @@ mod density;
 mod etcd;
 mod fixtures;
 mod freelist;
+mod live;
 mod lock;
 mod long_freelist;
 mod meta;

@@ -15,7 +15,7 @@ use crate::state::State;
 pub(crate) const PAGE_SIZE: u32 = 1024;
 
 /// Which freelist, written when.
-pub(crate) static CONFIGS: LazyLock<[Settings; 4]> = LazyLock::new(|| Settings::all(PAGE_SIZE));
+pub(crate) static CONFIGS: LazyLock<[Settings; 6]> = LazyLock::new(|| Settings::all(PAGE_SIZE));
 
 /// The commands of one transaction.
 pub(crate) type Changes = Vec<Command>;

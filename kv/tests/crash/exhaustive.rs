@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
+use kv::FreelistSync;
 use kv_testkit::budget::seed;
 use kv_testkit::figure::Figure;
 use kv_testkit::program::{Action, Settings, path};
@@ -103,6 +104,9 @@ fn does_all(base: &Base, program: &[&Vec<Changes>]) -> bool {
 /// each has hundreds of images. Random programs show all of some such moments.
 const OF_EARLY: u64 = 6;
 
+/// Images of a moment where commits write a log: its pages make subsets of what is in flight many times as many.
+const OF_LOGGED: u64 = 40;
+
 /// Runs one program, and judges what its last transaction and its end leave behind, unless another program left the
 /// same. What the transactions before leave is left by a shorter program.
 fn run(family: &Small, program: &[&Vec<Changes>], judge: &mut Judge) {
@@ -122,6 +126,8 @@ fn run(family: &Small, program: &[&Vec<Changes>], judge: &mut Judge) {
         if new {
             let judged = if config.writes_early() {
                 judge.some(*config, &moment, &strategy, OF_EARLY)
+            } else if config.freelist_sync == FreelistSync::Log {
+                judge.some(*config, &moment, &strategy, OF_LOGGED)
             } else {
                 judge.all(*config, &moment, &strategy)
             };

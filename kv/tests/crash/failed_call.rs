@@ -32,7 +32,7 @@ struct Workload {
 impl Workload {
     fn number(number: u64) -> Workload {
         let mut random = Random::of(seed(), number);
-        let config = CONFIGS[usize::try_from(number % 4).expect("0 to 3")];
+        let config = CONFIGS[usize::try_from(number % 6).expect("0 to 5")];
         let base = random_base(config, &mut random);
         let shrinks = number / 4 % 2 == 1;
         let program = random_transactions(base.allowed[0].model.clone(), if shrinks { 1 } else { 3 }, &mut random);

@@ -96,7 +96,7 @@ fn no_failed_sync_loses_anything() {
     let mut syncs = 0;
     while figure.count() < goals.failed_sync {
         let mut random = Random::of(seed(), round);
-        let config = CONFIGS[usize::try_from(round % 4).expect("0 to 3")];
+        let config = CONFIGS[usize::try_from(round % 6).expect("0 to 5")];
         let base = Base::of(config, &[filled(20, 60)], true);
         let program = random_transactions(base.allowed[0].model.clone(), goals.commits, &mut random);
         let all = how_many_syncs(config, &base, &program);

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use kv::{Db, Error};
+use kv::{Db, Error, FreelistOrigin, FreelistSync};
 use kv_testkit::model::Model;
 use kv_testkit::program::Settings;
 use pagefile_std::PageStore;
 use pagefile_std::sim::{Epoch, ImageStore, Images, PowerCut, Strategy};
 
 use crate::config::PAGE_SIZE;
-use crate::reach::{metas_fit, slot_changed};
+use crate::reach::{is_extended, metas_fit, slot_changed};
 use crate::state::{MARK, State, shows};
 
 /// What a disk may hold at some moment, and the states that it must lead back to one of.
@@ -70,15 +70,32 @@ fn judge(config: Settings, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> V
     metas_fit(&store.view(), PAGE_SIZE).map_or(Ok(()), Err)?;
     let options = config.options();
     let open = || options.open_store(Box::new(Arc::clone(store)));
+    let mut metas = vec![0; 2 * PAGE_SIZE as usize];
+    store.read_at(0, &mut metas).map_err(|error| format!("has no metas: {error}"))?;
+    let extended = is_extended(&metas, PAGE_SIZE);
     let db = open().map_err(|error| format!("does not open: {error}"))?;
+    logged(config, &db, extended)?;
     let models: Vec<&Model> = allowed.iter().map(|state| &state.model).collect();
     let found = find(&db, &models)?.ok_or("opens as none of the allowed states")?;
     db.update(|tx| tx.create_bucket(MARK.0)?.put(MARK.1, MARK.2))
         .map_err(|error| format!("takes no commit: {error}"))?;
     db.close().map_err(|error| format!("does not close: {error}"))?;
     let db = open().map_err(|error| format!("does not open again: {error}"))?;
+    logged(config, &db, true)?;
     let kept = find(&db, &[&allowed[found].marked])?;
     kept.map(|_| ()).ok_or_else(|| "a commit after it is not what it should be".into())
+}
+
+/// Nothing is searched for where commits write a log, and their metas are whole. The list of a new file is checked; from the
+/// first commit on there is a log.
+fn logged(config: Settings, db: &Db, extended: bool) -> Verdict {
+    let origin = db.stats().freelist;
+    let expected = match config.freelist_sync {
+        FreelistSync::Log if extended => origin == FreelistOrigin::Logged,
+        FreelistSync::Log => matches!(origin, FreelistOrigin::Checked | FreelistOrigin::Walked),
+        _ => !matches!(origin, FreelistOrigin::Logged | FreelistOrigin::LogLost(_)),
+    };
+    if expected { Ok(()) } else { Err(format!("has its free pages from {origin:?}")) }
 }
 
 /// Checks the database, and finds what it shows among these.

@@ -71,6 +71,7 @@ fn reached(bytes: &[u8], meta: Winner) -> Vec<bool> {
     if meta.freelist != NO_FREELIST {
         waiting.push(meta.freelist);
     }
+    waiting.extend(log(bytes, meta));
     while let Some(id) = waiting.pop() {
         let start = index(id) * meta.page_size;
         let (flags, count) = (u16_at(bytes, start + 8), usize::from(u16_at(bytes, start + 10)));
@@ -89,6 +90,68 @@ fn reached(bytes: &[u8], meta: Winner) -> Vec<bool> {
         }
     }
     pages
+}
+
+/// The sector of a meta, if it has an extension that is bound to it.
+fn extended(bytes: &[u8], meta: Winner) -> Option<&[u8]> {
+    let sector = &bytes[meta.slot * meta.page_size..][..512];
+    let body = sector[16..72].iter().chain(&sector[88..]);
+    let sum =
+        body.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    (sum == u64_at(sector, 80)).then_some(sector)
+}
+
+/// Whether the newest meta of a file that begins with these two pages has an extension that is bound to it. Disks write
+/// sectors as a whole; these disks may do worse, and tear it.
+pub(crate) fn is_extended(metas: &[u8], page_size: u32) -> bool {
+    extended(metas, winner(metas, size(page_size))).is_some()
+}
+
+/// The pages of the free-space log that a meta names.
+fn log(bytes: &[u8], meta: Winner) -> Vec<u64> {
+    let Some(sector) = extended(bytes, meta).filter(|sector| sector[88] == 2) else { return Vec::new() };
+    let record = &sector[92..][..usize::from(u16_at(sector, 90))];
+    let (mut chain, mut next) = (Vec::new(), u64_at(record, 16));
+    for _ in 0..u64_at(record, 32) {
+        chain.push(next);
+        next = u64_at(bytes, index(next) * meta.page_size + 16);
+    }
+    let mut regions = std::collections::BTreeMap::new();
+    let first = u64_at(record, 0);
+    if first != 0 {
+        let start = index(first) * meta.page_size;
+        let len = (1 + size(u32_at(bytes, start + 12))) * meta.page_size;
+        regions.extend((0..).zip((start + 16..start + len - 15).step_by(16).map(|at| u64_at(bytes, at))));
+    }
+    for &page in chain.iter().rev() {
+        let start = index(page) * meta.page_size;
+        moves(&bytes[start + 40..][..index(u64_at(bytes, start + 32))], &mut regions);
+    }
+    moves(&record[40..], &mut regions);
+    let pages = regions.into_values().chain(chain).chain([first]);
+    pages.filter(|page| *page != 0).collect()
+}
+
+/// Which page some changes say that the bits of each region have moved to.
+fn moves(mut changes: &[u8], regions: &mut std::collections::BTreeMap<u64, u64>) {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let len = bytes.iter().position(|byte| byte & 0x80 == 0).expect("a varint ends") + 1;
+        let (varint, rest) = bytes.split_at(len);
+        *bytes = rest;
+        varint.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7F))
+    }
+    while !changes.is_empty() {
+        let word = varint(&mut changes);
+        match word & 7 {
+            0 | 1 => {}
+            2 | 3 => drop(varint(&mut changes)),
+            4 => {
+                regions.insert(word >> 3, varint(&mut changes));
+                changes = &changes[8..];
+            }
+            code => panic!("a change has the code {code}"),
+        }
+    }
 }
 
 /// Lets every write to this disk that touches a reachable page panic, those of later handles too.
@@ -151,20 +214,29 @@ mod tests {
 
     use super::*;
 
-    fn file() -> Vec<u8> {
+    fn file(sync: kv::FreelistSync) -> Vec<u8> {
         let store = std::sync::Arc::new(MemStore::new());
-        let db = kv::Options::new().page_size(1024).open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
+        let options = kv::Options::new().page_size(1024).freelist_sync(sync);
+        let db = options.open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
         db.update(|tx| tx.create_bucket("a")?.put("overflow", [7; 3000])).unwrap();
+        for number in 0..200_u8 {
+            db.update(|tx| tx.bucket_mut("a")?.put([number % 40], vec![number; usize::from(number) * 7])).unwrap();
+        }
         db.close().unwrap();
         store.snapshot()
     }
 
     #[test]
     fn a_write_to_a_reachable_page_is_noticed() {
-        let bytes = file();
+        kv_testkit::program::FREELIST_SYNC.into_iter().for_each(a_write_is_noticed);
+    }
+
+    fn a_write_is_noticed(sync: kv::FreelistSync) {
+        let bytes = file(sync);
         let meta = winner(&bytes, 1024);
         let pages = reached(&bytes, meta);
         assert!(pages.iter().filter(|page| **page).count() >= 5, "root, list, and a leaf of three pages at least");
+        assert_eq!(log(&bytes, meta).len() > 2, sync == kv::FreelistSync::Log, "index, bits and changes");
         for (page, reachable) in pages.iter().enumerate().skip(2) {
             let disk = SimDisk::with_bytes(&bytes);
             watch(&disk, 1024);
@@ -177,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_change_to_the_slot_is_noticed() {
-        let bytes = file();
+        let bytes = file(kv::FreelistSync::OnClose);
         let slot = winner(&bytes, 1024).slot;
         for page in 0..2 {
             let disk = SimDisk::with_bytes(&bytes);

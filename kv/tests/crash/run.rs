@@ -71,6 +71,21 @@ impl Run {
         committed
     }
 
+    /// Goes back to the state of the oldest reader that is held.
+    pub(crate) fn restore(&mut self) -> Result<(), Error> {
+        let (snapshot, state) = self.held.first().expect("a reader is held");
+        let mut tx = self.db().begin_write()?;
+        tx.restore_from(snapshot)?;
+        let committed = tx.commit();
+        let state = Arc::clone(state);
+        match &committed {
+            Ok(()) => self.allowed = vec![state],
+            Err(Error::Unknown { .. }) => self.allowed.push(state),
+            Err(_) => {}
+        }
+        committed
+    }
+
     /// Makes the file shorter at once. A truncation that fails is told, and that is all that comes of it.
     pub(crate) fn shrink(&mut self) -> Result<(), Error> {
         match self.db().shrink(|_| ControlFlow::Continue(())) {

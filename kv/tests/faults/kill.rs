@@ -30,7 +30,10 @@ fn options(choice: u64) -> Options {
     Options::new()
         .page_size(if choice & 4 == 0 { 1024 } else { 4096 })
         .freelist(if choice & 1 == 0 { FreelistKind::SpanMaps } else { FreelistKind::SortedArray })
-        .freelist_sync(if choice & 2 == 0 { FreelistSync::OnClose } else { FreelistSync::Every })
+        .freelist_sync(
+            [FreelistSync::OnClose, FreelistSync::Log, FreelistSync::Every]
+                [usize::try_from(choice / 2 % 3).expect("0 to 2")],
+        )
 }
 
 #[test]

@@ -4,6 +4,7 @@
 extern crate kv_testkit;
 
 mod reader;
+mod space_log;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -33,13 +34,20 @@ fn content(bucket: Bucket<'_>, path: &str, lines: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
-/// The lines of the document that show bytes.
+/// Where the lines begin that show bytes of the worked log.
+const LOG: &str = "## A worked log";
+
+/// The lines of the document that show bytes of the worked file.
 fn worked_lines() -> Vec<&'static str> {
+    lines_of_bytes(DOCUMENT.split(LOG).next().unwrap())
+}
+
+fn lines_of_bytes(text: &str) -> Vec<&str> {
     let shows_bytes = |line: &&str| {
         let offset = line.split("  ").next().unwrap_or_default();
         offset.len() == 4 && offset.bytes().all(|digit| digit.is_ascii_hexdigit())
     };
-    DOCUMENT.lines().filter(shows_bytes).collect()
+    text.lines().filter(shows_bytes).collect()
 }
 
 /// The worked file: the bytes that the document shows, zeros between them.
@@ -82,6 +90,26 @@ fn the_library_writes_the_worked_file() {
     assert!(written[file.len()..].iter().all(|&byte| byte == 0), "as is what the file has grown ahead");
 }
 
+/// The program of the worked log.
+fn zoo_log(store: Arc<MemStore>) -> Result<(), Error> {
+    let options = Options::new().page_size(1024).freelist_sync(FreelistSync::Log);
+    let db = options.open_store(Box::new(store))?;
+    db.update(|tx| tx.create_bucket("zoo")?.put("cat", "meow"))?;
+    db.update(|tx| tx.bucket_mut("zoo")?.put("dog", "woof"))?;
+    db.close()
+}
+
+#[test]
+fn the_library_writes_the_worked_log() {
+    let store = Arc::new(MemStore::new());
+    zoo_log(Arc::clone(&store)).unwrap();
+    let file = store.snapshot();
+    let (_, reader) = Reader::read(&file, 1);
+    let lines: Vec<&str> = reader.log_fields.iter().map(|(_, line)| line.as_str()).collect();
+    let shown = lines_of_bytes(DOCUMENT.split(LOG).nth(1).unwrap());
+    assert!(shown == lines, "the document should say:\n{}", lines.join("\n"));
+}
+
 #[test]
 fn the_library_reads_the_worked_file() {
     let file = worked_file();
@@ -115,7 +143,7 @@ fn a_torn_meta_gives_the_state_before() {
 /// What the worked file is too small to show.
 #[test]
 fn larger_files_keep_every_rule() {
-    for sync in [FreelistSync::Every, FreelistSync::OnClose] {
+    for sync in [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log] {
         let store = Arc::new(MemStore::new());
         let options = Options::new().page_size(1024).freelist_sync(sync);
         let db = options.open_store(Box::new(Arc::clone(&store))).unwrap();
@@ -149,8 +177,11 @@ fn larger_files_keep_every_rule() {
         if sync == FreelistSync::Every {
             expected.extend(["long freelist", "seal"]);
         }
+        if sync == FreelistSync::Log {
+            expected.extend(["index", "region moved", "log page"]);
+        }
         assert_eq!(reader.seen, expected);
-        assert_eq!(meta.freelist == NO_FREELIST, sync == FreelistSync::OnClose);
+        assert_eq!(meta.freelist == NO_FREELIST, sync != FreelistSync::Every);
     }
 }
 

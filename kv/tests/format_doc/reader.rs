@@ -14,6 +14,10 @@ pub(crate) const NO_FREELIST: u64 = u64::MAX;
 pub(crate) struct Reader<'a> {
     file: &'a [u8],
     page_size: usize,
+    /// Whether fields are those of a free-space log.
+    pub(crate) in_log: bool,
+    /// Lines of the worked log, by offset.
+    pub(crate) log_fields: Vec<(usize, String)>,
     /// Lines of the worked file, by offset.
     pub(crate) fields: Vec<(usize, String)>,
     /// What the buckets hold, in order.
@@ -33,10 +37,19 @@ pub(crate) struct Meta {
     pub(crate) tx: u64,
 }
 
-struct Header {
+/// The checksum of a page, or of some pages.
+pub(crate) fn checksum(pages: &[u8]) -> u64 {
+    let words = pages.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+    words.fold(0xcbf2_9ce4_8422_2325, |sum: u64, word| {
+        let sum = (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+        sum ^ sum >> 32
+    })
+}
+
+pub(crate) struct Header {
     id: u64,
-    flags: u64,
-    count: usize,
+    pub(crate) flags: u64,
+    pub(crate) count: usize,
     overflow: u64,
 }
 
@@ -45,7 +58,11 @@ impl<'a> Reader<'a> {
         let page_size = usize::try_from(u32::from_le_bytes(file[24..28].try_into().unwrap())).unwrap();
         let mut reader = Self { file, page_size, ..Self::default() };
         let meta = reader.meta(slot * page_size);
-        let free = (meta.freelist != NO_FREELIST).then(|| reader.freelist(meta.freelist));
+        let free = if meta.freelist == NO_FREELIST {
+            reader.space_log(slot * page_size, meta.high_water)
+        } else {
+            Some(reader.freelist(meta.freelist))
+        };
         reader.tree(meta.root, "");
         assert!(reader.used.iter().all(|&page| (2..meta.high_water).contains(&page)));
         if let Some(free) = free {
@@ -53,6 +70,7 @@ impl<'a> Reader<'a> {
             assert_eq!(&free | &reader.used, (2..meta.high_water).collect(), "every page is free or used");
         }
         reader.fields.sort();
+        reader.log_fields.sort();
         (meta, reader)
     }
 
@@ -71,21 +89,28 @@ impl<'a> Reader<'a> {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         assert_eq!(self.number(at + 72, 8, "checksum", true), checksum);
-        if freelist == NO_FREELIST || self.file[at + 80..at + 88] == [0; 8] {
+        if self.file[at + 80..at + 88] == [0; 8] {
             self.zeros(at + 80, at + self.page_size);
         } else {
-            self.seal(at, freelist);
+            self.extension(at);
+            if freelist != NO_FREELIST {
+                self.seal(at, freelist);
+            }
         }
         Meta { root, freelist, high_water, tx }
     }
 
-    /// The extension of the meta at `at`, which has one record.
-    fn seal(&mut self, at: usize, freelist: u64) {
+    /// That the extension of the meta at `at` is bound to it.
+    fn extension(&mut self, at: usize) {
         let covered = self.file[at + 16..at + 72].iter().chain(&self.file[at + 88..at + 512]);
         let checksum = covered.fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         assert_eq!(self.number(at + 80, 8, "extension", true), checksum);
+    }
+
+    /// The extension of the meta at `at`, which has one record.
+    fn seal(&mut self, at: usize, freelist: u64) {
         assert_eq!(self.number(at + 88, 1, "record kind", false), 1);
         assert_eq!(self.number(at + 89, 1, "record version", false), 1);
         assert_eq!(self.number(at + 90, 2, "record length", false), 24);
@@ -96,11 +121,7 @@ impl<'a> Reader<'a> {
         let header = word(list + 8);
         let pages = usize::try_from(header >> 32).unwrap() + 1;
         assert_eq!(count, if header >> 16 & 0xFFFF == 0xFFFF { word(list + 16) } else { header >> 16 & 0xFFFF });
-        let words = (list..list + pages * self.page_size).step_by(8).map(word);
-        let checksum = words.fold(0xcbf2_9ce4_8422_2325, |sum: u64, word| {
-            let sum = (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-            sum ^ sum >> 32
-        });
+        let checksum = checksum(&self.file[list..list + pages * self.page_size]);
         assert_eq!(self.number(at + 108, 8, "freelist sum", true), checksum);
         self.seen.insert("seal");
         self.zeros(at + 116, at + self.page_size);
@@ -206,8 +227,20 @@ impl<'a> Reader<'a> {
         assert_eq!(end, at + len);
     }
 
+    pub(crate) fn size_of_page(&self) -> usize {
+        self.page_size
+    }
+
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        u64::from_le_bytes(self.file[at..at + 8].try_into().unwrap())
+    }
+
+    pub(crate) fn slice(&self, at: usize, len: usize) -> &'a [u8] {
+        &self.file[at..at + len]
+    }
+
     /// Where a page begins and its run ends, and its header.
-    fn page(&mut self, id: u64) -> (usize, usize, Header) {
+    pub(crate) fn page(&mut self, id: u64) -> (usize, usize, Header) {
         let at = usize::try_from(id).unwrap() * self.page_size;
         let header = self.header(at);
         assert_eq!(header.id, id);
@@ -234,7 +267,7 @@ impl<'a> Reader<'a> {
         usize::try_from(self.number(at, 4, name, false)).unwrap()
     }
 
-    fn number(&mut self, at: usize, len: usize, name: &str, hex: bool) -> u64 {
+    pub(crate) fn number(&mut self, at: usize, len: usize, name: &str, hex: bool) -> u64 {
         let value = self.file[at..at + len].iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
         let text = if hex { format!("{value:#x}") } else { value.to_string() };
         self.field(at, len, name, &text);
@@ -249,15 +282,16 @@ impl<'a> Reader<'a> {
         bytes
     }
 
-    fn field(&mut self, at: usize, len: usize, name: &str, value: &str) {
+    pub(crate) fn field(&mut self, at: usize, len: usize, name: &str, value: &str) {
         let hex = self.file[at..at + len].iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x} ").unwrap();
             hex
         });
-        self.fields.push((at, format!("{at:04x}  {hex:<24} {name:<16} {value}")));
+        let fields = if self.in_log { &mut self.log_fields } else { &mut self.fields };
+        fields.push((at, format!("{at:04x}  {hex:<24} {name:<16} {value}")));
     }
 
-    fn zeros(&self, from: usize, to: usize) {
+    pub(crate) fn zeros(&self, from: usize, to: usize) {
         assert!(self.file[from..to].iter().all(|&byte| byte == 0), "unused bytes are zero");
     }
 }

@@ -10,7 +10,8 @@
 //	                            a bucket of keys put with a fill percent
 //	peer run [FLAGS] FILE       execute the program on standard input
 //	peer hold FILE              keep the file open for writing until standard input ends
-//	peer serve                  all but hold, as requests on standard input, many files a process
+//	peer busy FILE              commit to the file until standard input ends
+//	peer serve                  all but hold and busy, as requests on standard input, many files a process
 //
 // It is built twice (bbolt.rs): with the bbolt that go.mod names, and, with
 // GO111MODULE=off and GOPATH=/usr/share/gocode, with that of Debian's package
@@ -28,7 +29,7 @@ func main() {
 	in := bufio.NewReaderSize(os.Stdin, 1<<16)
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|stats|compact|load|run|hold|serve [FLAGS] [FILE] [OUT]")
+		fmt.Fprintln(os.Stderr, "usage: peer dump|check|copy|stats|compact|load|run|hold|busy|serve [FLAGS] [FILE] [OUT]")
 		os.Exit(2)
 	}
 	var err error
@@ -49,7 +50,7 @@ func main() {
 // perform executes one subcommand. An error is a failed check or a mistake of
 // the caller; what bbolt answers to a program's commands is output, not an error.
 func perform(command string, args []string, in *bufio.Reader, out io.Writer) error {
-	arguments := map[string]int{"dump": 1, "check": 1, "copy": 2, "hold": 1, "stats": 1, "compact": 3, "load": 5}
+	arguments := map[string]int{"dump": 1, "check": 1, "copy": 2, "hold": 1, "busy": 1, "stats": 1, "compact": 3, "load": 5}
 	if n, ok := arguments[command]; ok && len(args) != n {
 		return fmt.Errorf("%s takes %d argument(s), not %d", command, n, len(args))
 	}
@@ -68,6 +69,8 @@ func perform(command string, args []string, in *bufio.Reader, out io.Writer) err
 		return load(args[0], args[1:])
 	case "hold":
 		return hold(args[0], in)
+	case "busy":
+		return busy(args[0], in)
 	case "run":
 		return run(args, in, out)
 	default:

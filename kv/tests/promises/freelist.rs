@@ -102,7 +102,7 @@ fn a_file_may_change_its_mode_and_its_kind_each_time() {
     for round in 0..40 {
         let options = Options::new()
             .freelist(KINDS[random.below(2)])
-            .freelist_sync([FreelistSync::Every, FreelistSync::OnClose][random.below(2)])
+            .freelist_sync([FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log][random.below(3)])
             .strict(true);
         let store = Arc::new(MemStore::with_bytes(&bytes));
         let db = options.open_store(Box::new(Arc::clone(&store))).unwrap();

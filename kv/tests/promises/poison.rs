@@ -86,7 +86,7 @@ fn refuses_writes(db: &Db) {
 
 #[test]
 fn whichever_call_fails() {
-    for sync in [FreelistSync::Every, FreelistSync::OnClose] {
+    for sync in [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log] {
         for torn in [0, 100, 1000] {
             let options = Options::new().freelist_sync(sync);
             let failures = (1..1000).take_while(|&nth| fails_at(nth, torn, &options)).count();

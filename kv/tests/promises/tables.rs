@@ -77,6 +77,32 @@ fn uuids_are_keys() {
     sorts([0, 1, 1 << 64, u128::MAX].map(uuid::Uuid::from_u128).into());
 }
 
+#[cfg(feature = "jiff")]
+#[test]
+fn times_and_dates_are_keys() {
+    use std::time::SystemTime;
+
+    use jiff::Timestamp;
+    use jiff::civil::Date;
+
+    let times = [i128::MIN, -1_500_000_000, -1_000_000_000, -999_999_999, -1, 0, 1, 999_999_999, i128::MAX];
+    let (least, greatest) = (Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
+    let times = times.map(|time| Timestamp::from_nanosecond(time.clamp(least, greatest)).unwrap());
+    sorts(times.into());
+    assert_eq!(Timestamp::name(), SystemTime::name());
+    // Windows has no time before 1601.
+    for time in times.into_iter().filter(|time| cfg!(unix) || time.as_second() > -2) {
+        assert_eq!(form::<Timestamp>(&time, true), form::<SystemTime>(&SystemTime::try_from(time).unwrap(), true));
+    }
+    sorts(vec![Date::MIN, Date::constant(-1, 12, 31), Date::constant(0, 1, 1), Date::constant(2026, 2, 3), Date::MAX]);
+    assert_eq!(form::<Date>(&Date::constant(2026, 2, 3), true), [0x87, 0xEA, 2, 3]);
+    for (bytes, why) in [([0x87, 0xEA, 2, 30], "no such day"), ([0x87, 0xEA, 13, 1], "no such month")] {
+        assert_eq!(Date::decode(&mut &bytes[..], true), None, "{why}");
+    }
+    assert_eq!(Timestamp::decode(&mut &form::<(i64, u32)>(&(i64::MAX, 0), true)[..], true), None);
+    assert_eq!(Timestamp::decode(&mut &form::<(i64, u32)>(&(0, 1_000_000_000), true)[..], true), None);
+}
+
 /// The bytes that the documentation promises to programs in other languages.
 #[test]
 fn the_form_of_keys_is_the_documented_one() {
@@ -135,6 +161,13 @@ fn indexes_have_what_the_rows_have() {
             let bands = BANDS.open(&mut tx).unwrap();
             for _ in 0..random.below(60) {
                 let key = random.below(30) as u32;
+                if random.one_in(40) {
+                    let end = key + random.below(5) as u32;
+                    let inside = rows.range(key..end).count() as u64;
+                    assert_eq!(bands.remove_range(&mut tx, key..end).unwrap(), inside);
+                    rows.retain(|row, _| !(key..end).contains(row));
+                    continue;
+                }
                 if random.one_in(4) {
                     assert_eq!(bands.remove(&mut tx, &key).unwrap(), rows.remove(&key).is_some());
                     continue;

@@ -17,6 +17,7 @@ const CONFINED: [Confined; 4] = [
         places: &[
             ("pagefile-std/src/map.rs", "mapped bytes as slices"),
             ("pagefile-std/src/sys.rs", "system calls that std lacks"),
+            ("kv/c/src/", "the C interface: what C passes in is pointers"),
             ("kv/tests/allocations.rs", "a test's counting allocator: the trait is unsafe to implement"),
             ("freelist-core/tests/failing_heap/", "a test's failing allocator: the trait is unsafe to implement"),
             ("freelist-core/bare-metal/cortex-m/src/main.rs", "a program without a system gives itself a heap"),
@@ -68,7 +69,7 @@ fn offsets(text: &str, part: &str) -> Vec<usize> {
 
 /// The compiler refuses `unsafe` where the root of a crate says so.
 pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
-    const ROOTS: [&str; 9] = [
+    const ROOTS: [&str; 10] = [
         "freelist-core/src/lib.rs",
         "kv/src/lib.rs",
         "kv/cli/src/lib.rs",
@@ -77,6 +78,7 @@ pub(crate) fn forbids_unsafe(source: &Source) -> Vec<Finding> {
         "kv/testkit/src/lib.rs",
         "kv/testkit/timed-test/src/lib.rs",
         "benches/src/lib.rs",
+        "benches/etcd/src/main.rs",
         "benches/peers/src/lib.rs",
     ];
     let level = match source.path.as_str() {
@@ -92,6 +94,8 @@ fn code_in_the_wrong_place_is_found() {
     let planted = "fn f() {\n    unsafe { g() }\n}\n";
     assert_eq!(lines(confined, "kv/src/tx/commit.rs", planted), [2]);
     assert_eq!(lines(confined, "pagefile-std/src/map.rs", planted), []);
+    assert_eq!(lines(confined, "kv/c/src/pairs.rs", planted), []);
+    assert_eq!(lines(confined, "kv/python/src/transaction.rs", planted), [2]);
     assert_eq!(lines(confined, "kv/src/lib.rs", "#![forbid(unsafe_code)]\n// unsafe\n"), []);
     assert_eq!(lines(confined, "kv/src/store/run.rs", "store\n    .sync()?;\n"), [2]);
     assert_eq!(lines(confined, "kv/src/tx/persist.rs", "store.sync()?;\n"), []);

@@ -5,6 +5,7 @@
 
 mod assertions;
 mod confined;
+mod features;
 mod flow;
 mod sizes;
 mod source;

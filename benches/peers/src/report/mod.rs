@@ -1,7 +1,6 @@
 //! What is shown of the figures: a page of tables, and a picture for each work.
 
 mod chart;
-mod machine;
 mod page;
 mod versions;
 

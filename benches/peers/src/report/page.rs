@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use benches::machine;
 use benches::table::{Table, show};
 
-use super::{Report, machine, versions};
+use super::{Report, versions};
 use crate::engines::Peer;
 use crate::flatness;
 use crate::journal::Figures;

@@ -35,6 +35,8 @@ struct Facts {
     root_page: u64,
     freelist_page: Option<u64>,
     free_pages: Option<u64>,
+    /// The file has a log of the free space, in place of a freelist.
+    space_log: bool,
     high_water_mark: u64,
     bytes_used: u64,
     bytes_in_file: u64,
@@ -60,6 +62,7 @@ impl Info {
         match (facts.freelist_page, facts.free_pages) {
             (Some(page), Some(free)) => writeln!(out, "Freelist: page {page}, {free} free pages")?,
             (Some(page), None) => writeln!(out, "Freelist: page {page}, damaged")?,
+            (None, _) if facts.space_log => writeln!(out, "Freelist: not stored, in the log of the free space")?,
             (None, _) => writeln!(out, "Freelist: not stored, found when the file is opened for writing")?,
         }
         writeln!(out, "High-water mark: page {}, {} bytes", facts.high_water_mark, facts.bytes_used)?;
@@ -73,7 +76,7 @@ impl Info {
     }
 
     fn facts(&self, terminal: &Terminal<'_>) -> Result<Facts> {
-        let store = Arc::new(open::page_file(&self.file, terminal)?);
+        let store = open::page_file(&self.file, terminal)?;
         let raw = RawFile::new(Arc::clone(&store), None).ok();
         let Some((file, meta)) = raw.and_then(|file| file.newest().map(|meta| (file, meta))) else {
             // Opening the database tells why no meta page is valid.
@@ -87,6 +90,7 @@ impl Info {
             root_page: meta.root_page,
             freelist_page,
             free_pages: freelist_page.and_then(|page| free_pages(&file, page)),
+            space_log: file.has_space_log(),
             high_water_mark: meta.high_water,
             bytes_used: meta.high_water.saturating_mul(meta.page_size.into()),
             bytes_in_file: file.file_len(),

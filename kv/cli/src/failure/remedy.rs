@@ -23,6 +23,11 @@ pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
         ),
         Error::Store(error) => store(error),
         Error::Locked { waited, .. } => locked(waited.as_secs_f32()),
+        Error::TooBusy { tries, waited, .. } => format!(
+            "another program committed during each of {tries} tries to read this ({:.1} s): read less at once, or try longer \
+             with --lock-timeout",
+            waited.as_secs_f32()
+        ),
         Error::Corrupt { page, what } => {
             format!("page {page} is damaged: {what}; restore a backup, or see `kv check` and `kv surgery --help`")
         }
@@ -102,7 +107,8 @@ fn store(error: &StoreError) -> String {
 
 fn locked(waited_s: f32) -> String {
     format!(
-        "in use by another program (waited {waited_s:.1} s): close that program, or wait longer with --lock-timeout"
+        "in use by another program (waited {waited_s:.1} s): close that program, or wait longer with --lock-timeout; \
+         commands that only read look into a file in use with --live"
     )
 }
 

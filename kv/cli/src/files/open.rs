@@ -6,13 +6,13 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 use kv::surgery::RawFile;
 use kv::{Db, FreelistOrigin, FreelistSync, Options};
-use pagefile_std::{FileOptions, Operation, PageFile, StoreError};
+use pagefile_std::{FileOptions, Operation, PageFile, PageStore, StoreError};
 
 use super::new_file::create_new;
 use crate::failure::{At, Result};
 use crate::terminal::{Progress, Terminal};
 
-/// Opens a database to read it, under a shared lock.
+/// Opens a database to read it: under a shared lock, or as it is now with `--live`.
 pub(crate) fn to_read(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
     read_with(Options::new(), path, terminal)
 }
@@ -30,7 +30,10 @@ pub(crate) fn to_walk(path: &Path, what: &'static str, terminal: &mut Terminal<'
 
 fn read_with(options: Options, path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
     let options = options.read_only(true).lock_timeout(terminal.lock_timeout);
-    let db = patiently(terminal.progress, |_| options.open(path)).at(path)?;
+    let db = match &terminal.live {
+        Some(peek) => peek.now().at(path)?,
+        None => patiently(terminal.progress, |_| options.open(path)).at(path)?,
+    };
     if let Some(page) = db.contested_meta() {
         terminal.note(format_args!(
             "kv: {}: the two meta pages name different states of one transaction: this is the state of page {page}; \
@@ -110,11 +113,14 @@ pub(crate) fn raw(path: &Path, page_size: Option<u32>, terminal: &Terminal<'_>) 
     RawFile::new(page_file(path, terminal)?, page_size).at(path)
 }
 
-/// Opens the bytes of a file to read them, under a shared lock.
-pub(crate) fn page_file(path: &Path, terminal: &Terminal<'_>) -> Result<PageFile> {
+/// Opens the bytes of a file to read them: under a shared lock, or as they are now with `--live`.
+pub(crate) fn page_file(path: &Path, terminal: &Terminal<'_>) -> Result<Arc<dyn PageStore>> {
+    if let Some(peek) = &terminal.live {
+        return Ok(Arc::new(peek.pages().at(path)?));
+    }
     let lock_timeout = Some(terminal.lock_timeout);
     let options = FileOptions { read_only: true, lock_timeout, ..FileOptions::default() };
-    patiently(terminal.progress, |_| PageFile::open(path, &options)).at(path)
+    Ok(Arc::new(patiently(terminal.progress, |_| PageFile::open(path, &options)).at(path)?))
 }
 
 /// Opening may wait for a lock, or walk the whole file to find its free pages: a progress bar says so.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kv::surgery::{RawFile, RawMeta};
 use kv::{Options, PageInfo, PageKind, ReadTx};
-use pagefile_std::{PageFile, PageStore, StoreError, View};
+use pagefile_std::{PageStore, StoreError, View};
 use serde::Serialize;
 
 use super::open;
@@ -54,7 +54,7 @@ impl Use {
     fn of(kind: PageKind) -> Self {
         match kind {
             PageKind::Meta => Self::Meta,
-            PageKind::Freelist => Self::Freelist,
+            PageKind::Freelist | PageKind::SpaceLog => Self::Freelist,
             PageKind::Branch => Self::Branch,
             PageKind::Leaf => Self::Leaf,
             _ => Self::Free,
@@ -78,7 +78,7 @@ pub(crate) struct Survey {
 
 impl Survey {
     pub(crate) fn of(path: &Path, terminal: &Terminal<'_>) -> Result<Self> {
-        let store = Arc::new(open::page_file(path, terminal)?);
+        let store = open::page_file(path, terminal)?;
         // The bar clears itself when it is dropped.
         let _busy = terminal.progress.busy("reading pages");
         let file = RawFile::new(Arc::clone(&store), None).at(path)?;
@@ -118,14 +118,14 @@ fn spread(map: &[PageInfo], end: u64) -> Vec<Use> {
 /// A file before its last transaction: a read of the newer meta page returns the bytes of the older.
 #[derive(Debug)]
 struct BeforeLast {
-    store: Arc<PageFile>,
+    store: Arc<dyn PageStore>,
     /// The offset of the newer meta page, and the bytes of the older.
     hidden: u64,
     older: Vec<u8>,
 }
 
 impl BeforeLast {
-    fn new(store: Arc<PageFile>, file: &RawFile) -> Option<Self> {
+    fn new(store: Arc<dyn PageStore>, file: &RawFile) -> Option<Self> {
         let newest = file.newest_slot()?;
         let RawMeta { page_size, .. } = file.meta(1 - newest).ok()?;
         let at = |slot: usize| slot as u64 * u64::from(page_size);

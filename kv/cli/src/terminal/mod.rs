@@ -1,5 +1,6 @@
-//! What a command has besides its arguments: its streams, its progress bars, and how long it waits for locks.
+//! What a command has besides its arguments: its streams, its progress bars, and how it comes to its file.
 
+mod held_back;
 mod progress;
 mod streams;
 
@@ -8,9 +9,11 @@ use std::io::{BufRead, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use kv::Peek;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
+pub(crate) use held_back::Printed;
 pub(crate) use progress::Progress;
 pub use streams::Streams;
 
@@ -23,12 +26,14 @@ pub(crate) struct Terminal<'s> {
     /// Columns and rows of the terminal that the output goes to, if it goes to one.
     pub(crate) size: Option<(u16, u16)>,
     pub(crate) lock_timeout: Duration,
+    /// Commands that read look into their file through this, without its lock.
+    pub(crate) live: Option<Peek>,
 }
 
 impl<'s> Terminal<'s> {
     pub(crate) fn new(streams: Streams<'s>, lock_timeout: Duration) -> Self {
         let Streams { input, output, error, progress, colours, size } = streams;
-        Self { input, out: BufWriter::new(output), err: error, progress, colours, size, lock_timeout }
+        Self { input, out: BufWriter::new(output), err: error, progress, colours, size, lock_timeout, live: None }
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kv::Db;
@@ -68,6 +69,7 @@ fn a_locked_file_is_not_waited_for_for_ever() {
         let started = Instant::now();
         let error = bench.kv(&[&["--lock-timeout", "0.05"], &on(command, "db")[..]].concat()).failed(3);
         assert!(error.contains("db: in use by another program"), "{command:?}: {error}");
+        assert!(error.contains("look into a file in use with --live"), "{command:?}: {error}");
         assert!(started.elapsed() < Duration::from_secs(20), "{command:?}");
     }
     drop(writer);
@@ -76,6 +78,73 @@ fn a_locked_file_is_not_waited_for_for_ever() {
     assert_eq!(bench.kv(&["check", "--lock-timeout", "0", "db"]).ok(), "OK\n");
     bench.kv(&["put", "--lock-timeout", "0", "db", "b", "k", "v"]).failed(3);
     drop(reader);
+}
+
+#[test]
+fn a_file_in_use_is_looked_into() {
+    let bench = Bench::with("bbolt-inline-hashmap");
+    // The list of free pages gets its seal, so that the next writer changes nothing when it opens the file.
+    Db::open(bench.path("db")).and_then(Db::close).unwrap();
+    let more =
+        [&["digest", "FILE"][..], &["dump", "FILE", "3"], &["page", "--all", "FILE"], &["page-item", "FILE", "3", "0"]];
+    let reads = READING.iter().filter(|command| command[0] != "surgery").chain(&more);
+    let answer = |command: &[&str], live: &[&str]| {
+        let answer = bench.kv(&[&on(command, "db"), live].concat());
+        let made = bench.path("out").exists().then(|| bench.read("out"));
+        let _ = std::fs::remove_file(bench.path("out"));
+        (answer.code, answer.out, answer.err, made)
+    };
+    let reads: Vec<_> = reads.map(|command| (command, answer(command, &[]))).collect();
+    let before = bench.read("db");
+    let writer = Db::open(bench.path("db")).unwrap();
+    for (command, without_a_writer) in reads {
+        assert_eq!(answer(command, &["--live", "--lock-timeout", "0"]), without_a_writer, "{command:?}");
+    }
+    for command in WRITING {
+        let error = bench.kv(&[&["--live"], &on(command, "db")[..]].concat()).failed(2);
+        assert!(error.contains("--live is for commands that only read a file"), "{command:?}: {error}");
+    }
+    assert_eq!(bench.read("db"), before, "looking changes nothing");
+    drop(writer);
+    assert!(bench.kv(&["get", "--live", "absent", "b", "k"]).failed(3).contains("absent: there is no such file"));
+}
+
+/// Each answer is of one state, of a writer that does not wait.
+#[test]
+fn a_file_is_looked_into_while_it_changes() {
+    let bench = Bench::new();
+    let db = Db::options().no_sync(true).open(bench.path("db")).unwrap();
+    db.update(|tx| tx.create_bucket("b").map(drop)).unwrap();
+    let (put, enough) =
+        (|n: u32| (0..20u32).map(move |key| (format!("{key:02}"), format!("{n}"))), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0.. {
+                db.update(|tx| {
+                    let mut bucket = tx.bucket_mut("b")?;
+                    put(n).try_for_each(|(key, value)| bucket.put(key, value))
+                })
+                .unwrap();
+                std::thread::sleep(Duration::from_micros(500));
+                if enough.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        let states: Vec<String> = (0..10)
+            .map(|_| {
+                let out = bench.kv(&["export", "--live", "db"]).ok();
+                let values: Vec<_> = out.lines().filter(|line| line.contains("value")).collect();
+                assert_eq!(values.len(), 20, "{out}");
+                let of = |line: &str| line.split("\"value\":").nth(1).map(str::to_owned);
+                assert!(values.iter().all(|line| of(line) == of(values[0])), "{out}");
+                values[0].to_owned()
+            })
+            .collect();
+        assert_ne!(states.first(), states.last(), "the writer has gone on");
+        enough.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

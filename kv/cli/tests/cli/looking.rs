@@ -18,6 +18,7 @@ fn the_facts_of_a_file() {
         json!({
             "page_size": 4096, "transaction": 19, "root_page": 17, "freelist_page": null, "free_pages": null,
             "high_water_mark": 52, "bytes_used": 212_992, "bytes_in_file": 212_992, "contested_meta": null,
+            "space_log": false,
         })
     );
     let synced = Bench::with("etcd34-small-array.synced");

@@ -7,6 +7,7 @@ mod auth;
 mod cluster;
 mod convert;
 mod counts;
+mod disk;
 mod errors;
 mod file_hash;
 mod health;

@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 use tonic::Status;
 
+use super::disk::Disk;
 use super::errors::{CORRUPT, REQUEST_TOO_LARGE, of_store, refuse};
 use super::proto::etcdserverpb::{AlarmType, ResponseHeader};
 use crate::mvcc::{self, Alarm, AlarmRequest, Store, Write};
@@ -52,6 +53,7 @@ pub(crate) struct Node {
     pub(crate) limits: Limits,
     /// Never 0: clients take that for a node without a leader.
     pub(crate) term: u64,
+    disk: Disk,
     /// A copy of the store's, for every write asks.
     alarms: RwLock<BTreeSet<Alarm>>,
     /// True once the node stops: streams end then.
@@ -75,7 +77,8 @@ impl Node {
         assert_ne!(identity.member, 0, "a member has an id");
         let term = store.status().term.max(FIRST_TERM);
         let alarms = RwLock::new(store.alarms()?.into_iter().collect());
-        Ok(Self { store, identity, limits, term, alarms, stopping })
+        let disk = Disk::of(&store);
+        Ok(Self { store, identity, limits, term, disk, alarms, stopping })
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "messages have it so")]
@@ -130,7 +133,8 @@ impl Node {
             return Ok(());
         }
         let alarmed = self.has_alarm(AlarmType::Nospace);
-        let full = self.limits.quota.is_some_and(|quota| self.store.db().file_len() + cost >= quota);
+        let over = self.limits.quota.is_some_and(|quota| self.store.db().file_len() + cost >= quota);
+        let full = over || self.disk.is_low(&self.store);
         if full && !alarmed {
             self.raise(AlarmType::Nospace).await;
         }

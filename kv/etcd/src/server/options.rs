@@ -57,6 +57,8 @@ pub struct Options {
     pub compaction_batch_limit: usize,
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
+    /// How the file is opened, but for the wait for its lock.
+    pub engine: kv::Options,
     /// How long to wait while another process has the file.
     pub lock_timeout: Duration,
     /// Called with a line about what goes wrong while the server runs, and what becomes of it. Default: nobody hears it.
@@ -87,6 +89,7 @@ impl Options {
             keepalive_timeout: Duration::from_secs(20),
             compaction_batch_limit: 1000,
             tombstones: Tombstones::default(),
+            engine: kv::Options::new(),
             lock_timeout: Duration::from_secs(5),
             report: |_| (),
         }

@@ -226,7 +226,7 @@ fn open(options: &Options) -> Result<Store, StartError> {
     fs::create_dir_all(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
     let path = directory.join("db");
     let store_options = mvcc::Options::new()
-        .engine(kv::Options::new().freelist(kv::FreelistKind::SpanMaps).lock_timeout(options.lock_timeout))
+        .engine(options.engine.clone().lock_timeout(options.lock_timeout))
         .tombstones(options.tombstones)
         .max_txn_ops(options.max_txn_ops)
         .compaction_rows(options.compaction_batch_limit)

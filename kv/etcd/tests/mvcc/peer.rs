@@ -8,14 +8,13 @@ use kv_etcd::mvcc::{
 };
 use kv_etcd::snapshot;
 use kv_testkit::Random;
-use kv_testkit::bbolt::left_out;
 use kv_testkit::etcd::{Etcd, database};
-use kv_testkit::found::found;
+use kv_testkit::etcd_release::Release;
 
 use crate::{get, open, put};
 
 fn is_missing() -> bool {
-    left_out() || !["etcd", "etcdctl"].into_iter().all(|program| found(program, "etcd-server etcd-client"))
+    Release::V3_4.programs().is_none()
 }
 
 /// etcd's hash at a revision.

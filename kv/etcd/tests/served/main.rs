@@ -3,19 +3,28 @@
 #[macro_use]
 extern crate kv_testkit;
 
+mod any_message;
 mod beside;
 mod etcdctl;
+mod etcdctl_releases;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod go_clients;
+#[cfg(target_os = "linux")]
+mod half_open;
+mod history;
 mod hostile;
+mod kubernetes;
+mod libraries;
+mod process;
 mod tls;
 
 use std::time::Duration;
 
 use kv_etcd::mvcc::Tombstones;
 use kv_etcd::server::{Options, Server};
-use kv_testkit::bbolt::left_out;
 use kv_testkit::etcd::Etcd;
-use kv_testkit::found::found;
+use kv_testkit::etcd_release::Release;
 use tokio::runtime::Runtime;
 
 /// A server on a port of its own.
@@ -26,22 +35,31 @@ fn start(options: &mut Options) -> (Server, String) {
     (server, url)
 }
 
-/// Whether Debian's etcd may be asked.
-fn etcd_found() -> bool {
-    !left_out() && ["etcd", "etcdctl"].into_iter().all(|program| found(program, "etcd-server etcd-client"))
+/// Runs random programs against our server and a real etcd beside it. The rule for deletes at the compacted revision is
+/// the release's.
+fn beside(release: Release, tombstones: Tombstones) {
+    let Some(programs) = release.programs() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options::new(directory.path().join("ours"));
+    options.tombstones = tombstones;
+    let (server, ours) = start(&mut options);
+    let etcd = Etcd::start_for(Duration::from_secs(3600), programs, &directory.path().join("etcd"));
+    Runtime::new().unwrap().block_on(beside::compare(release, &ours, etcd.endpoint()));
+    server.stop();
+    etcd.stop();
 }
 
 #[test]
-fn programs_beside_a_real_etcd() {
-    if !etcd_found() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let mut options = Options::new(directory.path().join("ours"));
-    options.tombstones = Tombstones::DropAtCompactRev;
-    let (server, ours) = start(&mut options);
-    let etcd = Etcd::start_for(Duration::from_secs(3600), &directory.path().join("etcd"));
-    Runtime::new().unwrap().block_on(beside::compare(&ours, etcd.endpoint()));
-    server.stop();
-    etcd.stop();
+fn programs_beside_etcd_3_4() {
+    beside(Release::V3_4, Tombstones::DropAtCompactRev);
+}
+
+#[test]
+fn programs_beside_etcd_3_5() {
+    beside(Release::V3_5, Tombstones::DropAtCompactRev);
+}
+
+#[test]
+fn programs_beside_etcd_3_7() {
+    beside(Release::V3_7, Tombstones::KeepAtCompactRev);
 }

@@ -7,7 +7,7 @@ use super::meta::{MetaBytes, MetaFault, RawMeta};
 use super::page::RawPage;
 use crate::db::open::{disagree, newer, page_sizes};
 use crate::error::{Error, Result};
-use crate::format::{Header, Kind, Malformed, Meta, PAGE_SIZES_OPENED};
+use crate::format::{Header, Kind, LogRoot, Malformed, Meta, NO_FREELIST, PAGE_SIZES_OPENED};
 
 /// The pages of a file that may be damaged.
 ///
@@ -103,6 +103,14 @@ impl RawFile {
             [Err(_), Ok(_)] => Some(1),
             [Err(_), Err(_)] => None,
         }
+    }
+
+    /// Returns whether the newest meta page names a log of the free pages ([`FreelistSync::Log`](crate::FreelistSync::Log)).
+    /// Its pages are not looked at. O(1).
+    #[must_use]
+    pub fn has_space_log(&self) -> bool {
+        let newest = self.newest_slot().and_then(|slot| self.metas.get(slot)?.judged().ok());
+        newest.is_some_and(|meta| meta.freelist == NO_FREELIST && LogRoot::find(&meta.extension).is_some())
     }
 
     /// Returns whether both meta pages are valid and of one transaction, but name different states: opening the file for

@@ -113,6 +113,7 @@ impl RawPage {
             Kind::Branch => PageKind::Branch,
             Kind::Leaf => PageKind::Leaf,
             Kind::Freelist => PageKind::Freelist,
+            Kind::SpaceLog => PageKind::SpaceLog,
         }
     }
 
@@ -128,13 +129,13 @@ impl RawPage {
         &self.bytes
     }
 
-    /// Returns the number of items; 0 for a meta page. O(1).
+    /// Returns the number of items; 0 for a meta page or one of the free-space log. O(1).
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the header claims more items than fit.
     pub fn count(&self) -> Result<usize> {
         let count = match self.header.kind {
-            Kind::Meta => 0,
+            Kind::Meta | Kind::SpaceLog => 0,
             Kind::Freelist => self.freelist()?.ids().len(),
             Kind::Branch | Kind::Leaf => self.node()?.count(),
         };
@@ -164,7 +165,7 @@ impl RawPage {
     /// [`Error::Corrupt`] if the header claims more items than fit.
     pub fn items(&self) -> Result<Box<dyn Iterator<Item = Result<RawItem<'_>>> + '_>> {
         Ok(match self.header.kind {
-            Kind::Meta => Box::new(std::iter::empty()),
+            Kind::Meta | Kind::SpaceLog => Box::new(std::iter::empty()),
             Kind::Freelist => {
                 Box::new(self.freelist()?.ids().map(|page| Ok(RawItem::Free { page: PageId::new(page) })))
             }

@@ -5,18 +5,20 @@
 //!   load         the list in the file if its seal fits; else a walk over all trees, which judges the list if there is one
 //!   retire       pages that no pinned state uses become free
 //!   free, place  what a commit gives up and what it takes: free pages first, then the end of the file
-//!   write_list   the list as pages of this commit, where the commit carries one
+//!   write        the list, or the next part of the log, as pages of this commit, where the commit carries one
 //!   commit       the plan of this transaction is durable;  rollback  it never happened
 //! ```
 //!
-//! **Invariant:** only this room knows where the list of free pages lies in the file. A page is free, pending (a pinned
+//! **Invariant:** only this room knows where the list or the log of free pages lies in the file. A page is free, pending (a pinned
 //! state may use it) or in use, and never two of these.
 
 mod ceiling;
 mod file_end;
 mod list;
+mod log;
 mod low_first;
 mod origin;
+mod written;
 
 use std::fmt;
 
@@ -26,12 +28,15 @@ pub(crate) use self::ceiling::NO_CEILING;
 use self::file_end::FileEnd;
 pub(crate) use self::list::StoredList;
 use self::list::{list_bytes, list_pages};
+pub(crate) use self::log::SpaceLog;
 use self::low_first::LowFirst;
 use self::origin::Verdict;
 pub use self::origin::{FreelistFault, FreelistOrigin};
+use self::written::LogTurn;
+pub(crate) use self::written::{Carry, Written};
 use super::{PageSet, Pages, page_span};
 use crate::error::{Error, Result};
-use crate::format::{Extension, ListSeal, Meta, NO_FREELIST};
+use crate::format::{Extension, ListSeal, Meta, NO_FREELIST, SpaceChange};
 
 /// A set of free spans of either kind.
 pub(crate) type AnySpans = Box<dyn FreeSpans + Send>;
@@ -39,12 +44,18 @@ pub(crate) type AnySpans = Box<dyn FreeSpans + Send>;
 /// The free space of the newest state, and what the transaction in progress changes of it.
 pub(crate) struct FreeSpace {
     allocator: PageAllocator<FileEnd, LowFirst>,
-    /// The pages that hold the list in the file, while the newest meta names one.
-    stored: Option<Span>,
+    /// The pages that hold the list in the file, while the newest meta names one; or those of a log that cannot be carried
+    /// on.
+    stored: Vec<Span>,
+    /// The log that the newest meta names. During a commit it is ahead, as `log_turn` says.
+    log: Option<SpaceLog>,
+    log_turn: LogTurn,
+    /// What the transaction in progress has freed and taken, in this order, as far as the log does not have it.
+    changes: Vec<SpaceChange>,
     origin: FreelistOrigin,
     /// Pages that neither the list in the file nor a tree had.
     reclaimed: u64,
-    /// The list in the file is wrong, and no commit has replaced it.
+    /// The list or the log in the file is of no use, and no commit has replaced it.
     outdated: bool,
     /// The high-water mark of the newest state. The allocator is ahead of it during a commit.
     high_water: u64,
@@ -102,17 +113,34 @@ impl FreeSpace {
         max_bytes: Option<u64>,
         walk: impl FnOnce() -> Result<PageSet>,
     ) -> Result<Self> {
+        let logged = SpaceLog::read(pages, meta);
+        if let Ok(Some(log)) = logged {
+            let free = log.spans()?;
+            let found = Found { free, stored: None, origin: FreelistOrigin::Logged, reclaimed: 0 };
+            let space = Self::new(empty, meta, max_bytes, found)?;
+            return Ok(Self { log: Some(log), ..space });
+        }
         let stored = StoredList::find(pages, meta.freelist).ok().flatten().filter(StoredList::is_list);
-        let found = match stored.as_ref().and_then(|list| Some((list.span, list.sealed(meta)?))) {
+        let mut found = match stored.as_ref().and_then(|list| Some((list.span, list.sealed(meta)?))) {
             Some((span, free)) => Found { free, stored: Some(span), origin: FreelistOrigin::Sealed, reclaimed: 0 },
             None => Found::by_walk(stored.as_ref(), pages, meta, walk()?)?,
         };
+        if let Err(page) = logged {
+            found.origin = FreelistOrigin::LogLost(page);
+        }
+        Self::new(empty, meta, max_bytes, found)
+    }
+
+    fn new(empty: AnySpans, meta: &Meta, max_bytes: Option<u64>, found: Found) -> Result<Self> {
         let mut list = Freelist::new(LowFirst::new(empty));
         list.load(found.free)?;
         let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
         Ok(Self {
             allocator,
-            stored: found.stored,
+            stored: found.stored.into_iter().collect(),
+            log: None,
+            log_turn: LogTurn::default(),
+            changes: Vec::new(),
             origin: found.origin,
             reclaimed: found.reclaimed,
             outdated: matches!(found.origin, FreelistOrigin::Rebuilt(_)),
@@ -143,11 +171,22 @@ impl FreeSpace {
     /// `Corrupt` where a page is free already, or comes twice: two parts of a damaged tree share it.
     pub(crate) fn free(&mut self, tx: TxId, freed: &[Span]) -> Result<()> {
         self.begin(tx);
-        for span in freed.iter().chain(&self.stored) {
-            // Not an assertion: a damaged tree or list can name any page.
-            self.allocator.list_mut().free(tx, *span).map_err(shared_page)?;
+        for span in freed.iter().chain(&self.stored.clone()) {
+            self.free_span(tx, *span)?;
         }
         Ok(())
+    }
+
+    fn free_span(&mut self, tx: TxId, span: Span) -> Result<()> {
+        // Not an assertion: a damaged tree or list can name any page.
+        self.allocator.list_mut().free(tx, span).map_err(shared_page)?;
+        self.changes.push(SpaceChange::Free { first: span.start().get(), pages: span.len() });
+        Ok(())
+    }
+
+    fn note_taken(&mut self, span: Span) {
+        self.assert_new(span);
+        self.changes.push(SpaceChange::Used { first: span.start().get(), pages: span.len() });
     }
 
     /// Transaction `tx` has the pages `spans`, which lie behind the newest state: it has written them already. What lies
@@ -169,6 +208,7 @@ impl FreeSpace {
                 Err(AllocError::Source(never)) => match never {},
             };
             assert_eq!(claimed, span, "nobody else has pages behind the newest state");
+            self.note_taken(span);
         }
         Ok(())
     }
@@ -191,7 +231,7 @@ impl FreeSpace {
         let Some(span) = self.allocator.list_mut().allocate_where(tx, run)? else {
             return self.place_apart(tx, lengths);
         };
-        self.assert_new(span);
+        self.note_taken(span);
         let mut next = span.start().get();
         let place = |pages: &u64| {
             let first = next;
@@ -230,11 +270,13 @@ impl FreeSpace {
         let mut missing = pages;
         while missing > 0 {
             let span = match self.allocator.list_mut().allocate_up_to(tx, missing)? {
-                Some(span) => span,
+                Some(span) => {
+                    self.note_taken(span);
+                    span
+                }
                 None => self.allocate(tx, missing)?,
             };
             assert!(span.len() <= missing, "no more pages than were asked for");
-            self.assert_new(span);
             missing = missing.saturating_sub(span.len());
             spans.push(span);
         }
@@ -252,7 +294,7 @@ impl FreeSpace {
         }
         match allocated {
             Ok(Some(span)) => {
-                self.assert_new(span);
+                self.note_taken(span);
                 Ok(span)
             }
             Ok(None) => Err(self.full(pages)),
@@ -298,7 +340,7 @@ impl FreeSpace {
     ///
     /// # Errors
     /// Those of an allocation, or a list that does not fit into memory.
-    pub(crate) fn write_list(&mut self, tx: TxId) -> Result<WrittenList> {
+    fn write_list(&mut self, tx: TxId) -> Result<WrittenList> {
         self.begin(tx);
         // Taking pages for the list makes it shorter, never longer.
         let pages = list_pages(self.listed_pages(), self.page_size);
@@ -313,14 +355,15 @@ impl FreeSpace {
         self.free_pages().saturating_add(self.pending_pages())
     }
 
-    /// Transaction `tx` is visible, with its list at `stored` if it has one.
-    pub(crate) fn commit(&mut self, tx: TxId, stored: Option<Span>) {
+    /// Transaction `tx`, which carries `written`, is visible.
+    pub(crate) fn commit(&mut self, tx: TxId, written: &Written) {
         let high_water = self.planned_high_water();
         assert!(high_water >= self.high_water, "the high-water mark only rises");
         assert_eq!(self.in_progress, Some(tx), "a commit ends the transaction in progress");
         self.in_progress = None;
         self.allocator.list_mut().commit(tx);
-        self.stored = stored;
+        self.commit_log();
+        self.stored = if let Written::List(list) = written { vec![list.span] } else { Vec::new() };
         self.outdated = false;
         self.high_water = high_water;
     }
@@ -331,6 +374,7 @@ impl FreeSpace {
     /// Out of memory. The next [`retire`](Self::retire) goes on with it.
     pub(crate) fn rollback(&mut self, tx: TxId) -> Result<()> {
         self.allocator.list_mut().rollback(tx)?;
+        self.rollback_log();
         match self.allocator.shrink_to(PageId::new(self.high_water)) {
             Ok(_) => {}
             Err(AllocError::Freelist(error)) => return Err(error.into()),
@@ -352,9 +396,19 @@ impl FreeSpace {
         self.allocator.source().high_water().get()
     }
 
-    /// Whether the file has the list of the newest state, and it is right.
-    pub(crate) const fn is_stored(&self) -> bool {
-        self.stored.is_some() && !self.outdated
+    /// Whether the file has the list or the log of the newest state, and it is right.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.log.is_some() || !self.stored.is_empty() && !self.outdated
+    }
+
+    /// The pages that hold the list or the log, as they will be after the transaction in progress, which carries
+    /// `written`. O(regions).
+    pub(crate) fn own_pages(&self, written: &Written) -> Vec<Span> {
+        match written {
+            Written::Nothing => Vec::new(),
+            Written::List(list) => vec![list.span],
+            Written::Log(_) => self.log.as_ref().map_or_else(Vec::new, SpaceLog::own_pages),
+        }
     }
 
     /// How the free space was found, and how many pages neither the list in the file nor a tree had.
@@ -372,6 +426,11 @@ impl FreeSpace {
         self.allocator.list().pending_pages()
     }
 
+    /// Pages that hold the log; none without one. O(1).
+    pub(crate) fn log_pages(&self) -> u64 {
+        self.log.as_ref().map_or(0, SpaceLog::own_pages_count)
+    }
+
     /// Visits the spans of free and pending pages, in page order.
     pub(crate) fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {
         self.allocator.list().for_each_span(visit);
@@ -387,14 +446,9 @@ impl fmt::Debug for FreeSpace {
 }
 
 impl WrittenList {
-    /// What a meta says of its list.
-    pub(crate) fn field(list: Option<&Self>) -> u64 {
-        list.map_or(NO_FREELIST, |list| list.span.start().get())
-    }
-
     /// The extension of a meta with this list: the seal.
-    pub(crate) fn extension(list: Option<&Self>) -> Extension {
-        list.map_or(Extension::NONE, |list| list.seal.extension())
+    pub(crate) fn extension(&self) -> Extension {
+        self.seal.extension()
     }
 }
 

@@ -29,6 +29,11 @@ pub enum FreelistOrigin {
     /// They were not looked for: the database is open read-only.
     #[default]
     NotLoaded,
+    /// From the log that this library writes with each commit ([`FreelistSync::Log`](crate::FreelistSync::Log)).
+    Logged,
+    /// By a walk over all trees: the log is not as it was written. This page of it is another one now: bbolt, to which it is
+    /// free, has written over it in a commit that was lost, or the disk has damaged it.
+    LogLost(PageId),
     /// From the list in the file, which has the seal that this library writes with each list.
     Sealed,
     /// From the list in the file, which has no seal that fits, and which a walk over all trees found right: the list of

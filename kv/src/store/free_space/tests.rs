@@ -70,7 +70,7 @@ fn freed_pages_wait_for_the_states_that_use_them() {
     let tx = TxId::new(1);
     space.free(tx, &[page_span(4, 2).unwrap()]).unwrap();
     assert_eq!(space.place(tx, &[1]).unwrap(), [8], "the state before still uses pages 4 and 5");
-    space.commit(tx, None);
+    space.commit(tx, &Written::Nothing);
     space.retire(&[TxId::new(0), tx]).unwrap();
     assert_eq!((space.free_pages(), space.pending_pages()), (0, 2));
     space.retire(&[tx]).unwrap();

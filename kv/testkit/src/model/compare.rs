@@ -24,8 +24,8 @@ impl Model {
     }
 }
 
-/// The first difference between what a bucket shows and what it should hold. Reads no further, so damage of any kind
-/// costs no more than the model is large.
+/// The first difference between what a bucket shows and what it should hold: item by item, and looked up by key, which
+/// takes other ways. Reads no further, so damage of any kind costs no more than the model is large.
 ///
 /// # Errors
 /// What reading answers.
@@ -49,7 +49,27 @@ pub fn difference(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> 
             _ => return Ok(Some(format!("{} has another value", hex_text(key)))),
         }
     }
-    Ok(expected.next().map(|(name, _)| format!("{} is missing", hex_text(name))))
+    if let Some((name, _)) = expected.next() {
+        return Ok(Some(format!("{} is missing", hex_text(name))));
+    }
+    looked_up(bucket, model)
+}
+
+/// The first difference in what is found by key: that of each value, and the one that would follow it.
+fn looked_up(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> {
+    let mut entries = model.entries.iter().peekable();
+    while let Some((key, entry)) = entries.next() {
+        if let Entry::Value(value) = entry
+            && bucket.get(key)? != Some(value)
+        {
+            return Ok(Some(format!("{} is not found", hex_text(key))));
+        }
+        let behind = [key, &[0][..]].concat();
+        if entries.peek().is_none_or(|(next, _)| **next != behind) && bucket.get(&behind)?.is_some() {
+            return Ok(Some(format!("{} is found", hex_text(&behind))));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub fn options(choice: u8) -> Options {
     Options::new()
         .page_size(1024)
         .freelist(if choice & 1 == 0 { FreelistKind::SpanMaps } else { FreelistKind::SortedArray })
-        .freelist_sync(if choice & 2 == 0 { FreelistSync::OnClose } else { FreelistSync::Every })
+        .freelist_sync([FreelistSync::OnClose, FreelistSync::Every, FreelistSync::Log][usize::from(choice / 2 % 3)])
 }
 
 /// Runs the program; every commit is checked before it counts, and compared afterwards.

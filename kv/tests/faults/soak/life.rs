@@ -92,7 +92,7 @@ fn die_with_the_first_panic() {
 fn options(random: &mut Random) -> Options {
     let options = Options::new()
         .freelist(*random.pick(&[FreelistKind::SpanMaps, FreelistKind::SortedArray]))
-        .freelist_sync(*random.pick(&[FreelistSync::OnClose, FreelistSync::Every]))
+        .freelist_sync(*random.pick(&[FreelistSync::OnClose, FreelistSync::Every, FreelistSync::Log]))
         .shrink(*random.pick(&[0, 4, 64]))
         // A kill does not lose what the kernel has, synced or not.
         .no_sync(random.one_in(3));

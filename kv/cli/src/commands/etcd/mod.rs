@@ -32,7 +32,7 @@ Examples:
   kv etcd watch-log FILE --rev 100                      every change from revision 100 on
   kv etcd snapshot FILE OUT                             as `etcdctl snapshot save`; `etcdctl snapshot restore` reads it
 
-FILE is member/snap/db in the data directory of an etcd that is stopped, or a snapshot.")]
+FILE is a snapshot, or member/snap/db in the data directory of an etcd. Where that etcd runs, add --live.")]
 pub(crate) struct Etcd {
     #[command(subcommand)]
     operation: Operation,
@@ -64,6 +64,11 @@ impl Etcd {
             Operation::Hash(operation) => &operation.file,
             Operation::Snapshot(operation) => &operation.file,
         })
+    }
+
+    /// Whether the operation only reads its file.
+    pub(crate) fn reads(&self) -> bool {
+        !matches!(self.operation, Operation::Serve(_) | Operation::Compact(_))
     }
 
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {

@@ -78,6 +78,29 @@ pub(crate) fn leveled(mut answer: Answer) -> Answer {
     answer
 }
 
+/// etcd 3.7 answers without leases where only keys are asked for, earlier ones with them: such pairs have no value.
+pub(crate) fn forget_leases_of_bare_keys(answer: &mut Answer) {
+    match answer {
+        Answer::Range(range) => in_range(range),
+        Answer::Txn(txn) => in_txn(txn),
+        _ => {}
+    }
+}
+
+fn in_range(range: &mut RangeResponse) {
+    range.kvs.iter_mut().filter(|kv| kv.value.is_empty()).for_each(|kv| kv.lease = 0);
+}
+
+fn in_txn(txn: &mut TxnResponse) {
+    for response in &mut txn.responses {
+        match &mut response.response {
+            Some(Response::ResponseRange(range)) => in_range(range),
+            Some(Response::ResponseTxn(txn)) => in_txn(txn),
+            _ => {}
+        }
+    }
+}
+
 /// The answers in a transaction name no member.
 fn assert_bare(response: Option<&Response>) {
     let header = match response {

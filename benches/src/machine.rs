@@ -4,7 +4,8 @@ use std::fs::read_to_string;
 use std::path::Path;
 
 /// Processor, system, memory, and the file system of `dir`, as far as the system tells.
-pub(super) fn describe(dir: &Path) -> String {
+#[must_use]
+pub fn describe(dir: &Path) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let parts = [
         Some(format!("{cores} cores{}", processor().map_or(String::new(), |name| format!(" of {name}")))),

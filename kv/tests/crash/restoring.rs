@@ -1,0 +1,53 @@
+//! Going back to a state that a reader holds: power cuts at every moment of it, and a second one in what the first has left.
+
+use kv_testkit::Random;
+use kv_testkit::budget::seed;
+use pagefile_std::sim::SimOptions;
+
+use crate::config::{Base, CONFIGS, deletes, filled, puts, random_changes};
+use crate::judge::{Judge, some_cuts, strategy};
+use crate::run::Run;
+use crate::second_order::recover;
+
+/// Images of each moment.
+const IMAGES: u64 = 10;
+
+#[test]
+fn a_power_cut_while_a_state_is_restored_loses_nothing() {
+    let (mut judge, mut restored) = (Judge::new(), 0);
+    for (number, &config) in CONFIGS.iter().enumerate() {
+        for closed in [false, true] {
+            let mut random = Random::of(seed(), number as u64);
+            let base = Base::of(config, &[filled(1, 10), puts("a", 0, 40, 300)], closed);
+            let mut run = Run::on(config, &base, SimOptions::default());
+            run.step(|run| run.open().expect("a whole file opens"));
+            let mut moments = Vec::new();
+            for _ in 0..3 {
+                run.hold();
+                let more = [deletes("a", 3, 20), puts("a", 100, 10, 900), random_changes(run.model(), &mut random)];
+                for changes in &more {
+                    moments.extend(run.step(|run| run.commit(changes).expect("nothing fails")).1);
+                }
+                let before = run.model().clone();
+                moments.extend(run.step(|run| run.restore().expect("nothing fails")).1);
+                restored += usize::from(*run.model() != before);
+                moments.extend(run.step(|run| run.commit(&puts("a", 1, 5, 50)).expect("nothing fails")).1);
+                assert!(run.shows_what_was_acknowledged());
+            }
+            run.release();
+            moments.extend(run.step(|run| run.close().expect("nothing fails")).1);
+            for moment in &moments {
+                let judged = judge.some(config, moment, &strategy(4, 4, seed()), IMAGES);
+                judged.unwrap_or_else(|wrong| panic!("an image {wrong}"));
+            }
+            for moment in moments.iter().step_by(7) {
+                for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 1) {
+                    let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };
+                    recover(&mut Run::on(config, &base, SimOptions::default()), &mut random, &mut judge, 4);
+                }
+            }
+        }
+    }
+    assert!(restored >= 4 * CONFIGS.len(), "{restored} times a state came back that was another");
+    println!("\n{} images of files that went back to an older state", judge.opened);
+}
