@@ -128,11 +128,14 @@ impl Command {
         })
     }
 
-    /// Whether the command only reads its file.
+    /// Whether the command only reads its file, at one time.
     fn reads(&self) -> bool {
         match self {
             Self::Etcd(command) => command.reads(),
-            Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => false,
+            // Browsing asks again and again, while a person looks.
+            Self::Browse(_) | Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => {
+                false
+            }
             _ => !matches!(self, Self::Surgery(_) | Self::Bench(_) | Self::Completions(_) | Self::Version(_)),
         }
     }

@@ -51,17 +51,30 @@ fn stretch(svg: &mut String, run: &[Cell], x: u16, y: u16, width: u16) {
     if paper != PAPER {
         let _ = writeln!(svg, r#"<rect x="{x}" y="{y}" width="{width}" height="{TALL}" fill="{paper}"/>"#);
     }
-    let text: String = run.iter().map(Cell::symbol).collect();
-    if text.trim().is_empty() {
-        return;
-    }
     let weight = if first.modifier.contains(Modifier::BOLD) { r#" font-weight="bold""# } else { "" };
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(
-        svg,
-        r#"<text x="{x}" y="{}" textLength="{width}" xml:space="preserve" fill="{ink}"{weight}>{text}</text>"#,
-        y + TALL - 4
-    );
+    // Word by word, each at its place: fonts differ in the width of their characters.
+    for (at, word) in words(run) {
+        let text = word.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let (x, y, width) = (x + at * WIDE, y + TALL - 4, WIDE * columns(&word));
+        let _ = writeln!(svg, r#"<text x="{x}" y="{y}" textLength="{width}" fill="{ink}"{weight}>{text}</text>"#);
+    }
+}
+
+fn columns(word: &str) -> u16 {
+    u16::try_from(word.chars().count()).unwrap_or(u16::MAX)
+}
+
+/// The words among the cells, and the cell at which each begins.
+fn words(run: &[Cell]) -> Vec<(u16, String)> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    for part in run.chunk_by(|a, b| (a.symbol() == " ") == (b.symbol() == " ")) {
+        if part.iter().any(|cell| cell.symbol() != " ") {
+            words.push((at, part.iter().map(Cell::symbol).collect()));
+        }
+        at += u16::try_from(part.len()).unwrap_or(u16::MAX);
+    }
+    words
 }
 
 const PAPER: &str = "#16181d";
@@ -93,7 +106,7 @@ mod tests {
         let mut state = State::new("zoo.db".into(), 60, 12, &model).unwrap();
         let svg = draw(&mut state, &model, (60, 12));
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-        assert!(svg.contains("+ a&lt;b") && svg.contains("+ cats") && svg.contains(">zoo.db"), "{svg}");
+        assert!(svg.contains(">a&lt;b<") && svg.contains(">cats<") && svg.contains(">zoo.db"), "{svg}");
         assert!(svg.len() < 10_000, "{} bytes", svg.len());
     }
 }

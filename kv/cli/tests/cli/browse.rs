@@ -1,117 +1,22 @@
 //! `kv browse` in a pseudo-terminal: keys are typed, and what the terminal then shows is compared.
 
-use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use vt100::{MouseProtocolMode, Parser};
+use portable_pty::PtySize;
+use vt100::MouseProtocolMode;
 
 use crate::tool::{Bench, fixture};
-
-/// How long a screen may take until it counts as wrong.
-const LIMIT: Duration = Duration::from_secs(60);
-const ROWS: u16 = 20;
-const COLUMNS: u16 = 90;
+use crate::tty::{COLUMNS, ROWS, Tty};
 
 const DOWN: &str = "\x1b[B";
 const RIGHT: &str = "\x1b[C";
 const END: &str = "\x1b[F";
 const ENTER: &str = "\r";
 
-/// A terminal in which `kv browse` runs.
-struct Tty {
-    screen: Parser,
-    output: Receiver<Vec<u8>>,
-    keys: Box<dyn Write + Send>,
-    master: Box<dyn MasterPty + Send>,
-    child: Box<dyn Child + Send + Sync>,
-}
-
-impl Tty {
-    fn browse(bench: &Bench, args: &[&str], colours: bool) -> Self {
-        let size = PtySize { rows: ROWS, cols: COLUMNS, ..PtySize::default() };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kv"));
-        command.arg("browse");
-        command.args(args);
-        command.cwd(bench.path("."));
-        command.env("TERM", "xterm-256color");
-        command.env("NO_COLOR", if colours { "" } else { "1" });
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let (sender, output) = channel();
-        thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // The end of the terminal is an error on Linux.
-            while let Ok(read @ 1..) = reader.read(&mut bytes) {
-                if sender.send(bytes[..read].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let nonzero = |side| NonZeroU16::new(side).unwrap();
-        let keys = pair.master.take_writer().unwrap();
-        Self { screen: Parser::new(nonzero(ROWS), nonzero(COLUMNS), 0), output, keys, master: pair.master, child }
-    }
-
-    fn press(&mut self, keys: &str) -> &mut Self {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-        self
-    }
-
-    /// Waits until the screen has all of `texts`.
-    #[track_caller]
-    fn shows(&mut self, texts: &[&str]) -> &mut Self {
-        let started = Instant::now();
-        loop {
-            let shown = self.screen.screen().contents();
-            if texts.iter().all(|text| shown.contains(text)) {
-                return self;
-            }
-            assert!(started.elapsed() < LIMIT, "not on the screen: {texts:?}\n{shown}");
-            match self.output.recv_timeout(Duration::from_millis(50)) {
-                Ok(bytes) => self.screen.process(&bytes),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => panic!("it ended: {texts:?}\n{shown}"),
-            }
-        }
-    }
-
-    /// The lines of the tree, without its frame.
-    fn tree(&self) -> Vec<String> {
-        let rows = self.screen.screen().rows(1, COLUMNS * 2 / 5 - 2);
-        rows.skip(2).take_while(|row| !row.starts_with('\u{2500}')).map(|row| row.trim_end().to_owned()).collect()
-    }
-
-    /// Waits until the tool has ended, and reads the rest; its exit code.
-    fn ends(&mut self) -> u32 {
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(started.elapsed() < LIMIT, "it still runs");
-            if let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(20)) {
-                self.screen.process(&bytes);
-            }
-        };
-        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(200)) {
-            self.screen.process(&bytes);
-        }
-        status.exit_code()
-    }
-}
-
-impl Drop for Tty {
-    fn drop(&mut self) {
-        // A test that failed leaves no process behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The lines of the tree, without its frame.
+fn tree(tty: &Tty) -> Vec<String> {
+    let rows = tty.screen.screen().rows(1, COLUMNS * 2 / 5 - 2);
+    rows.skip(2).take_while(|row| !row.starts_with('\u{2500}')).map(|row| row.trim_end().to_owned()).collect()
 }
 
 fn zoo() -> Bench {
@@ -132,12 +37,12 @@ fn zoo() -> Bench {
 #[test]
 fn what_is_typed_is_what_is_seen() {
     let bench = zoo();
-    let mut tty = Tty::browse(&bench, &["db"], true);
+    let mut tty = Tty::run(&bench, &["browse", "db"], true);
     tty.shows(&["+ birds", "+ cats", "q quit"]);
-    assert_eq!(tty.tree()[..2], ["+ birds", "+ cats"]);
+    assert_eq!(tree(&tty)[..2], ["+ birds", "+ cats"]);
     assert!(tty.screen.screen().alternate_screen());
     tty.press(DOWN).press(RIGHT).shows(&["- cats", "hex:00ff", "leo", "tom"]);
-    assert_eq!(tty.tree()[..5], ["+ birds", "- cats", "    hex:00ff", "    leo", "    tom"]);
+    assert_eq!(tree(&tty)[..5], ["+ birds", "- cats", "    hex:00ff", "    leo", "    tom"]);
     tty.press(DOWN).shows(&["3 bytes as hex", "00000000  00 01 fe"]);
     tty.press(DOWN).shows(&["15 bytes as JSON", "\"says\": \"roar\""]);
     tty.press("v").shows(&["15 bytes as text", "{\"says\":\"roar\"}"]);
@@ -154,7 +59,7 @@ fn what_is_typed_is_what_is_seen() {
 #[test]
 fn changes_are_made_when_they_are_confirmed() {
     let bench = zoo();
-    let mut tty = Tty::browse(&bench, &["--write", "db"], true);
+    let mut tty = Tty::run(&bench, &["browse", "--write", "db"], true);
     tty.shows(&["opened for writing", "+ cats"]);
     tty.press("aemu\rboom\r").shows(&["put emu = boom (4 bytes) in birds?", "y yes"]);
     tty.press("n").shows(&["nothing was changed"]);
@@ -171,7 +76,7 @@ fn changes_are_made_when_they_are_confirmed() {
 #[test]
 fn the_mouse_works_and_colours_are_not_needed() {
     let bench = zoo();
-    let mut tty = Tty::browse(&bench, &["db"], false);
+    let mut tty = Tty::run(&bench, &["browse", "db"], false);
     tty.shows(&["+ cats"]);
     // A press of the left button in column 4, line 4, as xterm reports it, and its release.
     tty.press("\x1b[<0;4;4M\x1b[<0;4;4m").press("\x1b[<0;4;4M\x1b[<0;4;4m").shows(&["- cats", "    tom"]);
@@ -191,7 +96,7 @@ fn the_mouse_works_and_colours_are_not_needed() {
 #[test]
 fn a_terminal_that_changes_its_size_gets_another_screen() {
     let bench = zoo();
-    let mut tty = Tty::browse(&bench, &["db"], true);
+    let mut tty = Tty::run(&bench, &["browse", "db"], true);
     tty.shows(&["+ cats"]);
     tty.master.resize(PtySize { rows: 10, cols: 40, ..PtySize::default() }).unwrap();
     let nonzero = |side| NonZeroU16::new(side).unwrap();
@@ -204,7 +109,7 @@ fn a_terminal_that_changes_its_size_gets_another_screen() {
 #[test]
 fn rows_of_etcd_are_shown_decoded() {
     let bench = Bench::with("etcd34-small-array");
-    let mut tty = Tty::browse(&bench, &["--keys", "gkey<Enter><Right><Down>", "db"], true);
+    let mut tty = Tty::run(&bench, &["browse", "--keys", "gkey<Enter><Right><Down>", "db"], true);
     tty.shows(&["- key", "as etcd", "revision  ", "put       ", "version   "]);
     tty.press("q");
     assert_eq!(tty.ends(), 0);
@@ -221,7 +126,7 @@ fn many_keys_are_not_read() {
     })
     .unwrap();
     db.close().unwrap();
-    let mut tty = Tty::browse(&bench, &["db"], true);
+    let mut tty = Tty::run(&bench, &["browse", "db"], true);
     tty.shows(&["+ b"]);
     tty.press(RIGHT).press(END).shows(&["00299999"]);
     tty.press("g00150000\r").shows(&["00149999", "00150001"]);
@@ -239,7 +144,7 @@ fn without_a_terminal_it_says_so_and_draws_pictures() {
     assert!(bench.kv(&["browse", "db"]).failed(2).contains("there is no terminal to draw on: `kv scan` prints"));
     bench.kv(&["browse", "--keys", "<Down><Right>p", "--picture", "screen.svg", "db"]).ok();
     let svg = String::from_utf8(bench.read("screen.svg")).unwrap();
-    assert!(svg.starts_with("<svg ") && svg.contains("- cats") && svg.contains("hex:00ff"), "{svg}");
+    assert!(svg.starts_with("<svg ") && svg.contains(">cats<") && svg.contains("hex:00ff"), "{svg}");
     bench.kv(&["browse", "--picture", "screen.svg", "db"]).failed(3);
     assert_eq!(bench.kv(&["browse", "--size", "1x1", "--picture", "small.svg", "db"]).code, 2);
     let error = bench.kv(&["browse", "--picture", "other.svg", "absent"]).failed(3);

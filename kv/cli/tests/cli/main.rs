@@ -22,6 +22,10 @@ mod scan;
 #[cfg(unix)]
 mod serve;
 mod surgery;
+#[cfg(unix)]
+mod terminal;
 mod text;
 mod tool;
+#[cfg(unix)]
+mod tty;
 mod writing;
