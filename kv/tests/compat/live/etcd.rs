@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use kv::{Db, Error};
 use kv_testkit::bbolt::left_out;
 use kv_testkit::etcd::{Etcd, database};
+use kv_testkit::etcd_release::Programs;
 use kv_testkit::found::found;
 
 const CLIENTS: usize = 4;
@@ -26,7 +27,7 @@ fn a_look_beside_etcd() {
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
     let data = directory.path().join("data");
-    let etcd = Etcd::start_for(super::seconds() + Duration::from_secs(120), &data);
+    let etcd = Etcd::start_for(super::seconds() + Duration::from_secs(120), &Programs::debians(), &data);
     let address = etcd.endpoint().trim_start_matches("http://").to_owned();
     let ended = AtomicBool::new(false);
     let peek = Db::peek(database(&data)).expect("etcd has made its file").patience(Duration::from_secs(60));

@@ -88,7 +88,7 @@ fn random_changes() {
                     }
                     !changes.is_empty()
                 });
-                assert_eq!(before - gone, model.values().map(Vec::len).sum());
+                assert_eq!(before - gone, model.values().map(Vec::len).sum::<usize>());
             }
             if step % 50 == 0 {
                 check(&index, &model, &mut random, compacted, main);
