@@ -47,20 +47,22 @@ pub(super) fn child(shape: Shape, content: &[AtomicU64; BRANCH_CONTENT], index: 
     (shape.places && index < usize::from(shape.count)).then(|| Heads::get(children, index))
 }
 
-/// What to remember of `branch`, which takes `pages` pages; `below` tells of what kind a child is. None if it is damaged.
+/// What to remember of `branch`, which takes `pages` pages; `below` tells of what kind a child is. None if it is damaged or too large.
 pub(super) fn summarize(
     branch: &Branch<'_>,
     pages: u64,
     below: impl FnOnce(u64) -> Below,
 ) -> Option<(Shape, [u64; BRANCH_CONTENT])> {
     let count = branch.count();
+    let stride = count.div_ceil(HEADS);
+    // First, since a page that is too large is met here at each search.
+    let strides = u8::try_from(stride).ok()?;
     let columns = Columns::<BITS, COLUMN_WORDS>::of((0..count).map(|index| branch.key(index).ok()), true)?;
     let mut content = [0; BRANCH_CONTENT];
     let (of_columns, rest) = content.split_at_mut_checked(COLUMN_WORDS)?;
     of_columns.copy_from_slice(&columns.words);
     let (of_samples, rest) = rest.split_at_mut_checked(SAMPLE_WORDS)?;
     let (of_heads, of_children) = rest.split_at_mut_checked(HEAD_WORDS)?;
-    let stride = count.div_ceil(HEADS);
     let head_at = |index| branch.key(index).ok().map(|key| columns.head(key));
     Heads::pack(of_samples, (0..count).step_by(stride.saturating_mul(GROUP)).map(head_at))?;
     Heads::pack(of_heads, columns.ascending((0..count).step_by(stride).map(|index| branch.key(index).ok())))?;
@@ -71,7 +73,7 @@ pub(super) fn summarize(
     let shape = Shape {
         count: u16::try_from(count).ok()?,
         overflow: u16::try_from(pages.checked_sub(1)?).ok()?,
-        stride: u8::try_from(stride).ok()?,
+        stride: strides,
         prefix: columns.prefix,
         run: columns.run,
         places,

@@ -37,12 +37,14 @@ pub(super) fn search(shape: Shape, content: &[AtomicU64; LEAF_CONTENT], page: u6
 /// What to remember of `leaf`, which takes `pages` pages; none if it is empty, damaged or too large.
 pub(super) fn summarize(leaf: &Leaf<'_>, pages: u64) -> Option<(Shape, [u64; LEAF_CONTENT])> {
     let count = leaf.count();
+    let places = count <= HALF.saturating_mul(Heads::IN_WORD);
+    let stride = if places { 1 } else { count.div_ceil(ROOM.saturating_mul(Heads::IN_WORD)) };
+    // First, since a page that is too large is met here at each search.
+    let strides = u8::try_from(stride).ok()?;
     let columns = Columns::<BITS, COLUMN_WORDS>::of((0..count).map(|index| leaf.key(index).ok()), false)?;
     let mut content = [0; LEAF_CONTENT];
     let (of_columns, rest) = content.split_at_mut_checked(COLUMN_WORDS)?;
     of_columns.copy_from_slice(&columns.words);
-    let places = count <= HALF.saturating_mul(Heads::IN_WORD);
-    let stride = if places { 1 } else { count.div_ceil(ROOM.saturating_mul(Heads::IN_WORD)) };
     let (of_heads, of_places) = rest.split_at_mut_checked(if places { HALF } else { ROOM })?;
     Heads::pack(of_heads, columns.ascending((0..count).step_by(stride).map(|index| leaf.key(index).ok())))?;
     let key_at = |index| u16::try_from(leaf.key_at(index)?).ok().map(u64::from);
@@ -53,7 +55,7 @@ pub(super) fn summarize(leaf: &Leaf<'_>, pages: u64) -> Option<(Shape, [u64; LEA
     let shape = Shape {
         count: u16::try_from(count).ok()?,
         overflow: u16::try_from(pages.checked_sub(1)?).ok()?,
-        stride: u8::try_from(stride).ok()?,
+        stride: strides,
         prefix: columns.prefix,
         run: columns.run,
         places,
