@@ -30,6 +30,15 @@ impl Model {
 /// # Errors
 /// What reading answers.
 pub fn difference(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> {
+    let listed = difference_of_items(bucket, model)?;
+    if listed.is_some() { Ok(listed) } else { difference_by_key(bucket, model) }
+}
+
+/// The same item by item alone, which does not go by the keys of branches.
+///
+/// # Errors
+/// What reading answers.
+pub fn difference_of_items(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> {
     if bucket.sequence() != model.sequence {
         return Ok(Some(format!("the sequence is {}, not {}", bucket.sequence(), model.sequence)));
     }
@@ -42,27 +51,30 @@ pub fn difference(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> 
         match (value, entry) {
             (Some(value), Entry::Value(expected)) if value == &expected[..] => {}
             (None, Entry::Bucket(nested)) => {
-                if let Some(difference) = difference(&bucket.bucket(key)?, nested)? {
+                if let Some(difference) = difference_of_items(&bucket.bucket(key)?, nested)? {
                     return Ok(Some(format!("in {}: {difference}", hex_text(name))));
                 }
             }
             _ => return Ok(Some(format!("{} has another value", hex_text(key)))),
         }
     }
-    if let Some((name, _)) = expected.next() {
-        return Ok(Some(format!("{} is missing", hex_text(name))));
-    }
-    looked_up(bucket, model)
+    Ok(expected.next().map(|(name, _)| format!("{} is missing", hex_text(name))))
 }
 
 /// The first difference in what is found by key: that of each value, and the one that would follow it.
-fn looked_up(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> {
+fn difference_by_key(bucket: &Bucket<'_>, model: &Model) -> Result<Option<String>> {
     let mut entries = model.entries.iter().peekable();
     while let Some((key, entry)) = entries.next() {
-        if let Entry::Value(value) = entry
-            && bucket.get(key)? != Some(value)
-        {
-            return Ok(Some(format!("{} is not found", hex_text(key))));
+        match entry {
+            Entry::Value(value) if bucket.get(key)? != Some(value) => {
+                return Ok(Some(format!("{} is not found", hex_text(key))));
+            }
+            Entry::Value(_) => {}
+            Entry::Bucket(nested) => {
+                if let Some(difference) = difference_by_key(&bucket.bucket(key)?, nested)? {
+                    return Ok(Some(format!("in {}: {difference}", hex_text(key))));
+                }
+            }
         }
         let behind = [key, &[0][..]].concat();
         if entries.peek().is_none_or(|(next, _)| **next != behind) && bucket.get(&behind)?.is_some() {

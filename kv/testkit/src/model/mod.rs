@@ -8,7 +8,7 @@ mod execute;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use compare::difference;
+pub use compare::{difference, difference_of_items};
 pub(crate) use execute::MAX_KEY_LEN;
 
 use crate::program::BucketPath;
