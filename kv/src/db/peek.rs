@@ -35,10 +35,10 @@ use crate::tx::ReadTx;
 /// held.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
 ///
 /// let peek = kv::Db::peek(&path)?;
-/// let value = peek.view(|tx| Ok(tx.bucket("b")?.get("key")?.map(<[u8]>::to_vec)))?;
+/// let value = peek.view(|tx| Ok::<_, kv::Error>(tx.bucket("b")?.get("key")?.map(<[u8]>::to_vec)))?;
 /// assert_eq!(value.as_deref(), Some(&b"value"[..]));
 /// held.update(|tx| tx.bucket_mut("b")?.put("key", "later"))?;
-/// let value = peek.view(|tx| Ok(tx.bucket("b")?.get("key")?.map(<[u8]>::to_vec)))?;
+/// let value = peek.view(|tx| Ok::<_, kv::Error>(tx.bucket("b")?.get("key")?.map(<[u8]>::to_vec)))?;
 /// assert_eq!(value.as_deref(), Some(&b"later"[..]));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
