@@ -23,20 +23,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The reason why an operation failed.
 ///
 /// The text says what is wrong, where, and what to do about it. It does not repeat the text of its cause, which
-/// [`source`](std::error::Error::source) returns: print the whole chain.
+/// [`source`](std::error::Error::source) returns: print it [with its causes](Error::with_causes).
 ///
 /// ```
-/// use std::error::Error;
-///
-/// /// `a: b: c`.
-/// fn chain(error: &dyn Error) -> String {
-///     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
-/// }
-///
 /// let db = kv::Db::options().max_size(64 * 1024).open_store(Box::new(kv::MemStore::new()))?;
 /// let failed = db.update(|tx| tx.create_bucket("large")?.put("key", vec![0; 100_000])).unwrap_err();
 /// assert!(matches!(failed, kv::Error::NotCommitted { .. }));
-/// let text = chain(&failed);
+/// let text = failed.with_causes();
 /// assert!(text.starts_with("not committed") && text.contains(": the file would grow to "), "{text}");
 /// # Ok::<(), kv::Error>(())
 /// ```
@@ -399,6 +392,28 @@ pub enum Error {
     /// The freelist failed: memory is exhausted, or a page was freed twice.
     #[error(transparent)]
     Freelist(FreelistError),
+}
+
+impl Error {
+    /// Returns the text of the error and of its causes: `a: b: c`.
+    ///
+    /// ```
+    /// let absent = kv::Options::new().create(false).open("no/such/file.db").unwrap_err();
+    /// let text = absent.with_causes();
+    /// assert!(text.starts_with(&absent.to_string()) && text.len() > absent.to_string().len(), "{text}");
+    /// ```
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        debug_assert!(text.starts_with(&self.to_string()), "the error itself comes first");
+        text
+    }
 }
 
 impl From<StoreError> for Error {

@@ -1,7 +1,6 @@
 //! What a call returns, and the text of its error.
 
 use std::cell::RefCell;
-use std::error::Error as _;
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -76,14 +75,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        Self { code: code(&error), text }
+        Self { code: code(&error), text: error.with_causes() }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Errors as exceptions.
 
-use std::error::Error as _;
-
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::{PyErr, create_exception};
 
@@ -20,13 +18,7 @@ create_exception!(kv, Unknown, Error, "The commit failed, and may have happened:
 /// The exception for an error of the store, with the text of all its causes.
 #[allow(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(crate) fn raise(error: kv::Error) -> PyErr {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let text = error.with_causes();
     match error {
         kv::Error::AlreadyOpen { .. } => AlreadyOpen::new_err(text),
         kv::Error::AlreadyWriting => AlreadyWriting::new_err(text),

@@ -5,12 +5,9 @@ use kv_testkit::budget::seed;
 use pagefile_std::sim::SimOptions;
 
 use crate::config::{Base, CONFIGS, deletes, filled, puts, random_changes};
-use crate::judge::{Judge, some_cuts, strategy};
+use crate::judge::Judge;
 use crate::run::Run;
-use crate::second_order::recover;
-
-/// Images of each moment.
-const IMAGES: u64 = 10;
+use crate::second_order::some_and_again;
 
 #[test]
 fn a_power_cut_while_a_state_is_restored_loses_nothing() {
@@ -36,16 +33,7 @@ fn a_power_cut_while_a_state_is_restored_loses_nothing() {
             }
             run.release();
             moments.extend(run.step(|run| run.close().expect("nothing fails")).1);
-            for moment in &moments {
-                let judged = judge.some(config, moment, &strategy(4, 4, seed()), IMAGES);
-                judged.unwrap_or_else(|wrong| panic!("an image {wrong}"));
-            }
-            for moment in moments.iter().step_by(7) {
-                for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 1) {
-                    let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };
-                    recover(&mut Run::on(config, &base, SimOptions::default()), &mut random, &mut judge, 4);
-                }
-            }
+            some_and_again(config, &moments, 7, &mut random, &mut judge);
         }
     }
     assert!(restored >= 4 * CONFIGS.len(), "{restored} times a state came back that was another");

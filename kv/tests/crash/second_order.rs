@@ -33,11 +33,28 @@ pub(crate) fn recover(run: &mut Run, random: &mut Random, judge: &mut Judge, ima
     }
 }
 
-/// Each of a few images of this moment becomes a disk, whose power is cut in turn.
-fn cut_again(config: Settings, moment: &Moment, random: &mut Random, judge: &mut Judge) {
-    for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 2) {
+/// Each of `cuts` images of this moment becomes a disk, whose power is cut in turn.
+fn cut_again(
+    config: Settings,
+    moment: &Moment,
+    (cuts, images_per_moment): (u64, u64),
+    random: &mut Random,
+    judge: &mut Judge,
+) {
+    for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), cuts) {
         let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };
-        recover(&mut Run::on(config, &base, SimOptions::default()), random, judge, 20);
+        recover(&mut Run::on(config, &base, SimOptions::default()), random, judge, images_per_moment);
+    }
+}
+
+/// Judges ten images of each of these moments of one run, and cuts the power a second time in every `nth`.
+pub(crate) fn some_and_again(config: Settings, moments: &[Moment], nth: usize, random: &mut Random, judge: &mut Judge) {
+    for moment in moments {
+        let judged = judge.some(config, moment, &strategy(4, 4, seed()), 10);
+        judged.unwrap_or_else(|wrong| panic!("an image {wrong}"));
+    }
+    for moment in moments.iter().step_by(nth) {
+        cut_again(config, moment, (1, 4), random, judge);
     }
 }
 
@@ -86,7 +103,7 @@ fn a_power_cut_while_recovering_from_one_loses_nothing() {
     let figure = Figure::new("second-order states opened after a power cut", Goals::of_this_run().second_order / 2);
     figure.each(Judge::new, |judge, number| {
         let before = judge.opened;
-        random_program(number, |config, moment, random| cut_again(config, moment, random, judge));
+        random_program(number, |config, moment, random| cut_again(config, moment, (2, 20), random, judge));
         judge.opened - before
     });
     figure.tell("");

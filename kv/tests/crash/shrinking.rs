@@ -7,12 +7,9 @@ use pagefile_std::PageStore;
 use pagefile_std::sim::SimOptions;
 
 use crate::config::{Base, CONFIGS, deletes, filled, puts};
-use crate::judge::{Judge, some_cuts, strategy};
+use crate::judge::Judge;
 use crate::run::Run;
-use crate::second_order::recover;
-
-/// Images of each moment.
-const IMAGES: u64 = 10;
+use crate::second_order::some_and_again;
 
 /// A file of which most is free, with something at its end.
 fn base(closed: bool, config: usize) -> Base {
@@ -38,16 +35,7 @@ fn a_power_cut_while_the_file_becomes_shorter_loses_nothing() {
             moments.extend(run.step(|run| run.shrink().expect("nothing fails")).1);
             moments.extend(run.step(|run| run.close().expect("nothing fails")).1);
             shorter += usize::from(run.disk.len() < before);
-            for moment in &moments {
-                let judged = judge.some(config, moment, &strategy(4, 4, seed()), IMAGES);
-                judged.unwrap_or_else(|wrong| panic!("an image {wrong}"));
-            }
-            for moment in moments.iter().step_by(5) {
-                for cut in some_cuts(&moment.epoch, &strategy(4, 4, seed()), 1) {
-                    let base = Base { bytes: moment.epoch.image(&cut), allowed: moment.allowed.clone() };
-                    recover(&mut Run::on(config, &base, SimOptions::default()), &mut random, &mut judge, 4);
-                }
-            }
+            some_and_again(config, &moments, 5, &mut random, &mut judge);
         }
     }
     assert_eq!(shorter, 2 * CONFIGS.len(), "the file becomes shorter each time");

@@ -95,7 +95,7 @@ pub enum Error {
     },
 
     /// The page store failed.
-    #[error("{}", chain(.0))]
+    #[error("{}", .0.with_causes())]
     Engine(Arc<kv::Error>),
 
     /// A thread or a file of the operating system failed.
@@ -110,17 +110,6 @@ pub enum Error {
 
 /// What a request answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The error and its causes in one line: a cause says what the file's owner can do.
-fn chain(error: &kv::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
 
 impl From<kv::Error> for Error {
     fn from(error: kv::Error) -> Self {

@@ -1,62 +1,20 @@
 //! Debian's etcdctl, each command that has a meaning on one node.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use kv_etcd::server::Options;
 use kv_testkit::etcd::{Etcd, database};
 use kv_testkit::etcd_release::Release;
 
+use crate::ctl::Ctl;
 use crate::start;
-
-struct Ctl(String);
-
-impl Ctl {
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("timeout");
-        command.args(["60", "etcdctl", "--endpoints", &self.0]).args(args).env("ETCDCTL_API", "3");
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().expect("etcdctl was found")
-    }
-
-    /// What it prints; it must succeed.
-    #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// What it complains about; it must fail.
-    #[track_caller]
-    fn refused(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(!output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
-
-    /// With a text on standard input.
-    #[track_caller]
-    fn told(&self, args: &[&str], input: &str) -> String {
-        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{args:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-}
 
 #[test]
 fn etcdctl_finds_what_it_expects() {
-    let Some(_debians) = Release::V3_4.programs() else { return };
+    let Some(debians) = Release::V3_4.programs() else { return };
     let directory = tempfile::tempdir().unwrap();
     let (server, url) = start(&mut Options::new(directory.path().join("ours")));
-    // With a scheme, etcdctl 3.4 sends the whole address as the name of the host where it asks one member.
-    let ctl = Ctl(url.replace("http://", ""));
+    let ctl = Ctl::new(debians, &url);
     keys(&ctl);
     leases(&ctl);
     watches_and_recipes(&ctl);
@@ -96,13 +54,7 @@ fn leases(ctl: &Ctl) {
     assert!(ctl.ok(&["lease", "timetolive", id]).contains("already expired"));
     let expiring = ctl.ok(&["lease", "grant", "2"]);
     ctl.ok(&["put", "short", "v", "--lease", expiring.split_whitespace().nth(1).unwrap()]);
-    for _ in 0..200 {
-        if ctl.ok(&["get", "short"]).is_empty() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("a lease of two seconds does not expire");
+    ctl.until(&["get", "short"], "");
 }
 
 fn watches_and_recipes(ctl: &Ctl) {
@@ -111,14 +63,8 @@ fn watches_and_recipes(ctl: &Ctl) {
     let seen = ctl.run(&script);
     assert!(String::from_utf8_lossy(&seen.stdout).contains("seen \"a\""), "{seen:?}");
     assert_eq!(ctl.ok(&["lock", "mutex", "--", "echo", "held"]), "held\n");
-    let mut leader = ctl.command(&["elect", "post", "me"]).stdout(Stdio::piped()).spawn().unwrap();
-    for _ in 0..200 {
-        if ctl.ok(&["get", "post", "--prefix", "--print-value-only"]) == "me\n" {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    assert_eq!(ctl.ok(&["get", "post", "--prefix", "--print-value-only"]), "me\n");
+    let mut leader = ctl.begin(&["elect", "post", "me"]);
+    ctl.until(&["get", "post", "--prefix", "--print-value-only"], "me\n");
     leader.kill().unwrap();
     leader.wait().unwrap();
 }
@@ -126,7 +72,7 @@ fn watches_and_recipes(ctl: &Ctl) {
 fn upkeep(ctl: &Ctl) {
     assert!(ctl.ok(&["endpoint", "health"]).is_empty());
     assert!(ctl.ok(&["endpoint", "status"]).contains("true, false"), "it leads, and learns from nobody");
-    assert!(ctl.ok(&["endpoint", "hashkv"]).contains(&ctl.0));
+    assert!(ctl.ok(&["endpoint", "hashkv"]).contains(&ctl.endpoint));
     assert!(ctl.ok(&["member", "list"]).contains("started, default, http://localhost:2380"));
     assert!(ctl.refused(&["member", "add", "two", "--peer-urls", "http://127.0.0.1:1"]).contains("single node"));
     assert_eq!(ctl.ok(&["compaction", "4", "--physical"]), "compacted revision 4\n");

@@ -1,80 +1,26 @@
 //! etcdctl of each release against this server: the commands that scripts use.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::path::Path;
 
-use kv_etcd::server::{Options, Server};
+use kv_etcd::server::Options;
 use kv_testkit::budget::Budget;
-use kv_testkit::etcd_release::Release;
+use kv_testkit::etcd_release::{Programs, Release};
 
+use crate::ctl::Ctl;
 use crate::start;
-
-/// An etcdctl with a server.
-struct Ctl<'a> {
-    program: &'a Path,
-    endpoint: String,
-}
-
-impl Ctl<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("timeout");
-        command.arg("200").arg(self.program).args(["--endpoints", &self.endpoint]).args(arguments);
-        command.env("ETCDCTL_API", "3");
-        command
-    }
-
-    /// A command that goes on until it is killed.
-    fn begin(&self, arguments: &[&str]) -> Child {
-        let mut command = Command::new(self.program);
-        command.args(["--endpoints", &self.endpoint]).args(arguments).env("ETCDCTL_API", "3");
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// What it prints; it must succeed.
-    #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Asks until it prints that.
-    #[track_caller]
-    fn until(&self, arguments: &[&str], expected: &str) {
-        for _ in 0..200 {
-            if self.ok(arguments) == expected {
-                return;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("{arguments:?} never printed {expected:?}, but {:?}", self.ok(arguments));
-    }
-}
-
-/// The endpoint of a server as every etcdctl takes it: 3.4 sends a whole address as the name of the host.
-fn serve(data: PathBuf) -> (Server, String) {
-    let (server, url) = start(&mut Options::new(data));
-    (server, url.replace("http://", ""))
-}
 
 fn commands(release: Release) {
     let Some(programs) = release.programs() else { return };
     let directory = tempfile::tempdir().unwrap();
-    let (server, endpoint) = serve(directory.path().join("data"));
-    let ctl = Ctl { program: &programs.etcdctl, endpoint };
+    let (server, url) = start(&mut Options::new(directory.path().join("data")));
+    let ctl = Ctl::new(programs, &url);
     keys(&ctl);
     leases(&ctl);
     watches(&ctl);
     recipes(&ctl);
     upkeep(&ctl);
     saved(&ctl, directory.path());
-    mirrored(&ctl, directory.path());
+    mirrored(&ctl, programs, directory.path());
     if Budget::of_this_run() != Budget::Short {
         // It puts for a minute.
         let said = ctl.ok(&["check", "perf", "--load", "s"]);
@@ -83,21 +29,18 @@ fn commands(release: Release) {
     server.stop();
 }
 
-fn keys(ctl: &Ctl<'_>) {
+fn keys(ctl: &Ctl) {
     assert_eq!(ctl.ok(&["put", "a", "1"]), "OK\n");
     assert_eq!(ctl.ok(&["put", "a", "2", "--prev-kv"]), "OK\na\n1\n");
     assert_eq!(ctl.ok(&["get", "a"]), "a\n2\n");
     assert_eq!(ctl.ok(&["get", "a", "--rev", "2", "--print-value-only"]), "1\n");
     assert!(ctl.ok(&["get", "", "--prefix", "--write-out", "json"]).contains("\"count\":1"));
     assert_eq!(ctl.ok(&["del", "nothing"]), "0\n");
-    let mut txn = ctl.command(&["txn"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let asked = "value(\"a\") = \"2\"\n\nput a 3\n\nget a\n\n";
-    std::io::Write::write_all(&mut txn.stdin.take().unwrap(), asked.as_bytes()).unwrap();
-    let answer = txn.wait_with_output().unwrap();
-    assert!(String::from_utf8_lossy(&answer.stdout).starts_with("SUCCESS\n\nOK"), "{answer:?}");
+    let txn = "value(\"a\") = \"2\"\n\nput a 3\n\nget a\n\n";
+    assert!(ctl.told(&["txn"], txn).starts_with("SUCCESS\n\nOK"));
 }
 
-fn leases(ctl: &Ctl<'_>) {
+fn leases(ctl: &Ctl) {
     let granted = ctl.ok(&["lease", "grant", "500"]);
     let id = granted.split_whitespace().nth(1).unwrap();
     ctl.ok(&["put", "leased", "v", "--lease", id]);
@@ -108,13 +51,13 @@ fn leases(ctl: &Ctl<'_>) {
     assert_eq!(ctl.ok(&["get", "leased"]), "");
 }
 
-fn watches(ctl: &Ctl<'_>) {
+fn watches(ctl: &Ctl) {
     let script = ["watch", "a", "--rev", "2", "--", "sh", "-c", "echo seen $ETCD_WATCH_VALUE; kill $PPID"];
     let seen = ctl.run(&script);
     assert!(String::from_utf8_lossy(&seen.stdout).contains("seen \"1\""), "{seen:?}");
 }
 
-fn recipes(ctl: &Ctl<'_>) {
+fn recipes(ctl: &Ctl) {
     assert_eq!(ctl.ok(&["lock", "mutex", "--", "echo", "held"]), "held\n");
     let mut leader = ctl.begin(&["elect", "post", "me"]);
     ctl.until(&["get", "post", "--prefix", "--print-value-only"], "me\n");
@@ -122,7 +65,7 @@ fn recipes(ctl: &Ctl<'_>) {
     leader.wait().unwrap();
 }
 
-fn upkeep(ctl: &Ctl<'_>) {
+fn upkeep(ctl: &Ctl) {
     let health = ctl.run(&["endpoint", "health"]);
     // 3.4 says it on the other stream.
     let said = [health.stdout, health.stderr].concat();
@@ -134,16 +77,16 @@ fn upkeep(ctl: &Ctl<'_>) {
     assert_eq!(ctl.ok(&["alarm", "list"]), "");
 }
 
-fn saved(ctl: &Ctl<'_>, directory: &Path) {
+fn saved(ctl: &Ctl, directory: &Path) {
     let file = directory.join("saved");
     ctl.ok(&["snapshot", "save", file.to_str().unwrap()]);
     assert!(kv_etcd::snapshot::verify(&file).is_ok(), "the hash at its end is its own");
 }
 
 /// Another server gets what is there, and what is put afterwards.
-fn mirrored(ctl: &Ctl<'_>, directory: &Path) {
-    let (other, endpoint) = serve(directory.join("mirror"));
-    let mirror = Ctl { program: ctl.program, endpoint };
+fn mirrored(ctl: &Ctl, programs: &Programs, directory: &Path) {
+    let (other, url) = start(&mut Options::new(directory.join("mirror")));
+    let mirror = Ctl::new(programs, &url);
     let mut mirroring = ctl.begin(&["make-mirror", &mirror.endpoint]);
     mirror.until(&["get", "a", "--print-value-only"], "3\n");
     ctl.ok(&["put", "later", "and mirrored"]);

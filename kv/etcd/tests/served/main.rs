@@ -5,6 +5,7 @@ extern crate kv_testkit;
 
 mod any_message;
 mod beside;
+mod ctl;
 mod etcdctl;
 mod etcdctl_releases;
 #[cfg(target_os = "linux")]
