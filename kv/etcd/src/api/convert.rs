@@ -65,11 +65,18 @@ pub(super) fn delete_range(request: pb::DeleteRangeRequest) -> mvcc::DeleteRange
 /// The order of a read is none of etcd's.
 pub(super) fn txn(request: pb::TxnRequest) -> Result<mvcc::TxnRequest, Status> {
     let operations = |these: Vec<pb::RequestOp>| these.into_iter().map(operation).collect::<Result<_, _>>();
-    Ok(mvcc::TxnRequest {
+    let asked = (request.compare.len(), request.success.len(), request.failure.len());
+    let txn = mvcc::TxnRequest {
         compare: request.compare.into_iter().map(compare).collect(),
         success: operations(request.success)?,
         failure: operations(request.failure)?,
-    })
+    };
+    assert_eq!(
+        (txn.compare.len(), txn.success.len(), txn.failure.len()),
+        asked,
+        "nothing of a transaction is left out"
+    );
+    Ok(txn)
 }
 
 fn operation(operation: pb::RequestOp) -> Result<mvcc::RequestOp, Status> {
@@ -125,6 +132,10 @@ impl Node {
     }
 
     pub(super) fn was_put(&self, done: mvcc::PutResponse) -> pb::PutResponse {
+        debug_assert!(
+            done.prev_kv.as_ref().is_none_or(|before| before.mod_revision < done.revision),
+            "what was there before is older"
+        );
         pb::PutResponse { header: self.header(done.revision), prev_kv: done.prev_kv }
     }
 
@@ -144,6 +155,7 @@ impl Node {
 /// Headers within a transaction name no member.
 #[expect(clippy::unnecessary_wraps, reason = "messages have it so")]
 fn bare(revision: i64) -> Option<pb::ResponseHeader> {
+    debug_assert!(revision >= 0, "an answer has a revision of the store");
     Some(pb::ResponseHeader { revision, ..pb::ResponseHeader::default() })
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn file_hash(store: &Store) -> mvcc::Result<u32> {
     let mut hash = 0;
     for bucket in tx.buckets() {
         let (name, bucket) = bucket?;
+        debug_assert!(!name.is_empty(), "a bucket has a name");
         hash = crc32c::crc32c_append(hash, name);
         for row in &bucket {
             let (key, value) = row?;

@@ -28,7 +28,9 @@ impl Kv for KvService {
         let request = convert::range(request.into_inner())?;
         // One key is a page or two: less than what it costs to hand the question to another thread.
         let done = if request.range_end.is_empty() {
-            self.0.store.range(request).map_err(|error| of_store(&error))?
+            let done = self.0.store.range(request).map_err(|error| of_store(&error))?;
+            debug_assert!(done.kvs.len() <= 1 && !done.more, "there is one value of a key");
+            done
         } else {
             self.0.read(move |store| store.range(request)).await?
         };
@@ -76,6 +78,7 @@ impl Kv for KvService {
         self.0.admit(&request)?;
         self.0.admit_bytes(txn_cost(&request)).await?;
         let only_reads = only_reads(&request);
+        debug_assert!(!only_reads || txn_cost(&request) == 0, "a read takes no space");
         let request = convert::txn(request)?;
         let done = if only_reads {
             self.0.read(move |store| store.txn(request)).await?
@@ -88,6 +91,7 @@ impl Kv for KvService {
     async fn compact(&self, request: Request<CompactionRequest>) -> Result<Response<CompactionResponse>, Status> {
         let CompactionRequest { revision, physical } = request.into_inner();
         let done = self.0.write(mvcc::CompactRequest { revision, physical }).await?;
+        assert!(revision <= done.revision, "the future is not compacted");
         Ok(Response::new(CompactionResponse { header: self.0.header(done.revision) }))
     }
 }

@@ -33,6 +33,7 @@ impl Lease for LeaseService {
         self.0.admit(&request)?;
         self.0.admit_bytes(LEASE_COST).await?;
         let done = self.0.write(mvcc::LeaseGrantRequest { id: request.id, ttl: request.ttl }).await?;
+        assert!(done.id != 0 && done.ttl > 0, "a lease has an id and a time to live");
         let header = self.0.header(done.revision);
         Ok(Response::new(LeaseGrantResponse { header, id: done.id, ttl: done.ttl, error: String::new() }))
     }
@@ -78,6 +79,7 @@ impl Lease for LeaseService {
         let none = || mvcc::LeaseStatus { revision, ttl: -1, ..mvcc::LeaseStatus::default() };
         let status = self.0.store.lease_time_to_live(id, keys).unwrap_or_else(none);
         let mvcc::LeaseStatus { revision, ttl, granted_ttl, keys } = status;
+        debug_assert!(ttl <= granted_ttl, "a lease does not gain time");
         Ok(Response::new(LeaseTimeToLiveResponse { header: self.0.header(revision), id, ttl, granted_ttl, keys }))
     }
 
@@ -96,6 +98,7 @@ async fn answer_renewals(
     while let Some(LeaseKeepAliveRequest { id }) = requests.message().await? {
         let header = node.header(node.store.revision());
         let ttl = node.store.lease_keep_alive(id).unwrap_or(0);
+        debug_assert!(ttl >= 0, "0 says that there is no lease");
         if sender.send(Ok(LeaseKeepAliveResponse { header, id, ttl })).await.is_err() {
             break;
         }

@@ -59,6 +59,7 @@ impl Maintenance for MaintenanceService {
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let status = self.0.store.status();
         let index = self.0.log_index();
+        debug_assert!(status.db_size_in_use <= status.db_size, "a file has what is in use");
         Ok(Response::new(StatusResponse {
             header: self.0.header(status.revision),
             version: VERSION.to_owned(),
@@ -90,6 +91,7 @@ impl Maintenance for MaintenanceService {
     async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvResponse>, Status> {
         let revision = request.into_inner().revision;
         let done = self.0.read(move |store| store.hash_kv(revision)).await?;
+        debug_assert!(done.hash_revision <= done.revision, "what is hashed has been");
         Ok(Response::new(HashKvResponse {
             header: self.0.header(done.revision),
             hash: done.hash,

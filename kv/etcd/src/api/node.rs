@@ -41,7 +41,9 @@ impl Limits {
     /// Bytes of a message: more are not read off the connection.
     #[must_use]
     pub(crate) const fn message_bytes(&self) -> usize {
-        self.request_bytes.saturating_add(512 << 10)
+        let message = self.request_bytes.saturating_add(512 << 10);
+        assert!(message >= self.request_bytes, "a request comes in a message");
+        message
     }
 }
 
@@ -76,6 +78,7 @@ impl Node {
         // 0 means all members in the requests of alarms.
         assert_ne!(identity.member, 0, "a member has an id");
         let term = store.status().term.max(FIRST_TERM);
+        assert_ne!(term, 0, "a node has a leader, itself");
         let alarms = RwLock::new(store.alarms()?.into_iter().collect());
         let disk = Disk::of(&store);
         Ok(Self { store, identity, limits, term, disk, alarms, stopping })
@@ -162,7 +165,9 @@ impl Node {
         // In memory first: where the disk is full, the alarm cannot be written, and counts all the same.
         let changed = {
             let mut alarms = self.alarms.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if active { alarms.insert(alarm) } else { alarms.remove(&alarm) }
+            let changed = if active { alarms.insert(alarm) } else { alarms.remove(&alarm) };
+            debug_assert_eq!(alarms.contains(&alarm), active, "an alarm is on or off");
+            changed
         };
         if changed {
             let (sender, answer) = oneshot::channel();

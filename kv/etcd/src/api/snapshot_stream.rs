@@ -38,6 +38,7 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     fn send(&mut self) -> io::Result<()> {
+        assert!(!self.part.is_empty() && self.part.len() <= PART_BYTES, "a part has bytes, and not too many");
         let blob = std::mem::take(&mut self.part).into();
         let part = SnapshotResponse { header: None, remaining_bytes: self.left, blob, version: String::new() };
         self.sender.blocking_send(Ok(part)).map_err(|_| io::ErrorKind::BrokenPipe.into())

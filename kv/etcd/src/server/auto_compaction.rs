@@ -27,6 +27,7 @@ pub(crate) async fn run(node: &Node, auto_compaction: AutoCompaction, report: fn
 /// Remembers which revision was the newest when, and compacts to the one that was it `retention` ago.
 async fn periodic(node: &Node, retention: Duration, report: fn(&str)) {
     let pause = (retention / LOOKS).min(LOOK_MAX).max(Duration::from_millis(10));
+    assert!(!pause.is_zero() && pause <= LOOK_MAX, "it is looked now and then");
     let mut seen = VecDeque::new();
     while next_look(node, pause).await {
         let newest = node.store.revision();
@@ -36,6 +37,7 @@ async fn periodic(node: &Node, retention: Duration, report: fn(&str)) {
         while seen.front().is_some_and(|(at, _)| at.elapsed() >= retention) {
             due = seen.pop_front();
         }
+        debug_assert!(due.is_none_or(|(_, revision)| revision <= newest), "what is seen is no longer the future");
         if let Some((_, revision)) = due {
             compact(node, revision, report).await;
         }
@@ -60,6 +62,7 @@ async fn compact(node: &Node, revision: i64, report: fn(&str)) {
     if revision <= node.store.compact_revision().max(0) {
         return;
     }
+    assert!(revision > 0, "there is something to compact");
     match node.write(CompactRequest { revision, physical: false }).await {
         Ok(_) => {}
         // Somebody else was quicker.

@@ -40,6 +40,7 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new() -> (Self, mpsc::Receiver<io::Result<Connection>>) {
         let (ready, connections) = mpsc::channel(READY_MAX);
+        assert_eq!(ready.capacity(), READY_MAX, "nobody has come yet");
         (Self { ready }, connections)
     }
 
@@ -66,11 +67,17 @@ impl Connections {
 
 /// A client that closes early, is too slow, or fails the handshake is forgotten: there is nobody to tell.
 async fn hand_over(stream: TcpStream, tls: Option<TlsAcceptor>, ready: mpsc::Sender<io::Result<Connection>>) {
+    let secure = tls.is_some();
     let connection = tokio::select! {
         () = ready.closed() => return,
         connection = timeout(FIRST_WORD, begin(stream, tls)) => connection,
     };
     if let Ok(Ok(connection)) = connection {
+        debug_assert_eq!(
+            secure,
+            matches!(connection, Connection::Secure(_)),
+            "no word goes in the clear that should not"
+        );
         let _ = ready.send(Ok(connection)).await;
     }
 }

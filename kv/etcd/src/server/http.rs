@@ -31,6 +31,7 @@ pub(crate) fn pages(sources: Sources) -> Router {
 }
 
 fn page(kind: &'static str, code: StatusCode, text: String) -> Response {
+    debug_assert!(!text.is_empty(), "a page says something");
     (code, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
 }
 
@@ -56,6 +57,7 @@ async fn ready(State(Sources { node, .. }): State<Sources>) -> Response {
 
 async fn version() -> Response {
     let cluster = VERSION.rsplit_once('.').map_or(VERSION, |(minor, _)| minor);
+    debug_assert_ne!(cluster, VERSION, "a version has three numbers");
     let text = format!("{{\"etcdserver\":\"{VERSION}\",\"etcdcluster\":\"{cluster}.0\"}}");
     page("application/json", StatusCode::OK, text)
 }

@@ -30,6 +30,7 @@ impl Default for Naming {
 impl Naming {
     /// The ids are hashes of the addresses and the token, so they outlive the process without being kept.
     pub(crate) fn identity(&self, client_urls: Vec<String>) -> Identity {
+        assert!(!client_urls.is_empty(), "clients find a member somewhere");
         let mut sorted = self.peer_urls.clone();
         sorted.sort();
         let member = id(format!("{}{}", sorted.concat(), self.cluster_token).as_bytes());
@@ -62,6 +63,7 @@ impl Identity {
 
 fn id(text: &[u8]) -> u64 {
     let hash = Sha1::digest(text);
+    assert!(hash.len() > size_of::<u64>(), "an id is a part of a hash");
     hash[..8].iter().fold(0, |id, byte| id << 8 | u64::from(*byte))
 }
 
@@ -78,6 +80,7 @@ fn quoted(text: &str) -> String {
         }
     }
     quoted.push('"');
+    debug_assert!(!quoted.contains(|character| character < ' '), "JSON has no control characters in a text");
     quoted
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn text(node: &Node, counts: &Counts) -> String {
         let _ = writeln!(text, "# TYPE {name} gauge\n{name} {}", files.count());
     }
     counts.write_to(&mut text);
+    debug_assert!(text.ends_with('\n'), "a figure has a line");
     text
 }
 

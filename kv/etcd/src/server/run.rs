@@ -167,6 +167,7 @@ impl Server {
                 let _ = timeout(STOP_LIMIT, task).await;
             }
         });
+        assert!(self.running.is_none(), "what has ended is not ended again");
         let store = Arc::clone(&node.store);
         drop(node);
         runtime.shutdown_timeout(STOP_LIMIT);
@@ -253,6 +254,7 @@ fn node(
     stopping: watch::Receiver<bool>,
 ) -> Result<Node, StartError> {
     let advertised = if options.advertise_client_urls.is_empty() { listening } else { &options.advertise_client_urls };
+    assert!(!advertised.is_empty(), "clients find the server somewhere");
     let identity = options.naming.identity(advertised.iter().map(Url::to_string).collect());
     let limits = Limits { request_bytes: options.max_request_bytes, quota: options.quota_backend_bytes };
     let path = options.data_dir.join("member/snap/db");
@@ -276,6 +278,7 @@ fn serve(
     router: axum::Router,
     node: &Arc<Node>,
 ) -> Result<JoinHandle<()>, StartError> {
+    assert!(!listeners.is_empty(), "somebody can come");
     let (connections, ready) = Connections::new();
     for listener in listeners {
         connections.accept(listener.bound, listener.tls)?;

@@ -47,6 +47,7 @@ impl TlsFiles {
             }
         };
         let mut config = config.with_single_cert(chain, key).map_err(|error| refused(&self.certificate, error))?;
+        assert!(config.alpn_protocols.is_empty(), "the protocols are named here");
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }

@@ -34,7 +34,9 @@ impl Url {
     pub(crate) fn at_port(&self, port: u16) -> Self {
         debug_assert!(self.authority.contains(':'), "an address has a port");
         let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);
-        Self { secure: self.secure, authority: format!("{host}:{port}") }
+        let moved = Self { secure: self.secure, authority: format!("{host}:{port}") };
+        debug_assert_eq!(moved.to_string().parse().as_ref(), Ok(&moved), "an address reads as it is written");
+        moved
     }
 }
 
@@ -75,6 +77,7 @@ impl FromStr for Url {
         if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
             return Err(UrlError::Port(text.to_owned()));
         }
+        assert!(authority.contains(':') && !authority.contains('/'), "an address is a host and a port");
         Ok(Self { secure, authority: authority.to_owned() })
     }
 }

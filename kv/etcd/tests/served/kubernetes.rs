@@ -41,7 +41,7 @@ fn finish(storage: Child, what: &str) {
 }
 
 #[test]
-#[ignore = "Kubernetes's modules take minutes to build"]
+#[ignore = "Kubernetes builds for minutes: `cargo test -p kv-etcd --release --test served kubernetes -- --ignored`"]
 fn kubernetes_finds_everything() {
     let Some(program) = program() else { return };
     let directory = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ fn kubernetes_finds_everything() {
 }
 
 #[test]
-#[ignore = "Kubernetes's modules take minutes to build"]
+#[ignore = "Kubernetes builds for minutes: `cargo test -p kv-etcd --release --test served kubernetes -- --ignored`"]
 fn kubernetes_beside_real_etcds() {
     let Some(program) = program() else { return };
     let directory = tempfile::tempdir().unwrap();

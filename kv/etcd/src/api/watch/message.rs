@@ -21,12 +21,14 @@ pub(super) fn not_created(node: &Node, why: String) -> WatchResponse {
 }
 
 pub(super) fn canceled(node: &Node, watch_id: i64, why: String) -> WatchResponse {
+    debug_assert_ne!(watch_id, NO_WATCH, "a watch that ends has been");
     let header = node.header(node.store.revision());
     WatchResponse { header, watch_id, canceled: true, cancel_reason: why, ..WatchResponse::default() }
 }
 
 /// etcd's header has no revision here.
 pub(super) fn compacted(node: &Node, watch_id: i64, compact_revision: i64) -> WatchResponse {
+    debug_assert!(compact_revision > 0, "a watch begins anew from there");
     WatchResponse { header: node.header(0), watch_id, canceled: true, compact_revision, ..WatchResponse::default() }
 }
 

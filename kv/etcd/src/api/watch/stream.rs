@@ -105,7 +105,9 @@ impl<'a> Stream<'a> {
             Err(error) => return self.send(message::not_created(self.node, error.to_string())).await,
         };
         self.send(message::created(self.node, id, watcher.created_at())).await?;
-        self.watches.insert(id, Watch { watcher, start: request.start_revision, fragment: request.fragment });
+        let watch = Watch { watcher, start: request.start_revision, fragment: request.fragment };
+        let before = self.watches.insert(id, watch);
+        assert!(before.is_none(), "no watch takes the place of another");
         // There may be a history.
         self.woken.add(id);
         Ok(())
@@ -170,6 +172,7 @@ impl<'a> Stream<'a> {
                 _ => return Ok(()),
             }
         }
+        debug_assert!(revision <= self.node.store.revision(), "no watch is ahead of the store");
         self.progress_wanted = false;
         self.send(message::progress(self.node, NO_WATCH, revision)).await
     }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::message::NO_WATCH;
+
 /// Names of watches, filled by the store and emptied by the stream.
 #[derive(Debug, Default)]
 pub(super) struct Woken {
@@ -15,6 +17,7 @@ pub(super) struct Woken {
 impl Woken {
     /// Called by the store, and never waits.
     pub(super) fn add(&self, watch: i64) {
+        debug_assert_ne!(watch, NO_WATCH, "what never was is not woken");
         if self.watches.lock().unwrap_or_else(PoisonError::into_inner).insert(watch) {
             self.filled.notify_one();
         }
