@@ -128,14 +128,12 @@ impl Command {
         })
     }
 
-    /// Whether the command only reads its file, at one time.
+    /// Whether the command only reads its file.
     fn reads(&self) -> bool {
         match self {
             Self::Etcd(command) => command.reads(),
-            // Browsing asks again and again, while a person looks.
-            Self::Browse(_) | Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => {
-                false
-            }
+            Self::Browse(command) => !command.writes(),
+            Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => false,
             _ => !matches!(self, Self::Surgery(_) | Self::Bench(_) | Self::Completions(_) | Self::Version(_)),
         }
     }
@@ -147,6 +145,11 @@ impl Command {
             return Err(Failure::Usage("--live is for commands that only read a file: leave it out".into()));
         };
         let peek = Db::peek(file).at(file)?.patience(terminal.lock_timeout);
+        if let Self::Browse(command) = self {
+            // It asks again and again while a person looks, and each of its questions begins anew by itself.
+            terminal.live = Some(peek);
+            return command.run(terminal);
+        }
         let run: kv::Result<(Result<()>, Printed)> = peek.retry(|now| {
             terminal.live = Some(now.clone());
             Ok(terminal.held_back(|terminal| self.run(terminal)))

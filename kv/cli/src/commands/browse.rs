@@ -13,7 +13,7 @@ use crate::terminal::Terminal;
 /// Look around in a terminal: buckets, keys, values and pages
 ///
 /// Buckets and keys are a tree; values are shown as text, hex or JSON, and etcd's rows decoded. Reads what is on the screen and nothing else, so files of any size open at once. While it runs, it holds the file's lock:
-/// for reading, or with --write for writing.
+/// for reading, or with --write for writing. With --live it holds none, and each key pressed shows the newest state.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Keys:
@@ -30,6 +30,7 @@ A click selects, a click on what is selected unfolds, the wheel scrolls. Bytes a
 Examples:
   kv browse FILE
   kv browse --write FILE
+  kv browse --live member/snap/db                 while an etcd writes it
   kv browse --keys '<Right><Down>p' --picture screen.svg FILE   the screen after these keys, as a picture")]
 pub(crate) struct Browse {
     /// The database
@@ -67,6 +68,11 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 }
 
 impl Browse {
+    /// Whether it was asked to change the file.
+    pub(crate) fn writes(&self) -> bool {
+        self.write
+    }
+
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let (columns, rows) = match (&self.picture, terminal.size) {
             (Some(path), _) => {

@@ -52,12 +52,12 @@ pub(crate) fn to_write(path: &Path, terminal: &mut Terminal<'_>) -> Result<Db> {
 }
 
 /// Opens a database together with its pages, to look at both.
-pub(crate) fn with_pages(path: &Path, writable: bool, terminal: &mut Terminal<'_>) -> Result<(Db, Arc<PageFile>)> {
+pub(crate) fn with_pages(path: &Path, writable: bool, terminal: &mut Terminal<'_>) -> Result<(Db, Arc<dyn PageStore>)> {
     let lock_timeout = Some(terminal.lock_timeout);
     let file_options = FileOptions { read_only: !writable, lock_timeout, ..FileOptions::default() };
     let options = one_transaction(terminal).create(false).read_only(!writable);
     let opened = patiently(terminal.progress, |bar| {
-        let pages = Arc::new(PageFile::open(path, &file_options)?);
+        let pages: Arc<dyn PageStore> = Arc::new(PageFile::open(path, &file_options)?);
         let options = options.walk_progress(walked(bar.clone()));
         Ok::<_, kv::Error>((options.open_store(Box::new(Arc::clone(&pages)))?, pages))
     });

@@ -74,6 +74,23 @@ fn changes_are_made_when_they_are_confirmed() {
 }
 
 #[test]
+fn a_file_that_another_program_writes_is_browsed_live() {
+    let bench = zoo();
+    let writer = kv::Db::open(bench.path("db")).unwrap();
+    assert!(bench.kv(&["browse", "--live", "--write", "db"]).failed(2).contains("--live is for commands"));
+    let mut tty = Tty::run(&bench, &["browse", "--live", "db"], true);
+    tty.shows(&["+ birds", "+ cats"]);
+    tty.press(DOWN).press(RIGHT).shows(&["- cats", "tom"]);
+    writer.update(|tx| tx.bucket_mut("cats")?.put("puss", "in boots")).unwrap();
+    tty.press("gpu").press(ENTER).shows(&["8 bytes as text", "in boots"]);
+    tty.press("p").shows(&["leaf, ", "% full"]);
+    tty.press("d").shows(&["opened for reading"]);
+    tty.press("q");
+    assert_eq!(tty.ends(), 0);
+    writer.close().unwrap();
+}
+
+#[test]
 fn the_mouse_works_and_colours_are_not_needed() {
     let bench = zoo();
     let mut tty = Tty::run(&bench, &["browse", "db"], false);
