@@ -398,9 +398,9 @@ impl Error {
     /// Returns the text of the error and of its causes: `a: b: c`.
     ///
     /// ```
-    /// let absent = kv::Options::new().create(false).open("no/such/file.db").unwrap_err();
-    /// let text = absent.with_causes();
-    /// assert!(text.starts_with(&absent.to_string()) && text.len() > absent.to_string().len(), "{text}");
+    /// let failed = kv::Db::open("no/such/directory/file.db").unwrap_err(); // what the system said is its cause
+    /// let text = failed.with_causes();
+    /// assert!(text.starts_with(&failed.to_string()) && text.len() > failed.to_string().len(), "{text}");
     /// ```
     #[must_use]
     pub fn with_causes(&self) -> String {

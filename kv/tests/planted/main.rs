@@ -115,6 +115,8 @@ impl Scratch {
             .current_dir(&self.0)
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             .env("CARGO_TERM_COLOR", "never")
+            // Compiled for each bug, run for seconds.
+            .envs([("CARGO_INCREMENTAL", "1"), ("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_PROFILE_TEST_DEBUG", "0")])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&compiled.stderr);
