@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use kv_testkit::found::found;
 
-/// How long the suite may take to notice.
-const NOTICED_WITHIN: Duration = Duration::from_secs(60);
+/// How long the suite may take to notice, or to end by itself: a minute at most where nothing else runs, and the figures
+/// say how long it was; the rest is for a busy machine.
+const NOTICED_WITHIN: Duration = Duration::from_secs(300);
 
 /// What the first line of a patch says if its bug does no harm that a test could see.
 const ASSERTION_ONLY: &str = "Only an assertion tells.";
