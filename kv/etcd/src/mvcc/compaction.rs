@@ -3,15 +3,16 @@
 //! 1. The writer notes the revision in the file and publishes it: no read begins below it.
 //! 2. This thread waits for the reads below it that are in flight, and compacts the index, leaf by leaf. The index knows
 //!    every row, so it says which rows go.
-//! 3. The rows are deleted in small parts. Each part waits in the queue like any write, so it shares a commit with the
-//!    others of its group, and holds nobody up for long.
+//! 3. The rows are deleted in small parts with a pause after each. A part waits in the queue like any write, so it shares a
+//!    commit with the others of its group, and holds nobody up for long.
 //! 4. The last part notes that the compaction is finished. If the process ends before, the next opening does it again.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use super::error::{Error, Result};
-use super::locked::{lock, wait, write};
+use super::locked::{lock, wait, wait_for, write};
 use super::queue::{Answer, Job};
 use super::request::CompactRequest;
 use super::response::CompactResponse;
@@ -61,8 +62,14 @@ impl Compactor {
         self.filled.notify_all();
     }
 
-    fn is_closed(&self) -> bool {
-        lock(&self.state).closed
+    /// Waits; returns false at once when the store is closed.
+    fn pause(&self, time: Duration) -> bool {
+        let began = Instant::now();
+        let mut state = lock(&self.state);
+        while let Some(left) = time.checked_sub(began.elapsed()).filter(|left| !left.is_zero() && !state.closed) {
+            state = wait_for(&self.filled, state, left);
+        }
+        !state.closed
     }
 
     fn take(&self) -> Option<Scheduled> {
@@ -104,10 +111,10 @@ fn compact(shared: &Shared, revision: i64) -> Result<()> {
     rows.sort_unstable();
     debug_assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0), "each row goes once");
     for part in rows.chunks(shared.options.compaction_rows) {
-        if shared.compactor.is_closed() {
+        shared.queue.call(|answer| Job::Remove(part.to_vec(), answer))?;
+        if !shared.compactor.pause(shared.options.compaction_pause) {
             return Err(Error::Stopped);
         }
-        shared.queue.call(|answer| Job::Remove(part.to_vec(), answer))?;
     }
     shared.queue.call(|answer| Job::Finish(revision, answer)).map(drop)
 }

@@ -26,6 +26,7 @@ pub struct Options {
     pub(super) min_lease_ttl: i64,
     pub(super) lease_expiry: bool,
     pub(super) compaction_rows: usize,
+    pub(super) compaction_pause: Duration,
     pub(super) watch_progress_interval: Duration,
     pub(super) lease_checkpoint_interval: Duration,
     pub(super) progress: Progress,
@@ -59,6 +60,7 @@ impl Default for Options {
             min_lease_ttl: 2,
             lease_expiry: true,
             compaction_rows: 1000,
+            compaction_pause: Duration::from_millis(10),
             watch_progress_interval: Duration::from_secs(600),
             lease_checkpoint_interval: Duration::from_secs(300),
             progress: Progress::default(),
@@ -127,6 +129,13 @@ impl Options {
     #[must_use]
     pub fn compaction_rows(mut self, rows: usize) -> Self {
         self.compaction_rows = rows.max(1);
+        self
+    }
+
+    /// How long a compaction leaves the writer to others after each of its commits. Default: 10 ms, as etcd.
+    #[must_use]
+    pub fn compaction_pause(mut self, pause: Duration) -> Self {
+        self.compaction_pause = pause;
         self
     }
 

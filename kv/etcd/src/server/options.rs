@@ -55,6 +55,8 @@ pub struct Options {
     pub keepalive_timeout: Duration,
     /// Rows that a compaction deletes in one commit.
     pub compaction_batch_limit: usize,
+    /// How long a compaction leaves the writer to others after each of its commits.
+    pub compaction_sleep_interval: Duration,
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
     /// How the file is opened, but for the wait for its lock.
@@ -88,6 +90,7 @@ impl Options {
             keepalive_interval: Duration::from_secs(7200),
             keepalive_timeout: Duration::from_secs(20),
             compaction_batch_limit: 1000,
+            compaction_sleep_interval: Duration::from_millis(10),
             tombstones: Tombstones::default(),
             engine: kv::Options::new(),
             lock_timeout: Duration::from_secs(5),

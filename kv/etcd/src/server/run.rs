@@ -231,6 +231,7 @@ fn open(options: &Options) -> Result<Store, StartError> {
         .tombstones(options.tombstones)
         .max_txn_ops(options.max_txn_ops)
         .compaction_rows(options.compaction_batch_limit)
+        .compaction_pause(options.compaction_sleep_interval)
         .watch_progress_interval(options.watch_progress_interval);
     let refused = |source| StartError::Store { path: path.clone(), source };
     let store = Store::open(&path, store_options).map_err(refused)?;

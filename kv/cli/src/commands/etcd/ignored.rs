@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ignored(pub(crate) Vec<&'static str>);
 
-const NAMES: [&str; 58] = [
+const NAMES: [&str; 57] = [
     "listen-peer-urls",
     "initial-cluster",
     "initial-cluster-state",
@@ -63,7 +63,6 @@ const NAMES: [&str; 58] = [
     "experimental-corrupt-check-time",
     "experimental-enable-lease-checkpoint",
     "experimental-enable-lease-checkpoint-persist",
-    "experimental-compaction-sleep-interval",
     "experimental-warning-apply-duration",
 ];
 

@@ -108,6 +108,16 @@ pub(crate) struct Serve {
     #[arg(long, alias = "experimental-compaction-batch-limit", value_name = "N", default_value_t = 1000)]
     compaction_batch_limit: usize,
 
+    /// How long a compaction leaves the writer to others after each of its commits
+    #[arg(
+        long,
+        alias = "experimental-compaction-sleep-interval",
+        value_name = "TIME",
+        default_value = "10ms",
+        value_parser = go_duration
+    )]
+    compaction_sleep_interval: Duration,
+
     /// Where other members would find it; part of who the member is
     #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://localhost:2380")]
     initial_advertise_peer_urls: Vec<String>,
@@ -165,6 +175,7 @@ impl Serve {
             keepalive_interval: self.grpc_keepalive_interval,
             keepalive_timeout: self.grpc_keepalive_timeout,
             compaction_batch_limit: self.compaction_batch_limit,
+            compaction_sleep_interval: self.compaction_sleep_interval,
             report,
             ..Options::new(data_dir)
         })

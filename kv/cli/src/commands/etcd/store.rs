@@ -1,6 +1,7 @@
 //! Opening etcd's store in a file.
 
 use std::path::Path;
+use std::time::Duration;
 
 use kv_etcd::mvcc::{Error, Options, Store};
 
@@ -17,7 +18,8 @@ pub(crate) fn to_read(path: &Path, terminal: &mut Terminal<'_>) -> Result<Store>
 /// Opens an existing database to change it.
 pub(crate) fn to_write(path: &Path, terminal: &mut Terminal<'_>) -> Result<Store> {
     let db = open::to_write(path, terminal)?;
-    Store::from_db(db, Options::new()).map_err(refused)
+    // Nobody else writes to it.
+    Store::from_db(db, Options::new().compaction_pause(Duration::ZERO)).map_err(refused)
 }
 
 /// What the store refuses says what can be done.
