@@ -24,6 +24,7 @@ pub fn page_store<S: PageStore>(mut fresh: impl FnMut() -> S) {
     grows_to_what_was_asked_or_more(&fresh());
     new_bytes_are_zero(&fresh());
     shows_what_was_written(&fresh());
+    shows_what_was_written_durably(&fresh());
     gathers_many_buffers(&fresh());
     refuses_what_lies_outside(&fresh());
     mistakes_of_the_caller_poison_nothing(&fresh());
@@ -82,6 +83,32 @@ fn shows_what_was_written(store: &dyn PageStore) {
     }
 }
 
+/// Durable writes between others, over them and under them.
+fn shows_what_was_written_durably(store: &dyn PageStore) {
+    store.grow(20_000).expect("growth");
+    let mut model = vec![0; length(store.len())];
+    store.read_at(0, &mut model).expect("a read of everything");
+    let mut random = Random::seeded(2);
+    for round in 0..100_u8 {
+        let start = below(&mut random, model.len());
+        let len = below(&mut random, (model.len() - start).min(3000) + 1);
+        model[start..start + len].fill(round);
+        let bytes = vec![round; len];
+        let (head, tail) = bytes.split_at(below(&mut random, len + 1));
+        let bufs = [head, &[], tail].map(IoSlice::new);
+        let written = match round % 3 {
+            0 => store.write_at(start as u64, &bufs),
+            _ => store.write_durable_at(start as u64, &bufs),
+        };
+        written.expect("a write inside the store");
+        assert_eq!(store.view().bytes(0, model.len()), Some(&model[..]), "a new view shows all writes");
+    }
+    store.sync().expect("a sync");
+    let mut read = vec![0; model.len()];
+    store.read_at(0, &mut read).expect("a read of everything");
+    assert_eq!(read, model, "the last write to a byte wins, durable or not");
+}
+
 fn gathers_many_buffers(store: &dyn PageStore) {
     let bytes: Vec<u8> = (0..30_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     store.grow(1 + bytes.len() as u64).expect("growth");
@@ -99,6 +126,8 @@ fn refuses_what_lies_outside(store: &dyn PageStore) {
     for (at, count) in [(end, 1), (end - 1, 2), (end + 1, 0), (u64::MAX, 1), (u64::MAX, 0)] {
         let mut buf = vec![0xaa; count];
         let written = store.write_at(at, &[IoSlice::new(&buf)]);
+        expect_out_of_bounds(written, Operation::Write, at, count, end);
+        let written = store.write_durable_at(at, &[IoSlice::new(&buf)]);
         expect_out_of_bounds(written, Operation::Write, at, count, end);
         let read = store.read_at(at, &mut buf);
         expect_out_of_bounds(read, Operation::Read, at, count, end);

@@ -58,6 +58,7 @@ mod abandoned;
 pub mod conformance;
 mod copied;
 mod create;
+mod durable;
 mod error;
 mod growth;
 mod latch;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::durable::DurableFile;
 use crate::error::{Operation, StoreError, failed};
 use crate::growth::grown_len;
 use crate::latch::Latch;
@@ -28,7 +29,8 @@ use crate::{create, position};
 ///
 /// `sync` is `fdatasync` on Linux, `FlushFileBuffers` on Windows and `fcntl(F_FULLFSYNC)` on Apple
 /// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` calls
-/// the right one). On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
+/// the right one). `write_durable_at` is one call on Linux, of a second open file with `O_DSYNC`; elsewhere, on file
+/// systems of other machines and on those that a program serves (FUSE), it is a write and a sync. On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
 /// synced file: use a later kernel.
 ///
 /// # A file that loses its name
@@ -67,6 +69,8 @@ use crate::{create, position};
 #[derive(Debug)]
 pub struct PageFile {
     file: Arc<LockedFile>,
+    /// For durable writes, where the system promises them.
+    durable: Option<DurableFile>,
     path: PathBuf,
     /// None if the file has no name, or may lose it.
     name: Option<Name>,
@@ -147,11 +151,13 @@ impl PageFile {
     pub(crate) fn without_name(file: LockedFile, path: &Path, options: &FileOptions) -> Result<PageFile, StoreError> {
         let len = file.metadata().map_err(|source| failed(Operation::Open, path, source))?.len();
         let file = Arc::new(file);
+        let durable = if options.read_only { None } else { DurableFile::of(&file, path) };
         let map = map_file(&file, path, len, options)?;
         assert_eq!(map.len(), len, "the first map shows the whole file");
         let store = PageFile {
             mapping: if map.has_room() { Mapping::reserved(map) } else { Mapping::moving(map) },
             file,
+            durable,
             path: path.to_path_buf(),
             name: None,
             len: AtomicU64::new(len),
@@ -198,6 +204,31 @@ impl PageFile {
         let changed = self.latch.run(call);
         assert!(changed.is_ok() || self.poisoned(), "nothing changes the file after a failure");
         changed
+    }
+
+    /// Writes `bufs` by `write_all`, a call that says at which offset it has failed.
+    fn write_by(
+        &self,
+        offset: u64,
+        bufs: &[IoSlice<'_>],
+        write_all: impl Fn(u64, &[IoSlice<'_>]) -> Result<(), (u64, io::Error)>,
+    ) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let len = bufs.iter().map(|buf| buf.len() as u64).sum();
+        check_range(Operation::Write, offset, len, self.len())?;
+        debug_assert!(offset + len <= self.mapping.current().len(), "the map shows whatever is written");
+        let write = || {
+            write_all(offset, bufs).map_err(|(offset, source)| StoreError::Io {
+                operation: Operation::Write,
+                path: self.path.clone(),
+                offset: Some(offset),
+                source,
+            })
+        };
+        if self.options.private_reads {
+            return self.change(|| self.mapping.current().with_file(offset, bufs, write));
+        }
+        self.change(write)
     }
 
     fn lengthen_file(&self, len: u64) -> Result<(), StoreError> {
@@ -279,22 +310,20 @@ impl PageStore for PageFile {
     }
 
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
-        self.check_writable()?;
-        let len = bufs.iter().map(|buf| buf.len() as u64).sum();
-        check_range(Operation::Write, offset, len, self.len())?;
-        debug_assert!(offset + len <= self.mapping.current().len(), "the map shows whatever is written");
-        let write = || {
-            position::write_all_at(&self.file, offset, bufs).map_err(|(offset, source)| StoreError::Io {
-                operation: Operation::Write,
-                path: self.path.clone(),
-                offset: Some(offset),
-                source,
-            })
-        };
-        if self.options.private_reads {
-            return self.change(|| self.mapping.current().with_file(offset, bufs, write));
+        self.write_by(offset, bufs, |offset, bufs| position::write_all_at(&self.file, offset, bufs))
+    }
+
+    fn write_durable_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        match &self.durable {
+            Some(durable) if !self.no_sync.load(Ordering::Relaxed) => {
+                assert!(!self.options.read_only, "only a file that can be written is open for durable writes");
+                self.write_by(offset, bufs, |offset, bufs| durable.write_all_at(offset, bufs))
+            }
+            _ => {
+                self.write_at(offset, bufs)?;
+                self.sync()
+            }
         }
-        self.change(write)
     }
 
     fn grow(&self, min_len: u64) -> Result<(), StoreError> {

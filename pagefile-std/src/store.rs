@@ -15,15 +15,18 @@ use crate::map::Map;
 ///   returned before the call of `sync` survives a power cut. Between two syncs nothing is promised:
 ///   a power cut may lose any part of any write and keep a later write, and the parts need not be
 ///   whole pages. Bytes outside the written ranges do not change.
+/// - [`write_durable_at`](PageStore::write_durable_at) is a write and the promise that it survives a
+///   power cut when it returns `Ok`: its own run of bytes, and nothing else. Earlier writes that are
+///   not synced stay in doubt, and so do the parts of the run until it returns.
 /// - [`grow`](PageStore::grow) is a barrier for the length: when it returns `Ok`, a power cut does
 ///   not make the store shorter. New bytes read as zero until they are written, also where the store
 ///   had other bytes before it was truncated.
 /// - [`truncate`](PageStore::truncate) is no barrier: a power cut before the next sync or growth leaves the length
 ///   before it or the one after it. So truncate only what no durable byte needs any more.
-/// - After the first `write_at`, `grow` or `sync` that fails with [`StoreError::Io`], the contents
-///   of the disk are unknown: operating systems forget which pages they could not write, so a later
-///   sync would succeed without having written them. The store is then
-///   [`poisoned`](PageStore::poisoned): it refuses all three with [`StoreError::Poisoned`], and no
+/// - After the first `write_at`, `write_durable_at`, `grow` or `sync` that fails with
+///   [`StoreError::Io`], the contents of the disk are unknown: operating systems forget which pages
+///   they could not write, so a later sync would succeed without having written them. The store is
+///   then [`poisoned`](PageStore::poisoned): it refuses all four with [`StoreError::Poisoned`], and no
 ///   sync is ever tried twice. Reads still work. To recover, open the store again, read what it
 ///   holds, and write again what must last.
 /// - Other errors (out of bounds, read-only, no room to map) change nothing and poison nothing.
@@ -31,7 +34,7 @@ use crate::map::Map;
 /// # Visibility
 ///
 /// A view shows every write and growth that was complete when the view was taken. It may or may not
-/// show later ones: take a new view after `write_at` or `grow`. `read_at` shows every write that was
+/// show later ones: take a new view after a write or `grow`. `read_at` shows every write that was
 /// complete when `read_at` was called. What is truncated is no longer in any view.
 ///
 /// # Who may write what
@@ -115,6 +118,29 @@ pub trait PageStore: Send + Sync + Debug {
     /// [`StoreError::Io`]: any part of the run may have been written, and the store is poisoned.
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError>;
 
+    /// Writes `bufs` as [`write_at`](PageStore::write_at) does, and returns when they are durable. It may be called beside
+    /// a [`sync`](PageStore::sync); of several calls one after the other has its turn.
+    ///
+    /// A store that does not say otherwise writes and syncs, which makes more durable than this promises.
+    ///
+    /// ```
+    /// use pagefile_std::{MemStore, PageStore};
+    /// use std::io::IoSlice;
+    ///
+    /// let store = MemStore::with_bytes(&[0; 4096]);
+    /// store.write_durable_at(512, &[IoSlice::new(b"which of two "), IoSlice::new(b"trees is the newest")])?;
+    /// assert_eq!(store.view().bytes(512, 8), Some(&b"which of"[..]));
+    /// # Ok::<(), pagefile_std::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfBounds`], [`StoreError::ReadOnly`], [`StoreError::Poisoned`]: nothing was written.
+    /// [`StoreError::Io`]: any part of the run may have been written, and may be durable or not; the store is poisoned.
+    fn write_durable_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        self.write_at(offset, bufs)?;
+        self.sync()
+    }
+
     /// Makes the store at least `min_len` bytes long, durably. Usually it becomes longer, so that
     /// growth is rare. Does nothing if the store is long enough.
     ///
@@ -192,6 +218,9 @@ macro_rules! forward {
             }
             fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
                 (**self).write_at(offset, bufs)
+            }
+            fn write_durable_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+                (**self).write_durable_at(offset, bufs)
             }
             fn grow(&self, min_len: u64) -> Result<(), StoreError> {
                 (**self).grow(min_len)

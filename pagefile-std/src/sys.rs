@@ -91,9 +91,6 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
 /// Whether a file is on a file system of another machine.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
-    use std::mem::MaybeUninit;
-    use std::os::fd::AsRawFd;
-
     /// AFS, Coda, NFS, SMB, NCP, 9P, Ceph, CIFS, SMB 2 and later, Lustre: the numbers of `linux/magic.h` and, for the last
     /// three, of their drivers.
     const REMOTE: [u32; 11] = [
@@ -109,6 +106,15 @@ pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
         0xFE53_4D42,
         0x0BD0_0BD0,
     ];
+    Ok(REMOTE.contains(&file_system(file)?))
+}
+
+/// What kind of file system a file is on, as a number of `linux/magic.h`.
+#[cfg(target_os = "linux")]
+fn file_system(file: &File) -> io::Result<u32> {
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+
     let mut about = MaybeUninit::<libc::statfs64>::uninit();
     // SAFETY: the descriptor is open while `file` is borrowed, and `about` has room for the answer.
     if unsafe { libc::fstatfs64(file.as_raw_fd(), about.as_mut_ptr()) } != 0 {
@@ -118,7 +124,7 @@ pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
     let kind = unsafe { about.assume_init() }.f_type;
     // The width and sign of the field differ from machine to machine; the numbers have 32 bits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the low 32 bits are the number")]
-    Ok(REMOTE.contains(&(kind as u32)))
+    Ok(kind as u32)
 }
 
 /// Whether a file is on a file system of another machine.
@@ -142,6 +148,26 @@ pub(crate) fn is_remote(file: &File) -> io::Result<bool> {
 #[allow(clippy::unnecessary_wraps, reason = "as elsewhere")]
 pub(crate) fn is_remote(_file: &File) -> io::Result<bool> {
     Ok(false)
+}
+
+/// Opens a file once more for writing, so that each write is durable when it returns. None where it is another system than
+/// Linux, where such writes do not reach the drive's own memory or have no promise at all; on a file system of another
+/// machine; and on one that a program serves (FUSE), which is told the flag and may do nothing about it.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_durable(file: &File) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    const SERVED: u32 = 0x6573_5546;
+    if is_remote(file).unwrap_or(true) || file_system(file).unwrap_or(SERVED) == SERVED {
+        return None;
+    }
+    OpenOptions::new().write(true).custom_flags(libc::O_DSYNC).open(in_proc(file)).ok()
+}
+
+/// Other systems sync.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_durable(_file: &File) -> Option<File> {
+    None
 }
 
 /// Makes a file without a name in a directory, open for reading and writing, that [`link_nameless`] can give one.

@@ -200,6 +200,73 @@ fn growth_that_is_not_synced_is_durable_with_the_next_sync() {
     assert_eq!(images(after, &strategy).iter().map(Vec::len).collect::<Vec<_>>(), [32 * 1024]);
 }
 
+/// One byte for each sector.
+fn sectors(image: &[u8]) -> Vec<u8> {
+    image.chunks(SECTOR).map(|sector| sector[0]).collect()
+}
+
+#[test]
+fn a_durable_write_is_a_barrier_for_its_own_bytes_alone() {
+    let disk = SimDisk::with_bytes(&[0; 4 * SECTOR]);
+    disk.write_at(0, &[IoSlice::new(&[1; 3 * SECTOR])]).unwrap();
+    disk.write_durable_at(SECTOR as u64, &[IoSlice::new(&[2; SECTOR])]).unwrap();
+    disk.write_at(SECTOR as u64 * 3, &[IoSlice::new(&[3; SECTOR])]).unwrap();
+    let [during, after] = &disk.take_epochs()[..] else { panic!("one barrier") };
+    assert_eq!(during.ended_by(), Barrier::Write(SECTOR as u64..2 * SECTOR as u64));
+
+    let strategy = Strategy::for_pages(SECTOR).without_in_place();
+    let left = |epoch| images(epoch, &strategy).iter().map(|image| sectors(image)).collect::<BTreeSet<_>>();
+    let each = |second: &[u8], last: &[u8]| {
+        let mut all = BTreeSet::new();
+        for (first, third) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            all.extend(second.iter().flat_map(|&s| last.iter().map(move |&l| vec![first, s, third, l])));
+        }
+        all
+    };
+    assert_eq!(left(during), each(&[0, 1, 2], &[0]), "until it returns each sector may be old or new");
+    assert_eq!(left(after), each(&[2], &[0, 3]), "then its own are there, and the others may be lost");
+    disk.sync().unwrap();
+    assert_eq!(left(disk.take_epochs().last().unwrap()), BTreeSet::from([vec![1, 2, 1, 3]]));
+}
+
+#[test]
+fn a_durable_write_makes_the_length_durable_that_it_needs() {
+    for (at, lens) in [(0, vec![SECTOR, 32 * 1024]), (SECTOR, vec![32 * 1024])] {
+        let options = SimOptions { growth_synced: false, ..SimOptions::default() };
+        let disk = SimDisk::with_options(&[1; SECTOR], options);
+        disk.grow(SECTOR as u64 + 1).unwrap();
+        disk.write_durable_at(at as u64, &[IoSlice::new(&[2; SECTOR])]).unwrap();
+        let epochs = disk.take_epochs();
+        let left = images(epochs.last().unwrap(), &Strategy { garbage: false, ..Strategy::for_pages(SECTOR) });
+        assert_eq!(left.iter().map(Vec::len).collect::<Vec<_>>(), lens, "at byte {at}");
+        assert!(left.iter().all(|image| image[at..at + SECTOR] == [2; SECTOR]));
+    }
+}
+
+#[test]
+fn a_durable_write_that_fails_leaves_its_own_bytes_in_doubt() {
+    for (kernel, seen, left_later) in [
+        (Kernel::StaysDirty, vec![1, 1], vec![vec![1, 1]]),
+        (Kernel::CleanNew, vec![1, 1], vec![vec![1, 0], vec![1, 1]]),
+        (Kernel::Reverted, vec![1, 0], vec![vec![1, 0]]),
+    ] {
+        let disk =
+            SimDisk::with_options(&[0; 2 * SECTOR], SimOptions { kernel, latch: false, ..SimOptions::default() });
+        disk.write_at(0, &[IoSlice::new(&[1; SECTOR])]).unwrap();
+        disk.plan(Plan { call: Some(Call::Sync), nth: 1, fault: Fault::Io, for_ever: false });
+        disk.write_durable_at(SECTOR as u64, &[IoSlice::new(&[1; SECTOR])]).unwrap_err();
+        assert_eq!(sectors(disk.view().bytes(0, 2 * SECTOR).unwrap()), seen, "{kernel:?}");
+        disk.sync().unwrap();
+        let strategy = Strategy::for_pages(SECTOR).without_in_place();
+        let left = images(disk.take_epochs().last().unwrap(), &strategy);
+        assert_eq!(left.iter().map(|image| sectors(image)).collect::<Vec<_>>(), left_later, "{kernel:?}");
+    }
+    let disk = SimDisk::with_bytes(&[0; SECTOR]);
+    disk.plan(Plan { call: Some(Call::Sync), nth: 1, fault: Fault::Io, for_ever: false });
+    disk.write_durable_at(0, &[IoSlice::new(&[1; SECTOR])]).unwrap_err();
+    assert!(matches!(disk.write_durable_at(0, &[IoSlice::new(&[1; SECTOR])]), Err(StoreError::Poisoned)));
+}
+
 #[test]
 fn a_kill_keeps_the_page_cache_and_a_power_cut_may_not() {
     let disk = SimDisk::with_bytes(&[0; SECTOR]);

@@ -6,7 +6,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, IoSlice, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -96,13 +96,63 @@ fn every_step_is_durable_before_the_next_one() {
             store.set_no_sync(true);
             store.grow(4 << 20).unwrap();
             store.sync().unwrap();
+            store.write_durable_at(0, &[IoSlice::new(&[3; 4096])]).unwrap();
             return;
         }
     };
     let (creation, work) = calls.split_at(4);
     expect(creation, &["write nameless", "fsync nameless", "link pages", "fsync directory"]);
     expect(&work[..4], &["ftruncate pages", "fsync pages", "pwritev pages", "fdatasync pages"]);
-    expect(&work[4..], &["ftruncate pages", "fdatasync pages", "ftruncate pages"]);
+    expect(&work[4..], &["ftruncate pages", "fdatasync pages", "ftruncate pages", "pwritev pages"]);
+}
+
+/// How often this process has a file open, and how often so that each write is durable.
+fn open_files(path: &Path) -> (usize, usize) {
+    /// `O_DSYNC` as Linux's processors know it; the flags are printed in octal.
+    const DURABLE: [u32; 2] = [0o10000, 0o20];
+    let numbers = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().file_name());
+    let here =
+        numbers.filter(|number| fs::read_link(Path::new("/proc/self/fd").join(number)).is_ok_and(|at| at == path));
+    let flags = here.map(|number| {
+        let about = fs::read_to_string(Path::new("/proc/self/fdinfo").join(number)).unwrap();
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        u32::from_str_radix(flags.trim(), 8).unwrap()
+    });
+    let flags: Vec<u32> = flags.collect();
+    let mips = usize::from(cfg!(any(target_arch = "mips", target_arch = "mips64")));
+    (flags.len(), flags.iter().filter(|flags| *flags & DURABLE[mips] != 0).count())
+}
+
+/// The file is opened twice, the second time for writes that wait for the disk: only those go there, and one that fails is
+/// not tried again.
+#[test]
+fn a_durable_write_is_one_call() {
+    let inject = ["-e", "inject=pwritev:error=EIO:when=3"];
+    let Some(process) = under_strace("a_durable_write_is_one_call", &inject) else { return };
+    match process {
+        Process::Parent(calls) => {
+            let work = ["pwritev pages", "pwritev pages", "fdatasync pages", "pwritev pages"];
+            expect(&calls[3..], &work);
+        }
+        Process::Child(path) => {
+            fs::write(&path, [7; 8192]).unwrap();
+            let store = PageFile::open(&path, &FileOptions::default()).unwrap();
+            assert_eq!(open_files(&path), (2, 1), "one of two waits for the disk");
+            let reading = path.with_file_name("read");
+            fs::write(&reading, [7; 8192]).unwrap();
+            let read_only = FileOptions { read_only: true, ..FileOptions::default() };
+            let _reading = PageFile::open(&reading, &read_only).unwrap();
+            assert_eq!(open_files(&reading), (1, 0), "nothing is written there");
+            store.write_at(0, &[IoSlice::new(&[1; 512])]).unwrap();
+            store.write_durable_at(512, &[IoSlice::new(&[2; 512])]).unwrap();
+            store.sync().unwrap();
+            let error = store.write_durable_at(1024, &[IoSlice::new(&[3; 512])]).unwrap_err();
+            assert!(matches!(error, StoreError::Io { offset: Some(1024), .. }), "{error}");
+            for result in [store.write_durable_at(0, &[]), store.sync(), store.grow(1 << 20)] {
+                assert!(matches!(result, Err(StoreError::Poisoned)));
+            }
+        }
+    }
 }
 
 /// Opens a file of 8 KiB in a child where the calls of `inject` fail, and does `operation` there:

@@ -1,8 +1,11 @@
 //! The second step of a commit: make the plan durable.
 //!
 //! Order is everything. Pages that a pinned state uses are never written. New pages are written and synced before the
-//! meta page that names them; that is written and synced before anybody may see the new state. A power cut at any point
+//! meta page that names them; that is written durably before anybody may see the new state. A power cut at any point
 //! leaves the old state or the new one.
+//!
+//! The meta's write makes nothing durable but the meta. So the sync before it is left out only where nothing is in doubt:
+//! the commit has no pages of its own, and the state before it is durable.
 
 use std::io::IoSlice;
 use std::sync::atomic::Ordering;
@@ -68,22 +71,24 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
     plan.stats.bytes = plan.stats.bytes.saturating_add(bytes);
     plan.stats.writes = plan.stats.writes.saturating_add(calls);
     assert_eq!(calls > 0, any, "every page of the plan is written");
-    if calls > 0 && sync {
+    if sync && (calls > 0 || writer.checkpoint == Checkpoint::Unknown) {
         core.store.sync()?;
     }
     Ok(())
 }
 
-/// Writes the meta page into its slot and syncs it.
+/// Writes the meta page into its slot, durably with `sync`.
 fn write_meta(core: &Core, meta: &Meta, sync: bool) -> Result<()> {
     let mut page = vec![0; core.page_size as usize];
     meta.write(meta.slot(), &mut page);
     assert!(meta.slot() < 2, "there are two metas");
     let at = meta.slot().saturating_mul(core.page_size.into());
     assert_eq!(Meta::parse(&page), Ok(*meta), "a meta is read as it was written");
-    core.store.write_at(at, &[IoSlice::new(&page)])?;
+    let bytes = [IoSlice::new(&page)];
     if sync {
-        core.store.sync()?;
+        core.store.write_durable_at(at, &bytes)?;
+    } else {
+        core.store.write_at(at, &bytes)?;
     }
     Ok(())
 }

@@ -36,6 +36,7 @@ mod failed_sync;
 mod first_order;
 mod judge;
 mod many_readers;
+mod quiet;
 mod reach;
 mod restoring;
 mod run;

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::str::FromStr;
 
 use kv::Db;
 use kv_testkit::budget::Budget;
@@ -32,8 +33,20 @@ enum Call {
     Name,
     SyncDirectory,
     Lengthen,
-    Write { at: u64 },
+    /// The number of the open file, and whether each write to it is durable when it returns.
+    Open {
+        file: u32,
+        durable: bool,
+    },
+    Write {
+        file: u32,
+        at: u64,
+    },
     Sync,
+}
+
+fn number<T: FromStr>(text: &str) -> T {
+    text.trim().parse().unwrap_or_else(|_| panic!("a number: {text}"))
 }
 
 /// What a line of strace's says of the file or its directory.
@@ -49,9 +62,12 @@ fn call(line: &str, file: &str, directory: &str) -> Option<Call> {
         "fsync" | "fdatasync" if of_file => Some(Call::Sync),
         "fsync" if of_directory => Some(Call::SyncDirectory),
         "ftruncate" if of_file => Some(Call::Lengthen),
+        "openat" if result.contains(&format!("<{file}>")) => {
+            Some(Call::Open { file: number(result.split('<').next()?), durable: arguments.contains("O_DSYNC") })
+        }
         "pwritev" | "pwrite64" if of_file => {
             let at = arguments.trim_end_matches(')').trim_end().trim_end_matches(')').rsplit(", ").next()?;
-            Some(Call::Write { at: at.parse().unwrap_or_else(|_| panic!("an offset: {line}")) })
+            Some(Call::Write { file: number(arguments.split('<').next()?), at: number(at) })
         }
         _ => None,
     }
@@ -60,12 +76,13 @@ fn call(line: &str, file: &str, directory: &str) -> Option<Call> {
 /// What breaks the order that durability rests on.
 fn broken(calls: &[Call]) -> Option<String> {
     let (mut named, mut longer, mut data, mut meta) = (false, false, false, false);
+    let mut at_once = Vec::new();
     for (number, call) in calls.iter().enumerate() {
         let wrong = match call {
             Call::Write { .. } if named => "the file is written before its directory is synced",
             Call::Write { .. } if longer => "a growth is not synced before the next write",
-            Call::Write { at } if *at < 2048 && data => "a meta is written before the data is synced",
-            Call::Write { at } if *at >= 2048 && meta => "data is written before the meta is synced",
+            Call::Write { at, .. } if *at < 2048 && data => "a meta is written before the data is synced",
+            Call::Write { at, .. } if *at >= 2048 && meta => "data is written before the meta is synced",
             _ => "",
         };
         if !wrong.is_empty() {
@@ -75,7 +92,12 @@ fn broken(calls: &[Call]) -> Option<String> {
             Call::Name => named = true,
             Call::SyncDirectory => named = false,
             Call::Lengthen => longer = true,
-            Call::Write { at } if *at < 2048 => meta = true,
+            Call::Open { file, durable } => {
+                at_once.retain(|other| other != file);
+                at_once.extend(durable.then_some(*file));
+            }
+            Call::Write { file, .. } if at_once.contains(file) => {}
+            Call::Write { at, .. } if *at < 2048 => meta = true,
             Call::Write { .. } => data = true,
             Call::Sync => (longer, data, meta) = (false, false, false),
         }
@@ -95,7 +117,7 @@ fn real_files_are_synced_by_system_calls_in_the_right_order() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path().canonicalize().unwrap();
     let (file, log) = (directory.join("file.db"), directory.join("calls"));
-    let traced = "link,linkat,rename,renameat,renameat2,fsync,fdatasync,ftruncate,pwritev,pwrite64";
+    let traced = "openat,link,linkat,rename,renameat,renameat2,fsync,fdatasync,ftruncate,pwritev,pwrite64";
     let status = Command::new("strace")
         .args(["-f", "-y", "-s", "0", "-e", "signal=none", "-e", &format!("trace={traced}"), "-o"])
         .args([log.as_os_str(), std::env::current_exe().unwrap().as_os_str()])
@@ -108,16 +130,20 @@ fn real_files_are_synced_by_system_calls_in_the_right_order() {
     let name = |path: &Path| path.to_str().unwrap().to_owned();
     let calls: Vec<Call> = text.lines().filter_map(|line| call(line, &name(&file), &name(&directory))).collect();
     let count = |what: Call| calls.iter().filter(|call| **call == what).count();
-    assert!(count(Call::Lengthen) >= 2 && count(Call::Name) == 1 && count(Call::Sync) > 80, "{text}");
+    assert!(count(Call::Lengthen) >= 2 && count(Call::Name) == 1 && count(Call::Sync) > 40, "{text}");
+    let durable = calls.iter().filter(|call| matches!(call, Call::Open { durable: true, .. })).count();
+    assert_eq!(durable, 2, "one for each time that the file is opened: {text}");
     assert_eq!(broken(&calls), None, "{text}");
 }
 
 #[test]
 fn a_wrong_order_is_noticed() {
-    use Call::{Lengthen, Name, Sync, SyncDirectory, Write};
-    let (meta, data) = (|| Write { at: 1024 }, || Write { at: 4096 });
+    use Call::{Lengthen, Name, Open, Sync, SyncDirectory, Write};
+    let (meta, data) = (|| Write { file: 3, at: 1024 }, || Write { file: 3, at: 4096 });
+    let (open, durable_meta) = (|file, durable| Open { file, durable }, || Write { file: 4, at: 0 });
     let right = [Name, SyncDirectory, meta(), Sync, Lengthen, Sync, data(), data(), Sync, meta(), Sync];
     assert_eq!(broken(&right), None);
+    assert_eq!(broken(&[open(3, false), open(4, true), data(), Sync, durable_meta(), data(), Sync]), None);
     for calls in [
         vec![Name, meta(), Sync],
         vec![Name],
@@ -125,10 +151,14 @@ fn a_wrong_order_is_noticed() {
         vec![data(), meta(), Sync],
         vec![meta(), data(), Sync],
         vec![data()],
+        vec![open(4, true), data(), durable_meta(), Sync],
+        vec![open(4, true), open(4, false), durable_meta()],
     ] {
         assert!(broken(&calls).is_some(), "{calls:?}");
     }
     let line = "71 pwritev(3</t/f.db>, [{iov_base=\"\"..., iov_len=1024}], 1, 2048) = 1024";
-    assert_eq!(call(line, "/t/f.db", "/t"), Some(Write { at: 2048 }));
+    assert_eq!(call(line, "/t/f.db", "/t"), Some(Write { file: 3, at: 2048 }));
+    let line = "71 openat(AT_FDCWD</t>, \"/proc/self/fd/3\", O_WRONLY|O_DSYNC|O_CLOEXEC) = 4</t/f.db>";
+    assert_eq!(call(line, "/t/f.db", "/t"), Some(open(4, true)));
     assert_eq!(call("71 fsync(4</t>)   = 0", "/t/f.db", "/t"), Some(SyncDirectory));
 }

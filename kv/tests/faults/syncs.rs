@@ -39,7 +39,9 @@ const WAYS: [(&str, Open); 6] = [
 struct Calls {
     growths: usize,
     syncs_of_growth: usize,
+    /// Of their pages; the metas are written durably.
     syncs_of_commits: usize,
+    durable_writes: usize,
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn each_way_to_turn_syncs_off_makes_the_calls_that_it_says() {
     let calls = WAYS.map(|(way, _)| calls(&dir.path().join(way)));
     let growths = calls[0].growths;
     assert!(growths > 2, "the file grows: {calls:?}");
-    let synced = Calls { growths, syncs_of_growth: growths, syncs_of_commits: 2 * COMMITS };
+    let synced = Calls { growths, syncs_of_growth: growths, syncs_of_commits: COMMITS, durable_writes: COMMITS };
     let without = Calls { growths, ..Calls::default() };
     let [of_synced, of_option, turned_off, turned_on, off_and_on, growth_unsynced] = calls;
     assert_eq!(of_synced, synced);
@@ -62,7 +64,10 @@ fn each_way_to_turn_syncs_off_makes_the_calls_that_it_says() {
     assert_eq!(turned_off, without);
     assert_eq!(turned_on, synced);
     assert_eq!(off_and_on, synced);
-    assert_eq!(growth_unsynced, Calls { growths, syncs_of_growth: 0, syncs_of_commits: 2 * COMMITS });
+    assert_eq!(
+        growth_unsynced,
+        Calls { growths, syncs_of_growth: 0, syncs_of_commits: COMMITS, durable_writes: COMMITS }
+    );
 }
 
 /// The child: commits between two marks.
@@ -81,15 +86,24 @@ fn commits(path: &Path) {
 
 fn calls(path: &Path) -> Calls {
     let log = path.with_extension("log");
-    let strace = ["strace", "-f", "-qq", "-e", "trace=ftruncate,fsync,fdatasync,unlink,unlinkat", "-o"];
+    let strace = ["strace", "-f", "-qq", "-e", "trace=openat,ftruncate,fsync,fdatasync,pwritev,unlink,unlinkat", "-o"];
     let before = [&strace[..], &[log.to_str().unwrap()]].concat();
     let (said, status) = start(command(&before, TEST, path.as_os_str())).end();
     assert!(status.success(), "{status}: {}", said.join("\n"));
     let log = fs::read_to_string(log).unwrap();
-    let marks = log.lines().enumerate().filter(|(_, line)| line.contains(".mark")).map(|(at, _)| at);
+    let marks =
+        log.lines().enumerate().filter(|(_, line)| line.contains(".mark") && line.contains("unlink")).map(|(at, _)| at);
     let marks: Vec<usize> = marks.collect();
     let &[from, to] = &marks[..] else { panic!("two marks are made: {log}") };
     let lines: Vec<&str> = log.lines().skip(from).take(to - from).collect();
     let count = |call: &str| lines.iter().filter(|line| line.contains(&format!(" {call}("))).count();
-    Calls { growths: count("ftruncate"), syncs_of_growth: count("fsync"), syncs_of_commits: count("fdatasync") }
+    // Writes to the file as it was opened for those that are durable when they return.
+    let opened = log.lines().find(|line| line.contains("O_DSYNC")).and_then(|line| line.rsplit(" = ").next());
+    let durable = format!(" pwritev({}, ", opened.expect("the file is opened once more").trim());
+    Calls {
+        growths: count("ftruncate"),
+        syncs_of_growth: count("fsync"),
+        syncs_of_commits: count("fdatasync"),
+        durable_writes: lines.iter().filter(|line| line.contains(&durable)).count(),
+    }
 }

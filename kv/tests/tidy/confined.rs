@@ -10,7 +10,7 @@ pub(crate) struct Confined {
     places: &'static [(&'static str, &'static str)],
 }
 
-const CONFINED: [Confined; 4] = [
+const CONFINED: [Confined; 5] = [
     Confined {
         code: "unsafe",
         crates: &["freelist-core", "pagefile-std", "kv", "benches"],
@@ -34,6 +34,11 @@ const CONFINED: [Confined; 4] = [
             ("kv/src/db/db.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
             ("kv/cli/src/files/survey.rs", "a store that hides a page of another passes on what it is asked for"),
         ],
+    },
+    Confined {
+        code: ".write_durable_at(",
+        crates: &["kv/src"],
+        places: &[("kv/src/tx/persist.rs", "the commit's meta")],
     },
     Confined {
         code: "from_le_bytes",

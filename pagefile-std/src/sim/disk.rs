@@ -74,6 +74,8 @@ pub struct SimDisk {
     calls: AtomicU64,
     /// Held through a sync or a growth, as in [`PageFile`](crate::PageFile).
     barrier: Mutex<()>,
+    /// Held through a durable write.
+    durable_turn: Mutex<()>,
     /// A truncation has failed, as in [`PageFile`](crate::PageFile).
     cut_before_growth: AtomicBool,
 }
@@ -106,6 +108,7 @@ impl SimDisk {
             plans: Mutex::new(Vec::new()),
             calls: AtomicU64::new(0),
             barrier: Mutex::new(()),
+            durable_turn: Mutex::new(()),
             cut_before_growth: AtomicBool::new(false),
         }
     }
@@ -200,8 +203,14 @@ impl SimDisk {
         Ok(())
     }
 
-    /// `fsync`.
-    fn sync_call(&self, barrier: Barrier) -> Result<(), StoreError> {
+    /// `pwritev`, until all is written.
+    fn write_calls(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        write_all_with(offset, bufs, |bufs, at| self.write_call(bufs, at))
+            .map_err(|(at, error)| failed(Operation::Write, Some(at), error))
+    }
+
+    /// `fsync`, or the part of a durable write that waits.
+    fn sync_call(&self, barrier: &Barrier) -> Result<(), StoreError> {
         let error = self.fault(Call::Sync).and_then(Fault::error);
         self.machine.sync(barrier, error, self.options.kernel)
     }
@@ -243,11 +252,19 @@ impl PageStore for SimDisk {
 
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
         self.check_latch()?;
-        let len = bufs.iter().map(|buf| buf.len() as u64).sum();
+        check_range(Operation::Write, offset, len_of(bufs), self.len())?;
+        self.latched(|| self.write_calls(offset, bufs))
+    }
+
+    fn write_durable_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError> {
+        let _alone = lock(&self.durable_turn);
+        self.check_latch()?;
+        let len = len_of(bufs);
         check_range(Operation::Write, offset, len, self.len())?;
+        assert!(offset.checked_add(len).is_some(), "the run lies inside of the disk");
         self.latched(|| {
-            write_all_with(offset, bufs, |bufs, at| self.write_call(bufs, at))
-                .map_err(|(at, error)| failed(Operation::Write, Some(at), error))
+            self.write_calls(offset, bufs)?;
+            self.sync_call(&Barrier::Write(offset..offset + len))
         })
     }
 
@@ -263,7 +280,7 @@ impl PageStore for SimDisk {
                 self.shorten_call(self.len())?;
             }
             self.lengthen_call(len)?;
-            if self.options.growth_synced { self.sync_call(Barrier::Growth) } else { Ok(()) }
+            if self.options.growth_synced { self.sync_call(&Barrier::Growth) } else { Ok(()) }
         })?;
         let before = self.len.swap(len, Ordering::AcqRel);
         assert!(before < len, "a growth only raises the length");
@@ -283,10 +300,14 @@ impl PageStore for SimDisk {
 
     fn sync(&self) -> Result<(), StoreError> {
         let _alone = lock(&self.barrier);
-        self.latched(|| self.sync_call(Barrier::Sync))
+        self.latched(|| self.sync_call(&Barrier::Sync))
     }
 
     fn poisoned(&self) -> bool {
         self.latch.poisoned()
     }
+}
+
+fn len_of(bufs: &[IoSlice<'_>]) -> u64 {
+    bufs.iter().map(|buf| buf.len() as u64).sum()
 }

@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What ended an epoch; [`Epoch`] shows its use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Barrier {
     /// A sync, successful or not.
     Sync,
+    /// A durable write of these bytes, successful or not.
+    Write(Range<u64>),
     /// A growth, successful or not.
     Growth,
     /// Nothing yet: the epoch is still open.
@@ -30,6 +32,27 @@ impl Write {
 
     pub(super) fn range(&self) -> Range<u64> {
         self.offset..self.end()
+    }
+
+    /// What it has of a range.
+    pub(super) fn within(&self, range: &Range<u64>) -> Option<Write> {
+        self.part(self.offset.max(range.start), self.end().min(range.end))
+    }
+
+    /// What it has outside of a range: a part before it and a part after it.
+    pub(super) fn without(&self, range: &Range<u64>) -> impl Iterator<Item = Write> + use<> {
+        let before = self.part(self.offset, self.end().min(range.start));
+        let after = self.part(self.offset.max(range.end), self.end());
+        before.into_iter().chain(after)
+    }
+
+    fn part(&self, start: u64, end: u64) -> Option<Write> {
+        assert!(start >= self.offset && end <= self.end(), "a part of a write lies inside of it");
+        (start < end).then(|| Write {
+            offset: start,
+            bytes: self.bytes[index(start - self.offset)..index(end - self.offset)].into(),
+            forgotten: self.forgotten,
+        })
     }
 
     pub(super) fn start_index(&self) -> usize {
@@ -85,7 +108,7 @@ impl Epoch {
     /// What ended it.
     #[must_use]
     pub fn ended_by(&self) -> Barrier {
-        self.ended_by
+        self.ended_by.clone()
     }
 
     /// The writes in flight: offset in bytes, and the bytes.

@@ -124,26 +124,32 @@ impl Machine {
         assert!(len <= self.cache.len(), "a truncation makes the file shorter");
         self.cache.cut(len);
         disk.lens.push(len);
-        disk.writes = disk.writes.iter().flat_map(|write| without(write, &(len..u64::MAX))).collect();
+        disk.writes = disk.writes.iter().flat_map(|write| write.without(&(len..u64::MAX))).collect();
         disk.list_in_flight();
     }
 
-    /// `fsync`: of everything, or in a growth, of the length. It fails if there is an `error`.
-    pub(super) fn sync(&self, barrier: Barrier, error: Option<io::Error>, kernel: Kernel) -> Result<(), StoreError> {
+    /// `fsync` of everything, of the length in a growth, or of the range of a durable write. It fails if there is an `error`.
+    pub(super) fn sync(&self, barrier: &Barrier, error: Option<io::Error>, kernel: Kernel) -> Result<(), StoreError> {
         let mut disk = lock(&self.disk);
-        let epoch = disk.epoch(barrier);
+        let epoch = disk.epoch(barrier.clone());
         disk.epochs.push(epoch);
         disk.barriers += 1;
+        let everything = 0..u64::MAX;
         if let Some(error) = error {
-            disk.fail(kernel, &self.cache)?;
+            let range = if let Barrier::Write(range) = barrier { range } else { &everything };
+            disk.fail(kernel, &self.cache, range)?;
             disk.list_in_flight();
             return Err(failed(Operation::Sync, None, error));
         }
-        disk.settle_len();
-        if barrier == Barrier::Sync {
-            disk.settle_writes();
-            disk.list_in_flight();
+        match barrier {
+            Barrier::Write(range) => disk.settle_range(range),
+            Barrier::Sync => {
+                disk.settle_len();
+                disk.settle_writes(&everything);
+            }
+            Barrier::Growth | Barrier::None => disk.settle_len(),
         }
+        disk.list_in_flight();
         Ok(())
     }
 }
@@ -168,56 +174,61 @@ impl Disk {
         }
     }
 
-    /// Dirty writes become durable. What a failed sync has left stays in doubt, except where it was
-    /// written again.
-    fn settle_writes(&mut self) {
-        assert!(self.lens.is_empty(), "a sync makes the length durable before the bytes");
-        let (mut forgotten, dirty): (Vec<_>, Vec<_>) = self.writes.drain(..).partition(|write| write.forgotten);
-        let durable = Arc::make_mut(&mut self.durable);
-        for write in dirty {
-            assert!(index(write.end()) <= durable.len(), "every write lies inside the length that it was made under");
-            let start = write.start_index();
-            durable[start..start + write.bytes.len()].copy_from_slice(&write.bytes);
-            forgotten = forgotten.iter().flat_map(|old| without(old, &write.range())).collect();
+    /// What a durable write has written becomes durable, and nothing else. So does the length if a power cut could leave one
+    /// without these bytes: the system makes durable what it takes to find them again.
+    fn settle_range(&mut self, range: &Range<u64>) {
+        let shortest = self.lens.iter().copied().fold(self.durable.len() as u64, u64::min);
+        if range.end > shortest {
+            self.settle_len();
         }
-        self.writes = forgotten;
+        self.settle_writes(range);
+        let touches = |write: &Write| !write.forgotten && write.within(range).is_some();
+        assert!(!self.writes.iter().any(touches), "nothing that a durable write covers is in flight");
     }
 
-    /// A sync has failed.
-    fn fail(&mut self, kernel: Kernel, cache: &MemStore) -> Result<(), StoreError> {
-        match kernel {
-            Kernel::StaysDirty => {}
-            Kernel::CleanNew => {
-                for write in &mut self.writes {
-                    write.forgotten = true;
-                }
+    /// Dirty writes become durable, as far as they lie in the range. What a failed sync has left stays in doubt, except where
+    /// it was written again.
+    fn settle_writes(&mut self, range: &Range<u64>) {
+        let durable = Arc::make_mut(&mut self.durable);
+        let mut in_doubt: Vec<Write> = Vec::new();
+        for write in self.writes.drain(..) {
+            let Some(part) = write.within(range).filter(|_| !write.forgotten) else {
+                in_doubt.push(write);
+                continue;
+            };
+            let start = part.start_index();
+            assert!(index(part.end()) <= durable.len(), "what becomes durable lies inside the durable length");
+            durable[start..start + part.bytes.len()].copy_from_slice(&part.bytes);
+            if in_doubt.iter().any(|earlier| earlier.within(&part.range()).is_some()) {
+                in_doubt = in_doubt.iter().flat_map(|earlier| earlier.without(&part.range())).collect();
             }
-            Kernel::Reverted => {
-                for write in self.writes.drain(..) {
-                    let (start, end) = (write.start_index(), index(write.end()));
-                    let known = end.min(self.durable.len()).max(start) - start;
-                    let mut old = vec![0; end - start];
-                    old[..known].copy_from_slice(&self.durable[start..start + known]);
-                    cache.write_at(write.offset, &[IoSlice::new(&old)])?;
-                }
-            }
+            in_doubt.extend(write.without(range));
         }
+        self.writes = in_doubt;
+    }
+
+    /// A sync of a range has failed.
+    fn fail(&mut self, kernel: Kernel, cache: &MemStore, range: &Range<u64>) -> Result<(), StoreError> {
+        let mut in_doubt = Vec::new();
+        for write in self.writes.drain(..) {
+            let Some(part) = write.within(range).filter(|_| kernel != Kernel::StaysDirty) else {
+                in_doubt.push(write);
+                continue;
+            };
+            in_doubt.extend(write.without(range));
+            if kernel == Kernel::CleanNew {
+                in_doubt.push(Write { forgotten: true, ..part });
+                continue;
+            }
+            let (start, end) = (part.start_index(), index(part.end()));
+            let known = end.min(self.durable.len()).max(start) - start;
+            let mut old = vec![0; end - start];
+            old[..known].copy_from_slice(&self.durable[start..start + known]);
+            cache.write_at(part.offset, &[IoSlice::new(&old)])?;
+        }
+        self.writes = in_doubt;
         Ok(())
     }
-}
-
-/// What is left of a write outside a range: a part before it and a part after it.
-fn without(write: &Write, range: &Range<u64>) -> impl Iterator<Item = Write> + use<> {
-    let part = |start: u64, end: u64| {
-        (start < end).then(|| Write {
-            offset: start,
-            bytes: write.bytes[index(start - write.offset)..index(end - write.offset)].into(),
-            forgotten: write.forgotten,
-        })
-    };
-    let before = part(write.offset, write.end().min(range.start));
-    let after = part(write.offset.max(range.end), write.end());
-    before.into_iter().chain(after)
 }
 
 /// The error of a call that the plan lets fail.

@@ -15,6 +15,9 @@
 //! promises in which order or in which portions it writes the cache to the disk. `SQLite` states the
 //! same assumptions ("Atomic Commit In `SQLite`", section 2).
 //!
+//! **A durable write** is a write, and then a barrier for its own bytes: what else is in flight stays in flight. The length
+//! becomes durable with it only where a power cut could leave one without these bytes.
+//!
 //! **Growth** is durable when it returns, but says nothing about earlier writes: this is the contract
 //! of [`PageStore`](crate::PageStore) and no more. A power cut during growth leaves the old length or
 //! the new one. With [`growth_synced`](SimOptions::growth_synced) off, growth is durable with the next
@@ -27,7 +30,7 @@
 //! **Kill.** The process dies and the page cache survives: [`SimDisk::reopen`]. The next process can
 //! read unsynced writes, and a power cut can still lose them.
 //!
-//! **Failed sync.** The call fails once or for ever, and the kernel treats the dirty pages in one of
+//! **Failed sync**, or the second half of a durable write. The call fails once or for ever, and the kernel treats the dirty pages in one of
 //! the three ways of real kernels ([`Kernel`]): it keeps them dirty; it marks them clean, so that they
 //! can be read but no later sync writes them (ext4, XFS); or it reverts them (Btrfs). Writes that had
 //! reached the disk before are there, so an image after the failure is one of the power cut above

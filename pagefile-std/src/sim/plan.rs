@@ -7,11 +7,11 @@ use std::io;
 pub enum Call {
     /// `pread`, one for each `read_at`. Counted only by plans that name it.
     Read,
-    /// `pwritev`: one for each `write_at`, more after a short or interrupted one.
+    /// `pwritev`: one for each `write_at` or `write_durable_at`, more after a short or interrupted one.
     Write,
     /// `ftruncate`: the first half of `grow`, and all of `truncate`.
     SetLen,
-    /// `fsync` or `fdatasync`: one for each `sync`, and the second half of `grow`.
+    /// `fsync` or `fdatasync`: one for each `sync`, and the second halves of `grow` and `write_durable_at`.
     Sync,
 }
 
