@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use crate::bit_spans::BitSpans;
 use crate::error::FreelistError;
 use crate::page::PageId;
 use crate::request::Request;
@@ -103,6 +104,15 @@ pub trait FreeSpans {
         Ok(())
     }
 
+    /// Adds the pages whose bits are set: bit `b` of word `n` stands for page `64 n + b`. For a set that is kept as bits;
+    /// [`SpanMaps`](crate::SpanMaps) without free pages take them word by word.
+    ///
+    /// # Errors
+    /// As [`release_all`](Self::release_all).
+    fn release_bits(&mut self, words: &mut dyn Iterator<Item = u64>) -> Result<(), FreelistError> {
+        self.release_all(&mut BitSpans::new(words))
+    }
+
     /// Whether the page is free.
     fn contains(&self, page: PageId) -> bool {
         self.next_span(page).is_some_and(|span| span.contains(page))
@@ -170,6 +180,9 @@ impl<T: FreeSpans + ?Sized> FreeSpans for Box<T> {
     }
     fn release_all(&mut self, spans: &mut dyn Iterator<Item = Span>) -> Result<(), FreelistError> {
         (**self).release_all(spans)
+    }
+    fn release_bits(&mut self, words: &mut dyn Iterator<Item = u64>) -> Result<(), FreelistError> {
+        (**self).release_bits(words)
     }
     fn contains(&self, page: PageId) -> bool {
         (**self).contains(page)

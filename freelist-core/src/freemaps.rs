@@ -55,14 +55,18 @@ impl Freemaps {
     #[inline]
     pub(crate) fn add(&mut self, span: Span, block: &mut PageBlock) -> Result<(), FreelistError> {
         debug_assert_eq!(block.number(), locate(span.start().get()).0, "{span} is counted where it begins");
-        let Some(short) = self.short.get_mut(index_of(span.len())) else {
-            return self.add_long(span);
-        };
-        if block.count(span.len()) == 0 {
+        if index_of(span.len()) < SHORT { self.add_short(span.len(), 1, block) } else { self.add_long(span) }
+    }
+
+    /// Adds `spans` spans of a short length, which begin in `block`.
+    #[inline]
+    pub(crate) fn add_short(&mut self, len: u64, spans: u16, block: &mut PageBlock) -> Result<(), FreelistError> {
+        let Some(short) = self.short.get_mut(index_of(len)) else { return Ok(()) };
+        if block.count(len) == 0 {
             short.numbers.insert(&mut self.short_blocks, block.number())?;
         }
-        block.add_one(span.len());
-        short.spans += 1;
+        block.add(len, spans);
+        short.spans += u64::from(spans);
         debug_assert!(short.numbers.len() <= short.spans, "each block listed for a length has a span of it");
         Ok(())
     }

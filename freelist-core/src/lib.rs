@@ -9,6 +9,7 @@ extern crate std;
 mod allocations;
 mod allocator;
 mod append;
+mod bit_spans;
 mod bits;
 mod changes;
 #[cfg(feature = "conformance")]
@@ -22,6 +23,7 @@ mod freemaps;
 mod image;
 mod in_block;
 mod intervals;
+mod load_bits;
 mod number_set;
 mod page;
 mod page_block;
@@ -38,6 +40,7 @@ mod span_maps;
 mod statistics;
 
 pub use allocator::{AllocError, PageAllocator};
+pub use bit_spans::BitSpans;
 pub use error::FreelistError;
 pub use free_spans::{FreeSpans, Spans};
 pub use freelist::Freelist;

@@ -24,7 +24,7 @@ impl Edge {
 /// their edges alone.
 pub(crate) const SHORT: usize = 16;
 
-const WORDS: usize = 8;
+pub(crate) const WORDS: usize = 8;
 
 /// The entries of both maps for 512 pages, a bit each.
 ///
@@ -42,14 +42,15 @@ pub(crate) struct PageBlock {
     words: [EdgeWord; WORDS],
 }
 
+/// The edges of both maps at 64 pages, a bit each.
 #[derive(Clone, Copy, Debug, Default)]
-struct EdgeWord {
-    forward: u64,
-    backward: u64,
+pub(crate) struct EdgeWord {
+    pub(crate) forward: u64,
+    pub(crate) backward: u64,
 }
 
 impl EdgeWord {
-    const fn both(self) -> u64 {
+    pub(crate) const fn both(self) -> u64 {
         self.forward | self.backward
     }
 
@@ -71,8 +72,24 @@ impl PageBlock {
         Self { number, ..Self::default() }
     }
 
+    /// This block, which is empty, with these edges. The spans are not counted.
+    pub(crate) fn with_edges(self, words: [EdgeWord; WORDS]) -> Self {
+        debug_assert!(self.is_empty(), "an empty block has no edges");
+        debug_assert!(words.iter().all(|word| word.forward & word.backward == 0), "no page has two edges");
+        let edges = words.iter().map(|word| ones(word.both())).sum();
+        Self { edges, words, ..self }
+    }
+
     pub(crate) const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The starts in word `index`: those of spans of one page that end in this block, and the others.
+    pub(crate) fn starts(&self, index: usize) -> (u64, u64) {
+        let after = self.words.get(index + 1).map_or(0, |word| word.backward << 63);
+        let EdgeWord { forward, backward } = self.words[index];
+        let singles = forward & (backward >> 1 | after);
+        (singles, forward & !singles)
     }
 
     /// Marks an edge. A start and an end at the same page cancel out: the two spans touch there, and are one.
@@ -110,10 +127,10 @@ impl PageBlock {
         self.edges == 0
     }
 
-    /// One more span of this length begins here. Only short ones are counted.
-    pub(crate) fn add_one(&mut self, len: u64) {
+    /// `spans` more spans of this length begin here. Only short ones are counted.
+    pub(crate) fn add(&mut self, len: u64, spans: u16) {
         if let Some(count) = self.counts.get_mut(index_of(len)) {
-            *count += 1;
+            *count += spans;
             debug_assert!(u64::from(*count) * (len + 1) <= 512 + len + 1, "so many spans fit, with a page between");
         }
     }
@@ -214,6 +231,12 @@ const fn first_end_after(ends: u128, len: u64) -> u128 {
         nearer |= nearer >> (len - 1 - covered);
     }
     (ends >> len) & !nearer
+}
+
+/// How many bits are set.
+#[allow(clippy::cast_possible_truncation, reason = "a word has 64 bits")]
+pub(crate) const fn ones(word: u64) -> u16 {
+    word.count_ones() as u16
 }
 
 /// The index of a length among the short ones; [`SHORT`] or more for a long one.

@@ -13,12 +13,14 @@
 //! | `Allocate` | `choose`, then `cut` | It takes the shortest span that is long enough, and the lowest among equals, instead of a random one: files stay smaller, and every run gets the same pages. |
 
 use crate::append::Appender;
+use crate::bit_spans::BitSpans;
 use crate::bits::locate;
 use crate::edges::Edges;
 use crate::error::FreelistError;
 use crate::free_spans::{FreeSpans, Spans};
 use crate::freemaps::Freemaps;
 use crate::in_block;
+use crate::load_bits::BitLoader;
 use crate::page::PageId;
 use crate::page_block::Edge;
 use crate::request::Request;
@@ -333,6 +335,17 @@ impl FreeSpans for SpanMaps {
             }
         }
         Ok(())
+    }
+
+    /// A set without free pages takes them block by block; if memory runs out, it is still without.
+    fn release_bits(&mut self, words: &mut dyn Iterator<Item = u64>) -> Result<(), FreelistError> {
+        if self.free_pages > 0 {
+            return self.release_all(&mut BitSpans::new(words));
+        }
+        let mut loader = BitLoader::new(&mut self.freemaps, &mut self.edges);
+        let added = loader.add_all(words);
+        (self.free_pages, self.free_spans) = (loader.pages, loader.spans);
+        added.inspect_err(|_| self.clear())
     }
 
     fn next_span(&self, page: PageId) -> Option<Span> {

@@ -3,7 +3,7 @@
 mod model;
 mod time_limit;
 
-use freelist_core::{FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans};
+use freelist_core::{BitSpans, FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans};
 use model::{Dice, Fit, Model, span};
 use time_limit::TimeLimit;
 
@@ -162,6 +162,68 @@ fn random_programs_on_span_maps() {
 fn random_programs_on_the_sorted_array() {
     let _limit = TimeLimit::start();
     random_programs(Fit::First, &|| Box::new(SortedArray::new()));
+}
+
+/// Bits of many kinds: single pages, runs of some words, whole blocks, blocks without any, a run up to the last bit.
+fn random_words(dice: &mut Dice) -> Vec<u64> {
+    let mut words = Vec::new();
+    for _ in 0..dice.below(12) {
+        let kind = dice.below(6);
+        for _ in 0..dice.pick(&[1, 3, 8, 20]) {
+            let random = dice.below(u64::MAX);
+            words.push(match kind {
+                0 => 0,
+                1 => u64::MAX,
+                2 => 0x5555_5555_5555_5555,
+                3 => random & dice.below(u64::MAX) & dice.below(u64::MAX),
+                4 => random | dice.below(u64::MAX),
+                _ => random,
+            });
+        }
+    }
+    words
+}
+
+/// A set that was given bits has the pages of these bits, and goes on like one that was given its spans.
+fn bits_are_pages(fit: Fit, make: &dyn Fn() -> Box<dyn FreeSpans>) {
+    for seed in 0..400 {
+        let mut dice = Dice::new(seed);
+        let words = random_words(&mut dice);
+        let (mut set, mut model) = (make(), Model::new(fit));
+        let is_set = |page: &u64| words[usize::try_from(page / 64).unwrap()] >> (page % 64) & 1 == 1;
+        model.pages.extend((0..64 * words.len() as u64).filter(is_set));
+        assert_eq!(BitSpans::new(words.iter().copied()).collect::<Vec<_>>(), model.spans());
+        if seed % 4 == 0 {
+            // The set is not empty; what it has may touch what comes.
+            let before = span(64 * words.len() as u64 + dice.below(3), 5);
+            assert_eq!(set.release(before), model.release(before));
+        }
+        set.release_bits(&mut words.iter().copied()).unwrap();
+        let edges = model.spans().into_iter().flat_map(|span| [span.start().get(), span.end().get()]);
+        compare(&set, &model, edges.take(200));
+        for step in 0..60 {
+            let piece = span(dice.below(64 * words.len() as u64 + 3), 1 + dice.below(70));
+            let next = match dice.below(4) {
+                0 => Call::Allocate(1 + dice.below(40)),
+                1 => Call::Take(piece),
+                _ => Call::Release(piece),
+            };
+            assert_eq!(call(&mut set, next), call_model(&mut model, next), "{next:?}, step {step}, seed {seed}");
+        }
+        compare(&set, &model, 0..2);
+    }
+}
+
+#[test]
+fn bits_are_pages_of_span_maps() {
+    let _limit = TimeLimit::start();
+    bits_are_pages(Fit::Best, &|| Box::new(SpanMaps::new()));
+}
+
+#[test]
+fn bits_are_pages_of_the_sorted_array() {
+    let _limit = TimeLimit::start();
+    bits_are_pages(Fit::First, &|| Box::new(SortedArray::new()));
 }
 
 #[test]

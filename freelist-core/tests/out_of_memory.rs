@@ -18,6 +18,7 @@ use time_limit::TimeLimit;
 enum Call {
     Release(Span),
     ReleaseAll(Vec<Span>),
+    ReleaseBits(Vec<Span>),
     Clear,
     Take(Span),
     Allocate(u64),
@@ -27,14 +28,15 @@ enum Call {
 }
 
 /// All but `clear`, which needs no memory.
-const SET_CALLS: [&str; 7] =
-    ["allocate", "allocate_up_to", "allocate_where", "release", "release_all", "reserve", "take"];
+const SET_CALLS: [&str; 8] =
+    ["allocate", "allocate_up_to", "allocate_where", "release", "release_all", "release_bits", "reserve", "take"];
 
 impl Call {
     fn name(&self) -> &'static str {
         match self {
             Self::Release(_) => "release",
             Self::ReleaseAll(_) => "release_all",
+            Self::ReleaseBits(_) => "release_bits",
             Self::Clear => "clear",
             Self::Take(_) => "take",
             Self::Allocate(_) => "allocate",
@@ -53,7 +55,10 @@ impl Call {
             1 => Self::AllocateUpTo(1 + dice.below(300)),
             2 => Self::AllocateWhere(Request::new(1 + dice.below(9)).aligned_to(2 << dice.below(7))),
             3 if dice.below(6) == 0 => Self::Clear,
-            4 => Self::ReleaseAll(many(dice, model)),
+            4 => match many(dice, model) {
+                few if few.last().is_some_and(|last| last.end().get() < 1 << 14) => Self::ReleaseBits(joined(few)),
+                spans => Self::ReleaseAll(spans),
+            },
             5 => Self::Reserve(model.spans().len() as u64 + dice.below(40), piece),
             6 if !model.pages.is_empty() => {
                 let spans = model.spans();
@@ -69,6 +74,7 @@ impl Call {
         match self {
             Self::Release(span) => set.release(*span).map(|()| None),
             Self::ReleaseAll(spans) => set.release_all(&mut spans.iter().copied()).map(|()| None),
+            Self::ReleaseBits(spans) => set.release_bits(&mut words(spans)).map(|()| None),
             Self::Clear => {
                 set.clear();
                 Ok(None)
@@ -84,7 +90,9 @@ impl Call {
     fn on_model(&self, model: &mut Model) -> Result<Option<Span>, FreelistError> {
         match self {
             Self::Release(span) => model.release(*span).map(|()| None),
-            Self::ReleaseAll(spans) => spans.iter().try_for_each(|span| model.release(*span)).map(|()| None),
+            Self::ReleaseAll(spans) | Self::ReleaseBits(spans) => {
+                spans.iter().try_for_each(|span| model.release(*span)).map(|()| None)
+            }
             Self::Clear => {
                 model.clear();
                 Ok(None)
@@ -116,6 +124,22 @@ fn many(dice: &mut Dice, model: &Model) -> Vec<Span> {
         next
     });
     spans.collect::<Vec<Span>>().into_iter().filter(|span| model.is_in_use(*span)).collect()
+}
+
+/// Ascending spans, with those that touch as one.
+fn joined(spans: Vec<Span>) -> Vec<Span> {
+    let mut model = Model::new(Fit::First);
+    for span in spans {
+        model.release(span).unwrap();
+    }
+    model.spans()
+}
+
+/// Spans as bits. What goes through them needs no memory.
+fn words(spans: &[Span]) -> impl Iterator<Item = u64> {
+    let end = spans.last().map_or(0, |last| last.end().get());
+    let bit = |page| u64::from(spans.iter().any(|span| span.contains(PageId::new(page))));
+    (0..end.div_ceil(64)).map(move |word| (0..64).fold(0, |bits, at| bits | bit(64 * word + at) << at))
 }
 
 fn compare<S: FreeSpans>(set: &S, model: &Model, context: &dyn Fn() -> String) {
@@ -167,7 +191,7 @@ fn run<S: FreeSpans>(mut set: S, fit: Fit, seed: u64, nth: u64) -> Option<&'stat
         if has_failed() && !had_failed {
             hit = Some(call.name());
             assert_eq!(result, Err(FreelistError::OutOfMemory), "{}: {call:?}", context());
-            if let Call::ReleaseAll(spans) = &mut call {
+            if let Call::ReleaseAll(spans) | Call::ReleaseBits(spans) = &mut call {
                 *spans = catch_up(&set, &mut model, spans, &context);
             }
             compare(&set, &model, &context);
@@ -200,7 +224,7 @@ fn every_allocation_of_the_sorted_array_may_fail() {
     let hits = run_all(SortedArray::new, Fit::First);
     // First fit without alignment cuts at the front, which needs no memory.
     let hits: Vec<_> = hits.into_iter().collect();
-    assert_eq!(hits, ["allocate_where", "release", "release_all", "reserve", "take"]);
+    assert_eq!(hits, ["allocate_where", "release", "release_all", "release_bits", "reserve", "take"]);
 }
 
 /// In a window with room reserved no call needs memory.

@@ -1,11 +1,6 @@
 //! A set of page numbers, a bit for each page.
 
-use std::mem;
-
-use freelist_core::Span;
-
-use super::page_span;
-use crate::error::Result;
+use std::iter;
 
 /// Pages that one block of bits covers: 1 KiB of bits.
 const BLOCK_PAGES: u64 = 1 << 13;
@@ -82,45 +77,19 @@ impl PageSet {
         shared
     }
 
-    /// The spans of pages from 2 on that are not in the set, in page order. O(pages / 64 + spans).
-    ///
-    /// # Errors
-    /// A page number that no file can have, which no set of a file's pages has.
-    pub(crate) fn gaps(&self) -> Result<Vec<Span>> {
-        let mut gaps = Vec::new();
-        let mut next = 2;
-        while next < self.end {
-            let start = self.first_from(next, false);
-            next = self.first_from(start, true);
-            assert!(start <= next && next <= self.end, "a gap ends where the next member is");
-            if start < next {
-                gaps.push(page_span(start, next.saturating_sub(start))?);
-            }
-        }
-        Ok(gaps)
+    /// The members as bits: bit `b` of word `n` is of page `64 n + b`.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
+        let words = |block: &Option<Box<[u64; BLOCK_WORDS]>>| block.as_ref().map_or([0; BLOCK_WORDS], |block| **block);
+        self.blocks.iter().flat_map(words)
     }
 
-    /// The first page from `from` on that is in the set, or is not; the end if there is none.
-    fn first_from(&self, from: u64, member: bool) -> u64 {
-        let (block, mut word, bit) = position(from);
-        // The bits of the first word that lie before `from` are left out.
-        let mut wanted = bit.wrapping_neg();
-        for (at, block) in (block as u64..).zip(self.blocks.get(block..).unwrap_or_default()) {
-            let from_word = mem::take(&mut word);
-            match block {
-                None if member => wanted = u64::MAX,
-                None => return page_at(at, from_word as u64, wanted.trailing_zeros()).min(self.end),
-                Some(block) => {
-                    for (at_word, bits) in (from_word as u64..).zip(block.get(from_word..).unwrap_or_default()) {
-                        let found = if member { *bits } else { !*bits } & mem::replace(&mut wanted, u64::MAX);
-                        if found != 0 {
-                            return page_at(at, at_word, found.trailing_zeros()).min(self.end);
-                        }
-                    }
-                }
-            }
-        }
-        self.end
+    /// The pages from 2 on that are not in the set, as bits: bit `b` of word `n` is of page `64 n + b`.
+    pub(crate) fn absent(&self) -> impl Iterator<Item = u64> {
+        let whole = usize::try_from(self.end / 64).unwrap_or(usize::MAX);
+        let part = (1_u64 << (self.end % 64)).saturating_sub(1);
+        let below = iter::repeat_n(u64::MAX, whole).chain([part]);
+        let metas = iter::once(3).chain(iter::repeat(0));
+        self.words().zip(below).zip(metas).map(|((word, below), metas)| below & !word & !metas)
     }
 }
 
@@ -140,7 +109,7 @@ fn position(page: u64) -> (usize, usize, u64) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use freelist_core::PageId;
+    use freelist_core::{BitSpans, PageId, Span};
     use proptest::prelude::*;
 
     use super::*;
@@ -163,7 +132,7 @@ mod tests {
     proptest! {
         /// Beside a set of numbers, with members near the edges of words and blocks.
         #[test]
-        fn gaps_and_unions_are_those_of_a_set_of_numbers(
+        fn absent_pages_and_unions_are_those_of_a_set_of_numbers(
             end in 0..4 * BLOCK_PAGES,
             (one, two) in (members(), members()),
         ) {
@@ -178,10 +147,11 @@ mod tests {
             prop_assert_eq!(first.add_all(second), one.intersection(&two).next().copied());
             let both: BTreeSet<u64> = one.union(&two).copied().collect();
             prop_assert!((0..end).all(|page| first.has(page) == both.contains(&page)));
-            let gaps = first.gaps().unwrap();
-            prop_assert!(gaps.is_sorted_by(|one, next| one.end() < next.start()), "gaps do not touch: {:?}", gaps);
-            let absent = gaps.iter().flat_map(|gap| gap.pages()).map(PageId::get);
-            prop_assert!(absent.eq((2..end).filter(|page| !both.contains(page))));
+            let pages = |words: Vec<u64>| -> BTreeSet<u64> {
+                BitSpans::new(words).flat_map(Span::pages).map(PageId::get).collect()
+            };
+            prop_assert_eq!(pages(first.absent().collect()), (2..end).filter(|page| !both.contains(page)).collect());
+            prop_assert_eq!(pages(first.words().collect()), both);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::{fmt, mem};
 
-use freelist_core::{PageId, Span};
+use freelist_core::{BitSpans, PageId, Span};
 
 use super::WalkProgress;
 use crate::error::{Error, Result};
@@ -118,9 +118,7 @@ impl<'t> Check<'t> {
             }
             Free::Logged(log) => {
                 log.own_pages().into_iter().flat_map(Span::pages).for_each(|page| _ = self.used.add(page.get()));
-                for page in log.spans().unwrap_or_default().into_iter().flat_map(Span::pages) {
-                    listed.add(page.get());
-                }
+                BitSpans::new(log.words()).flat_map(Span::pages).for_each(|page| _ = listed.add(page.get()));
             }
             Free::Stored(id) => {
                 if let Err(error) = self.stored_list(id.get(), &mut listed) {

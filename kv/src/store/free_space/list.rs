@@ -4,7 +4,7 @@ use freelist_core::{PageId, Span};
 
 use crate::error::Result;
 use crate::format::{FreelistPage, FreelistWriter, Kind, ListSeal, Malformed, Meta, NO_FREELIST, freelist_len};
-use crate::store::{Link, Pages, corrupt, page_span};
+use crate::store::{Link, PageSet, Pages, corrupt, page_span};
 
 /// A list in the file.
 #[derive(Debug)]
@@ -48,34 +48,24 @@ impl<'t> StoredList<'t> {
         }
     }
 
-    /// The free spans of a list that was written together with `meta` and has not changed since: its seal says so. None if
+    /// The free pages of a list that was written together with `meta` and has not changed since: its seal says so. None if
     /// the seal does not, or is forged and the list cannot be right. O(free pages).
-    pub(super) fn sealed(&self, meta: &Meta) -> Option<Vec<Span>> {
+    pub(super) fn sealed(&self, meta: &Meta) -> Option<PageSet> {
         let count = self.ids().ok()?.len() as u64;
         let seal = ListSeal::of(self.span.start().get(), count, self.bytes);
         if ListSeal::find(&meta.extension)? != seal {
             return None;
         }
-        self.spans(meta)
+        self.pages(meta)
     }
 
-    /// The free spans, if the list can be right for the state of `meta`: each page once, inside the file, and neither
+    /// The free pages, if the list can be right for the state of `meta`: each page once, inside the file, and neither
     /// the root page nor one of the list's own.
-    fn spans(&self, meta: &Meta) -> Option<Vec<Span>> {
-        let ids = self.ids().ok()?;
-        // This library writes lists in page order, each page once.
-        if !self.ids().ok()?.is_sorted_by(|one, next| one < next) {
-            return None;
-        }
-        let spans = spans_of(ids).ok()?;
-        let root = PageId::new(meta.root);
-        let inside = |span: &Span| {
-            span.start().get() >= 2
-                && span.end().get() <= meta.high_water
-                && !span.contains(root)
-                && !span.overlaps(self.span)
-        };
-        spans.iter().all(inside).then_some(spans)
+    fn pages(&self, meta: &Meta) -> Option<PageSet> {
+        let mut pages = PageSet::new(meta.high_water);
+        let inside = self.ids().ok()?.all(|page| page >= 2 && pages.add(page));
+        let apart = !pages.has(meta.root) && self.span.pages().all(|page| !pages.has(page.get()));
+        (inside && apart).then_some(pages)
     }
 }
 
@@ -107,24 +97,4 @@ pub(super) fn list_bytes(
     });
     writer.finish();
     Ok(list)
-}
-
-/// Ascending page numbers as spans. A number that comes twice makes two spans, which no freelist takes.
-fn spans_of(ids: impl Iterator<Item = u64>) -> Result<Vec<Span>> {
-    let mut spans = Vec::new();
-    let mut run: Option<(u64, u64)> = None;
-    for id in ids {
-        run = Some(match run {
-            Some((start, len)) if start.checked_add(len) == Some(id) => (start, len.saturating_add(1)),
-            Some((start, len)) => {
-                spans.push(page_span(start, len)?);
-                (id, 1)
-            }
-            None => (id, 1),
-        });
-    }
-    if let Some((start, len)) = run {
-        spans.push(page_span(start, len)?);
-    }
-    Ok(spans)
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use freelist_core::{FreeSpans, FreelistError, PageId, Request, Span, SpanMaps};
+use freelist_core::{BitSpans, FreeSpans, FreelistError, PageId, Request, Span, SpanMaps};
 
 use super::AnySpans;
 
@@ -180,6 +180,10 @@ impl FreeSpans for LowFirst {
             self.release(span)?;
         }
         Ok(())
+    }
+
+    fn release_bits(&mut self, words: &mut dyn Iterator<Item = u64>) -> Result<(), FreelistError> {
+        if self.ceiling == NONE { self.low.release_bits(words) } else { self.release_all(&mut BitSpans::new(words)) }
     }
 
     fn for_each_span(&self, visit: &mut dyn FnMut(Span)) {

@@ -73,27 +73,27 @@ pub(crate) struct WrittenList {
     seal: ListSeal,
 }
 
-/// The free pages of a state, and how they were found.
+/// How the free pages of a state were found.
+#[derive(Clone, Copy)]
 struct Found {
-    free: Vec<Span>,
     stored: Option<Span>,
     origin: FreelistOrigin,
     reclaimed: u64,
 }
 
 impl Found {
-    /// What the trees do not use is free, whatever the list says, but for the pages of the list itself.
-    fn by_walk(list: Option<&StoredList<'_>>, pages: Pages<'_>, meta: &Meta, mut used: PageSet) -> Result<Self> {
+    /// What the trees do not use is free, whatever the list says, but for the pages of the list itself, which become used.
+    fn by_walk(list: Option<&StoredList<'_>>, pages: Pages<'_>, meta: &Meta, used: &mut PageSet) -> Self {
         if meta.freelist == NO_FREELIST {
-            return Ok(Self { free: used.gaps()?, stored: None, origin: FreelistOrigin::Walked, reclaimed: 0 });
+            return Self { stored: None, origin: FreelistOrigin::Walked, reclaimed: 0 };
         }
-        let Verdict { fault, missing } = Verdict::of(list, &used, pages)?;
+        let Verdict { fault, missing } = Verdict::of(list, used, pages);
         let origin = fault.map_or(FreelistOrigin::Checked, FreelistOrigin::Rebuilt);
         let apart = |span: &Span| span.pages().all(|page| !used.has(page.get()));
         let stored = list.map(|list| list.span).filter(apart);
         assert!(fault.is_some() || stored.is_some(), "a list that is right has pages of its own");
         stored.into_iter().flat_map(Span::pages).for_each(|page| _ = used.add(page.get()));
-        Ok(Self { free: used.gaps()?, stored, origin, reclaimed: missing })
+        Self { stored, origin, reclaimed: missing }
     }
 }
 
@@ -115,25 +115,33 @@ impl FreeSpace {
     ) -> Result<Self> {
         let logged = SpaceLog::read(pages, meta);
         if let Ok(Some(log)) = logged {
-            let free = log.spans()?;
-            let found = Found { free, stored: None, origin: FreelistOrigin::Logged, reclaimed: 0 };
-            let space = Self::new(empty, meta, max_bytes, found)?;
+            let found = Found { stored: None, origin: FreelistOrigin::Logged, reclaimed: 0 };
+            let space = Self::new(empty, meta, max_bytes, found, log.words())?;
             return Ok(Self { log: Some(log), ..space });
         }
         let stored = StoredList::find(pages, meta.freelist).ok().flatten().filter(StoredList::is_list);
-        let mut found = match stored.as_ref().and_then(|list| Some((list.span, list.sealed(meta)?))) {
-            Some((span, free)) => Found { free, stored: Some(span), origin: FreelistOrigin::Sealed, reclaimed: 0 },
-            None => Found::by_walk(stored.as_ref(), pages, meta, walk()?)?,
-        };
+        if let Some((span, free)) = stored.as_ref().and_then(|list| Some((list.span, list.sealed(meta)?))) {
+            let found = Found { stored: Some(span), origin: FreelistOrigin::Sealed, reclaimed: 0 };
+            return Self::new(empty, meta, max_bytes, found, free.words());
+        }
+        let mut used = walk()?;
+        let mut found = Found::by_walk(stored.as_ref(), pages, meta, &mut used);
         if let Err(page) = logged {
             found.origin = FreelistOrigin::LogLost(page);
         }
-        Self::new(empty, meta, max_bytes, found)
+        Self::new(empty, meta, max_bytes, found, used.absent())
     }
 
-    fn new(empty: AnySpans, meta: &Meta, max_bytes: Option<u64>, found: Found) -> Result<Self> {
+    /// The free space whose free pages are `free`, as bits: bit `b` of word `n` is of page `64 n + b`.
+    fn new(
+        empty: AnySpans,
+        meta: &Meta,
+        max_bytes: Option<u64>,
+        found: Found,
+        free: impl Iterator<Item = u64>,
+    ) -> Result<Self> {
         let mut list = Freelist::new(LowFirst::new(empty));
-        list.load(found.free)?;
+        list.load_bits(free)?;
         let allocator = PageAllocator::with_list(list, FileEnd::new(meta.high_water, meta.page_size, max_bytes));
         Ok(Self {
             allocator,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use freelist_core::PageId;
+use freelist_core::{BitSpans, PageId};
 
 use super::list::StoredList;
-use crate::error::Result;
 use crate::store::{PageSet, Pages};
 
 /// How opening a database found its free pages. [`Stats::freelist`](crate::Stats::freelist) has it.
@@ -93,10 +92,10 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// Compares `list` with the pages that the trees use. O(pages / 64 + free pages).
-    pub(super) fn of(list: Option<&StoredList<'_>>, used: &PageSet, pages: Pages<'_>) -> Result<Self> {
+    pub(super) fn of(list: Option<&StoredList<'_>>, used: &PageSet, pages: Pages<'_>) -> Self {
         let unreadable = Self { fault: Some(FreelistFault::Unreadable), missing: 0 };
-        let Some(list) = list else { return Ok(unreadable) };
-        let Ok(ids) = list.ids() else { return Ok(unreadable) };
+        let Some(list) = list else { return unreadable };
+        let Ok(ids) = list.ids() else { return unreadable };
         let mut accounted = PageSet::new(pages.high_water());
         let mut fault = Worst(list.span.pages().find(|page| used.has(page.get())).map(FreelistFault::OwnPage));
         list.span.pages().for_each(|page| _ = accounted.add(page.get()));
@@ -111,13 +110,12 @@ impl Verdict {
         }
         // What is in both is a fault that has been noted.
         let _ = accounted.add_all(used.clone());
-        let missing = accounted.gaps()?;
-        if let Some(first) = missing.first() {
+        if let Some(first) = BitSpans::new(accounted.absent()).next() {
             fault.note(FreelistFault::Missing(first.start()));
         }
-        let missing = missing.iter().fold(0, |sum: u64, span| sum.saturating_add(span.len()));
+        let missing = accounted.absent().map(|word| u64::from(word.count_ones())).fold(0, u64::saturating_add);
         assert!(fault.0.is_some() || missing == 0, "a list that lacks pages is wrong");
-        Ok(Self { fault: fault.0, missing })
+        Self { fault: fault.0, missing }
     }
 }
 

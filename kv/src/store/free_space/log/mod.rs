@@ -127,9 +127,9 @@ impl SpaceLog {
         index.saturating_add(self.regions.stored_count()).saturating_add(self.pages.len() as u64)
     }
 
-    /// The free pages. O(pages / 64 + spans).
-    pub(crate) fn spans(&self) -> crate::error::Result<Vec<Span>> {
-        self.regions.spans()
+    /// The free pages as bits: bit `b` of word `n` is of page `64 n + b`.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
+        self.regions.words()
     }
 
     /// What the meta says of the log.

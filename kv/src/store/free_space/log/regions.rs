@@ -1,10 +1,10 @@
 //! The pages that are free, a bit for each, in the form in which the file keeps them: a page of bits for each region.
 
+use std::iter;
+
 use freelist_core::Span;
 
-use crate::error::Result;
 use crate::format::{PageSum, RegionPage};
-use crate::store::page_span;
 
 /// All regions of a file, from its first page on. Those after the last have no free page.
 #[derive(Debug)]
@@ -148,32 +148,14 @@ impl Regions {
         }
     }
 
-    /// The spans of free pages, in page order. O(pages / 64 + spans).
-    pub(super) fn spans(&self) -> Result<Vec<Span>> {
-        let mut spans = Vec::new();
-        let mut run = (0_u64, 0_u64);
-        let mut first = 0_u64;
-        for region in &self.list {
-            for (at, mut word) in (0_u64..).zip(RegionPage::words(&region.image)) {
-                let base = first.saturating_add(at.saturating_mul(64));
-                while word != 0 {
-                    let from = word.trailing_zeros();
-                    let len = (word >> from).trailing_ones();
-                    let start = base.saturating_add(from.into());
-                    if run.0.saturating_add(run.1) == start {
-                        run.1 = run.1.saturating_add(len.into());
-                    } else {
-                        push_run(&mut spans, run)?;
-                        run = (start, len.into());
-                    }
-                    // The ones from the lowest up, and all below them, are zeros then.
-                    word &= word.checked_add(1 << from).unwrap_or(0);
-                }
-            }
-            first = first.saturating_add(self.pages());
-        }
-        push_run(&mut spans, run)?;
-        Ok(spans)
+    /// The free pages as bits: bit `b` of word `n` is of page `64 n + b`.
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> {
+        assert_eq!(self.pages() % 64, 0, "a region has whole words");
+        let words = usize::try_from(self.pages() / 64).unwrap_or(usize::MAX);
+        self.list.iter().flat_map(move |region| {
+            let none = if region.image.is_empty() { words } else { 0 };
+            RegionPage::words(&region.image).chain(iter::repeat_n(0, none))
+        })
     }
 
     /// The first free page from `page` on. O(regions / 64 from there).
@@ -206,14 +188,6 @@ impl Regions {
     }
 }
 
-/// Adds the span of so many pages, if there are any.
-fn push_run(spans: &mut Vec<Span>, (start, pages): (u64, u64)) -> Result<()> {
-    if pages > 0 {
-        spans.push(page_span(start, pages)?);
-    }
-    Ok(())
-}
-
 /// Sets or clears the bits from `from` up to, but without, `to`. Whether each of them was different.
 fn set_bits(bits: &mut [u8], from: u64, to: u64, on: bool) -> bool {
     let mut changed = true;
@@ -242,10 +216,11 @@ fn masks(from: u64, to: u64) -> impl Iterator<Item = (usize, u8)> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use freelist_core::PageId;
+    use freelist_core::{BitSpans, PageId};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::page_span;
 
     /// Pages of a region of 1 KiB pages.
     const REGION: u64 = 1008 * 8;
@@ -269,9 +244,8 @@ mod tests {
                 prop_assert_eq!(regions.set(span, free), changed);
                 prop_assert_eq!(regions.all_used(span), !free);
             }
-            let spans = regions.spans().unwrap();
-            prop_assert!(spans.is_sorted_by(|one, next| one.end() < next.start()), "spans do not touch");
-            prop_assert!(spans.iter().flat_map(|span| span.pages()).map(PageId::get).eq(set.iter().copied()));
+            let pages = BitSpans::new(regions.words()).flat_map(Span::pages).map(PageId::get);
+            prop_assert!(pages.eq(set.iter().copied()));
             for number in 0..regions.len() {
                 let any = set.range(number * REGION..(number + 1) * REGION).next().is_some();
                 prop_assert_eq!(regions.any_free(number), any);
