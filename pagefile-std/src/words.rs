@@ -88,6 +88,6 @@ mod tests {
     #[test]
     fn too_many_are_an_error() {
         assert!(Words::new(usize::MAX).is_err());
-        assert!(Words::new(usize::MAX / 16).is_err());
+        assert!(Words::new(usize::MAX / 8).is_err());
     }
 }
