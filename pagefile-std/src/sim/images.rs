@@ -130,9 +130,9 @@ impl ImageStore {
     }
 
     fn cut(&self, len: u64) {
-        let gone = index(self.memory.len()).saturating_sub(index(len));
+        let gone = self.memory.len().saturating_sub(len);
         if gone > 0 {
-            self.touch(index(len), gone);
+            self.touch(index(len), index(gone));
             self.memory.cut(len);
         }
     }
