@@ -5,7 +5,8 @@
 //!
 //! let mut options = Options::new("node.etcd");
 //! options.listen_client_urls = vec!["http://127.0.0.1:2379".parse()?];
-//! let server = Server::start(&options)?;
+//! let mut server = Server::start(&options)?;
+//! server.hear_signals()?; // none is missed from here on
 //! println!("clients find it at {:?}", server.client_urls());
 //! server.wait_for_signal()?; // then it stops, in good order
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -18,6 +19,7 @@ mod identity;
 mod metrics;
 mod options;
 mod run;
+mod signals;
 mod tls;
 mod url;
 

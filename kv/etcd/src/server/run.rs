@@ -19,6 +19,7 @@ use super::auto_compaction;
 use super::connections::Connections;
 use super::http::{self, Sources};
 use super::options::{Options, Report};
+use super::signals::Signals;
 use super::url::Url;
 use crate::api::{self, Counts, Limits, Node};
 use crate::mvcc::{self, MemberRequest, Store};
@@ -96,6 +97,8 @@ pub struct Server {
 #[derive(Debug)]
 struct Running {
     runtime: Runtime,
+    /// Once it hears them.
+    signals: Option<Signals>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     node: Arc<Node>,
@@ -130,7 +133,7 @@ impl Server {
         let (compacted, auto_compaction, report) = (Arc::clone(&node), options.auto_compaction, options.report);
         tasks.push(tokio::spawn(async move { auto_compaction::run(&compacted, auto_compaction, report).await }));
         drop(entered);
-        Ok(Self { running: Some(Running { runtime, stop, tasks, node, report }), client_urls })
+        Ok(Self { running: Some(Running { runtime, signals: None, stop, tasks, node, report }), client_urls })
     }
 
     /// Where clients find it. A port 0 of the options is a real one here.
@@ -139,13 +142,28 @@ impl Server {
         &self.client_urls
     }
 
+    /// From now on SIGTERM and Ctrl-C no longer end the process at once:
+    /// [`wait_for_signal`](Self::wait_for_signal) hears also those that came before it. To be called before anybody is told
+    /// that the server is there.
+    ///
+    /// # Errors
+    /// [`StartError::System`]: the system gives no signals.
+    pub fn hear_signals(&mut self) -> Result<(), StartError> {
+        if let Some(Running { runtime, signals: signals @ None, .. }) = &mut self.running {
+            let _entered = runtime.enter();
+            *signals = Some(Signals::new()?);
+        }
+        Ok(())
+    }
+
     /// Serves until the process is asked to end, by SIGTERM or Ctrl-C, and stops.
     ///
     /// # Errors
-    /// What [`stop`](Self::stop) answers, or the system gives no signals.
+    /// As [`hear_signals`](Self::hear_signals), if that was not called before.
     pub fn wait_for_signal(mut self) -> Result<(), StartError> {
-        if let Some(running) = &self.running {
-            running.runtime.block_on(signal())?;
+        self.hear_signals()?;
+        if let Some(Running { runtime, signals: Some(signals), .. }) = &mut self.running {
+            runtime.block_on(signals.heard());
         }
         self.end();
         Ok(())
@@ -158,7 +176,7 @@ impl Server {
     }
 
     fn end(&mut self) {
-        let Some(Running { runtime, stop, tasks, node, report }) = self.running.take() else { return };
+        let Some(Running { runtime, signals: _, stop, tasks, node, report }) = self.running.take() else { return };
         let stopped = stop.send_replace(true);
         assert!(!stopped, "a server stops once");
         runtime.block_on(async {
@@ -184,21 +202,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-#[cfg(unix)]
-async fn signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 /// An address that is listened at.

@@ -144,7 +144,8 @@ impl Serve {
             terminal.note(format_args!("kv: warning: --{name} has no effect on one node"));
         }
         let options = Options { lock_timeout: terminal.lock_timeout, ..self.options()? };
-        let server = Server::start(&options).map_err(|error| Failure::Refused(error.to_string()))?;
+        let mut server = Server::start(&options).map_err(|error| Failure::Refused(error.to_string()))?;
+        server.hear_signals().map_err(|error| Failure::Refused(error.to_string()))?;
         let urls: Vec<String> = server.client_urls().iter().map(Url::to_string).collect();
         writeln!(terminal.out, "serving {} at {}", options.data_dir.join("member/snap/db").display(), urls.join(", "))?;
         terminal.flush()?;
