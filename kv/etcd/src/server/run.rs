@@ -153,6 +153,8 @@ impl Server {
             let _entered = runtime.enter();
             *signals = Some(Signals::new()?);
         }
+        let hears = |running: &Running| running.signals.is_some();
+        assert!(self.running.as_ref().is_none_or(hears), "a server that serves misses no signal from here on");
         Ok(())
     }
 
