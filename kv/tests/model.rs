@@ -9,8 +9,8 @@
 //! | `KV_MODEL_SEED` | 1 | the first of their seeds |
 //!
 //! ```sh
-//! KV_MODEL_PROGRAMS=10000 cargo test --release -p kv --test model
-//! KV_MODEL_SEED=4711 KV_MODEL_PROGRAMS=1 cargo test -p kv --test model   # one failure again
+//! KV_MODEL_PROGRAMS=10000 cargo test --release -p kv-bbolt --test model
+//! KV_MODEL_SEED=4711 KV_MODEL_PROGRAMS=1 cargo test -p kv-bbolt --test model   # one failure again
 //! ```
 //!
 //! A failure prints its seed, and the smallest program found that fails.

@@ -4,7 +4,7 @@
 //! The writers are two bbolts (`peers/busy.go`), this library in another process, and etcd ([`etcd`]).
 //!
 //! ```sh
-//! KV_LIVE_SECONDS=600 cargo test --release -p kv --test compat live -- --nocapture --test-threads=1
+//! KV_BUDGET=nightly KV_LIVE_SECONDS=600 cargo test --release -p kv-bbolt --test compat live -- --nocapture --test-threads=1
 //! ```
 
 mod etcd;

@@ -12,8 +12,8 @@
 //! | `KV_LIVE_SECONDS` | 3 | how long each file is looked into while another program writes it ([`live`]) |
 //!
 //! ```sh
-//! KV_CROSS_PROGRAMS=10000 cargo test --release -p kv --test compat cross
-//! KV_CROSS_SEED=4711 KV_CROSS_PROGRAMS=1 cargo test -p kv --test compat cross   # one failure again
+//! KV_CROSS_PROGRAMS=10000 cargo test --release -p kv-bbolt --test compat cross
+//! KV_CROSS_SEED=4711 KV_CROSS_PROGRAMS=1 cargo test -p kv-bbolt --test compat cross   # one failure again
 //! ```
 //!
 //! A failure prints its seed, and the smallest program found that fails.

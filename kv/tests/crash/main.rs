@@ -8,7 +8,7 @@
 //!
 //! | budget | command | how long on two cores |
 //! | --- | --- | --- |
-//! | short | `cargo test -p kv --test crash` | part of every test run |
+//! | short | `cargo test -p kv-bbolt --test crash` | part of every test run |
 //! | push | `cargo push-budget` | minutes |
 //! | nightly | `cargo nightly-budget` | hours |
 //! | release | `cargo release-budget` | a day |

@@ -15,7 +15,7 @@ const FILE: &str = "KV_TRACED_FILE";
 
 /// Creates a database, and makes it grow twice.
 #[test]
-#[ignore = "the program that the test below traces: `cargo test -p kv --test crash system_calls`"]
+#[ignore = "the program that the test below traces: `cargo test -p kv-bbolt --test crash system_calls`"]
 fn traced_program() {
     let path = std::env::var_os(FILE).expect("the test below names the file");
     let db = kv::Options::new().page_size(1024).open(path).unwrap();

@@ -21,7 +21,7 @@
 //! | `PAGEFILE_KERNEL` | not set | `skip` leaves out what watches or limits system calls |
 //!
 //! ```sh
-//! KV_BUDGET=push cargo test -p kv --release --test faults
+//! KV_BUDGET=push cargo test -p kv-bbolt --release --test faults
 //! ```
 #![cfg(unix)]
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what watches and limits system calls needs Linux"))]

@@ -112,7 +112,7 @@ impl Scratch {
     /// The suite's program, compiled.
     fn compile(&self, suite: Suite) -> PathBuf {
         let compiled = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "-p", "kv", "--test", suite.program, "--no-run"])
+            .args(["test", "--offline", "-p", "kv-bbolt", "--test", suite.program, "--no-run"])
             .current_dir(&self.0)
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             .env("CARGO_TERM_COLOR", "never")

@@ -18,6 +18,7 @@ const CONFINED: [Confined; 5] = [
             ("pagefile-std/src/map.rs", "mapped bytes as slices"),
             ("pagefile-std/src/sys.rs", "system calls that std lacks"),
             ("kv/c/src/", "the C interface: what C passes in is pointers"),
+            ("kv/examples/beside/heed/", "programs with heed, which opens a file by an unsafe function"),
             ("kv/tests/allocations.rs", "a test's counting allocator: the trait is unsafe to implement"),
             ("freelist-core/tests/failing_heap/", "a test's failing allocator: the trait is unsafe to implement"),
             ("freelist-core/bare-metal/cortex-m/src/main.rs", "a program without a system gives itself a heap"),

@@ -29,7 +29,8 @@ fn broken(package: &Path, row: &str) -> Option<String> {
 fn each_yes_has_something_behind_it() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(package.join(TABLE)).unwrap();
-    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    let table = text.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
     assert!(rows.len() > 20, "{TABLE} has its table");
     let found: Vec<String> =
         rows.iter().filter_map(|row| Some(format!("{row}\n  {}", broken(package, row)?))).collect();

@@ -9,7 +9,7 @@ const PACKAGES: [(&str, &str); 10] = [
     ("SQLite, by libsqlite3-sys", "libsqlite3-sys"),
     ("fjall", "fjall"),
     ("RocksDB, by librocksdb-sys", "librocksdb-sys"),
-    ("kv", "kv"),
+    ("kv", "kv-bbolt"),
     ("bbolt", "go.etcd.io/bbolt"),
     ("Pebble", "github.com/cockroachdb/pebble/v2"),
 ];
