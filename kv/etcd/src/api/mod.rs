@@ -51,6 +51,7 @@ const SERVICES: [&str; 7] = [
 
 /// All services of a node, each at its path.
 pub(crate) fn routes(node: &Arc<Node>, counts: &Arc<Counts>) -> axum::Router {
+    const { assert!(SERVICES.len() == 7, "each service here has its name there") };
     let max = node.limits.message_bytes();
     let node = || Arc::clone(node);
     Routes::default()

@@ -69,6 +69,7 @@ impl Compactor {
         while let Some(left) = time.checked_sub(began.elapsed()).filter(|left| !left.is_zero() && !state.closed) {
             state = wait_for(&self.filled, state, left);
         }
+        debug_assert!(state.closed || began.elapsed() >= time, "others had the writer meanwhile");
         !state.closed
     }
 

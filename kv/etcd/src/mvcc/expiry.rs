@@ -56,6 +56,7 @@ pub(super) fn run(shared: &Shared) {
 /// Ends leases as a client would, many in one commit.
 fn end_expired(shared: &Shared) {
     let expired = lock(&shared.lessor).expired(LEASES);
+    debug_assert!(expired.len() <= LEASES, "a commit is not held up by all of them");
     let (tell, told) = channel();
     for id in expired {
         let tell = tell.clone();

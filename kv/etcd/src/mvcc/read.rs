@@ -42,6 +42,7 @@ pub(super) fn count(index: &RwLock<Index>, interval: &Interval, at: i64) -> u64 
 pub(super) fn keys(index: &RwLock<Index>, interval: &Interval, at: i64) -> Vec<(bytes::Bytes, Found)> {
     let mut keys = Vec::new();
     visit(index, interval, at, |key, found| keys.push((bytes::Bytes::copy_from_slice(key), found)));
+    debug_assert!(keys.is_sorted_by(|(one, _), (next, _)| one < next), "each key once, in order");
     keys
 }
 

@@ -95,6 +95,7 @@ pub fn prefix_range(prefix: &[u8]) -> (Bytes, Bytes) {
         end[last] += 1;
         end.into()
     });
+    debug_assert!(end[..] == [0] || end[..] > *prefix, "a range ends behind its beginning, or with the last key");
     (Bytes::copy_from_slice(prefix), end)
 }
 

@@ -42,6 +42,7 @@ impl Shared {
         loop {
             // Between the two steps the current revision may be compacted; then there is a newer one.
             if let Ok(pin) = self.pins.pin(self.current()) {
+                debug_assert!(pin.revision() <= self.current(), "revisions ascend");
                 return pin;
             }
         }
@@ -62,6 +63,8 @@ impl Shared {
             return Err(Error::FutureRevision);
         }
         debug_assert!((1..=current).contains(&revision), "a read is of what was written");
-        Ok((self.pins.pin(revision)?, current))
+        let pin = self.pins.pin(revision)?;
+        debug_assert_eq!(pin.revision(), revision, "what is read is held");
+        Ok((pin, current))
     }
 }

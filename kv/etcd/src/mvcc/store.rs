@@ -231,12 +231,14 @@ impl Store {
             }
         })?;
         debug_assert!(pin.revision() == current, "the state is held");
-        let answer = execute(request, &mut path.into_iter(), &mut |op| {
+        let mut steps = path.into_iter();
+        let answer = execute(request, &mut steps, &mut |op| {
             let RequestOp::Range(range) = op else { unreachable!("it only reads") };
             let at = if range.revision == 0 { current } else { range.revision };
             let answer = read::range(&self.shared.index, &view.rows, &range, at)?;
             Ok(ResponseOp::Range(RangeResponse { revision: current, ..answer }))
         })?;
+        debug_assert!(steps.next().is_none(), "every branch that is taken was read");
         Ok(TxnResponse { revision: current, ..answer })
     }
 
@@ -304,6 +306,7 @@ impl Store {
         let tx = self.shared.db.begin_read();
         let rows = tx.bucket(KEY)?;
         let changes = locked::read(&self.shared.index).changes(key);
+        debug_assert!(changes.is_sorted_by(|(one, _), (next, _)| one < next), "oldest first");
         let visible = changes.into_iter().filter(|(revision, _)| revision.main <= pin.revision());
         let row = |(revision, tombstone)| {
             if tombstone {

@@ -121,6 +121,7 @@ impl View<'_> {
     pub(super) fn path(&self, txn: &TxnRequest) -> Result<Vec<bool>> {
         let mut path = Vec::new();
         self.extend_path(txn, &mut path)?;
+        debug_assert!(!path.is_empty(), "the transaction itself is the first step");
         Ok(path)
     }
 
@@ -145,6 +146,7 @@ impl View<'_> {
         } else {
             read::keys(self.index, &Interval::new(&compare.key, &compare.range_end), self.at)
         };
+        debug_assert!(keys.iter().all(|(_, found)| found.revision.main <= self.at), "nothing newer is compared");
         if keys.is_empty() {
             return Ok(compare.holds_for_nothing());
         }
@@ -246,12 +248,15 @@ impl Transaction<'_, '_> {
     pub(super) fn txn(&mut self, request: TxnRequest) -> Result<TxnResponse> {
         debug_assert!(self.is_unchanged(), "conditions see the state before");
         let path = self.view()?.path(&request)?;
-        check_path(&request, &mut path.iter().copied(), &mut |op| match op {
+        let mut steps = path.iter().copied();
+        check_path(&request, &mut steps, &mut |op| match op {
             RequestOp::Put(put) => self.check_put(put),
             RequestOp::Range(range) => self.check_range(range),
             RequestOp::DeleteRange(_) | RequestOp::Txn(_) | RequestOp::Empty => Ok(()),
         })?;
-        let answer = execute(request, &mut path.into_iter(), &mut |op| {
+        debug_assert!(steps.next().is_none(), "every branch that is taken was checked");
+        let mut steps = path.into_iter();
+        let answer = execute(request, &mut steps, &mut |op| {
             Ok(match op {
                 RequestOp::Range(range) => ResponseOp::Range(self.range(&range)?),
                 RequestOp::Put(put) => ResponseOp::Put(self.put(put)?),
@@ -260,6 +265,7 @@ impl Transaction<'_, '_> {
                 RequestOp::Empty => unreachable!("it was refused"),
             })
         })?;
+        debug_assert!(steps.next().is_none(), "every branch that is taken was done");
         Ok(TxnResponse { revision: self.revision(), ..answer })
     }
 }

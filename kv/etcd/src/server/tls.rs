@@ -40,6 +40,7 @@ impl TlsFiles {
                 for certificate in certificates(path)? {
                     roots.add(certificate).map_err(|error| refused(path, error))?;
                 }
+                debug_assert!(!roots.is_empty(), "somebody vouches for clients");
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                     .build()
                     .map_err(|error| refused(path, error))?;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use kv_etcd::mvcc::{CompactRequest, Options, PutRequest, RangeRequest, Store};
 
@@ -50,11 +51,32 @@ fn an_unfinished_compaction_is_finished() {
     assert_eq!(store.compact_revision(), 40);
     assert_ne!(store.hash_kv(45).expect("a hash"), hash, "the rows between are out of the sum at once");
     let rows = || store.begin_read().bucket("key").expect("a bucket").iter().count();
-    let began = std::time::Instant::now();
-    while rows() != 12 {
-        assert!(began.elapsed().as_secs() < 20, "{} rows", rows());
-    }
+    wait_until(|| rows() == 12);
     assert_eq!(get(&store, "a", 40).as_deref(), Some("38"));
+}
+
+/// A compaction that pauses does not hold up the closing of the store; what it leaves undone is done by the next opening.
+#[test]
+fn closing_does_not_wait_for_the_pause_of_a_compaction() {
+    let bench = Bench::new();
+    let hours = Duration::from_secs(100_000);
+    let store = Store::open(bench.path(), Options::new().compaction_rows(1).compaction_pause(hours)).expect("it opens");
+    for n in 0..50 {
+        put(&store, "a", &n.to_string());
+    }
+    let rows = |store: &Store| store.begin_read().bucket("key").expect("a bucket").iter().count();
+    store.compact(CompactRequest { revision: 40, physical: false }).expect("a compaction");
+    wait_until(|| rows(&store) == 49);
+    store.close().expect("it closes");
+    let store = bench.open();
+    wait_until(|| rows(&store) == 12);
+}
+
+fn wait_until(happened: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed().as_secs() < 20, "it happens");
+    }
 }
 
 const CHILD: &str = "KV_ETCD_CHILD";

@@ -82,7 +82,23 @@ fn child() {
     let (Some(directory), Ok(url)) = (env::var_os(DIRECTORY), env::var(URL)) else { return };
     let mut options = Options::new(directory);
     options.listen_client_urls = vec![url.parse().unwrap()];
-    let server = Server::start(&options).unwrap();
+    let mut server = Server::start(&options).unwrap();
+    server.hear_signals().unwrap();
     println!("\n{SERVING}");
     server.wait_for_signal().unwrap();
+}
+
+/// A signal that comes before anybody waits for it does not end the process, which is this one, and is not lost.
+#[test]
+#[cfg(unix)]
+fn a_signal_is_heard_before_it_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options::new(directory.path());
+    options.listen_client_urls = vec!["http://127.0.0.1:0".parse().unwrap()];
+    let mut server = Server::start(&options).unwrap();
+    server.hear_signals().unwrap();
+    let sent = Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    server.wait_for_signal().unwrap();
+    Server::start(&options).unwrap().stop();
 }

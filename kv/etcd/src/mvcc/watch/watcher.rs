@@ -74,8 +74,13 @@ impl Watcher {
                 let shared = self.shared.upgrade().ok_or(Error::Stopped)?;
                 match backlog::read(&shared, &self.wish, from, to) {
                     Ok(chunk) => {
+                        debug_assert!(
+                            chunk.next.is_none_or(|next| from < next && next <= to),
+                            "the history has an end"
+                        );
                         self.backlog = chunk.next.map(|next| (next, to));
                         if let Some(events) = chunk.events {
+                            debug_assert!(!events.events.is_empty(), "what is told has happened");
                             return Ok(Some(WatchUpdate::Events(events)));
                         }
                     }
