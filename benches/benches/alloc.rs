@@ -125,14 +125,33 @@ fn fail<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)], pages: u64) {
 }
 
 fn load<P: FreePages>(group: &mut Group<'_>, spans: &[(u64, u64)]) {
+    load_by(group, P::NAME, spans, || P::load(spans));
+}
+
+/// Span maps that are given the pages as bits.
+fn load_bits(group: &mut Group<'_>, spans: &[(u64, u64)]) {
+    let mut words = Vec::new();
+    for page in spans.iter().flat_map(|&(start, pages)| start..start + pages) {
+        let word = usize::try_from(page / 64).expect("in memory");
+        words.resize(words.len().max(word + 1), 0_u64);
+        words[word] |= 1 << (page % 64);
+    }
+    load_by(group, "span maps, from bits", spans, || {
+        let mut set = SpanMaps::new();
+        set.release_bits(&mut words.iter().copied()).expect("memory");
+        set
+    });
+}
+
+fn load_by<S>(group: &mut Group<'_>, name: &str, spans: &[(u64, u64)], make: impl Fn() -> S) {
     let pages = spans.iter().map(|(_, pages)| pages).sum();
     group.throughput(Throughput::Elements(pages));
-    group.bench_function(BenchmarkId::new(P::NAME, spans.len()), |bencher| {
+    group.bench_function(BenchmarkId::new(name, spans.len()), |bencher| {
         bencher.iter_custom(|calls| {
             (0..calls)
                 .map(|_| {
                     let begin = ThreadTime::now();
-                    let set = black_box(P::load(spans));
+                    let set = black_box(make());
                     let took = begin.elapsed();
                     drop(set);
                     took
@@ -211,6 +230,7 @@ fn loads(criterion: &mut Criterion) {
         for count in COUNTS {
             let spans = if name.ends_with("isolated") { isolated(count) } else { mixed(count, 1) };
             load::<SpanMaps>(&mut group, &spans);
+            load_bits(&mut group, &spans);
             if count <= LINEAR_LIMIT {
                 load::<BboltArray>(&mut group, &spans);
                 load::<BboltHashmap>(&mut group, &spans);

@@ -1,4 +1,5 @@
-//! Transactions from begin to commit: one put and a hundred, durable and not. `concurrent` has those of many threads.
+//! Transactions from begin to commit: one put and a hundred, durable by two syncs, by a redo log, and not. `concurrent` has
+//! those of many threads.
 //!
 //! `cargo bench -p benches --bench commit`
 #![allow(missing_docs, reason = "criterion's macros make public items")]
@@ -6,15 +7,20 @@
 use benches::store::{Store, put};
 use benches::workload::{Random, numbers};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kv::Options;
+use kv::{Durability, Options};
 
 const PAIRS: u64 = 100_000;
 
 /// Transactions of replaced pairs, so that the file stays as it is however often they run.
 fn commit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit");
-    for (mode, no_sync) in [("not synced", true), ("durable", false)] {
-        let store = Store::loaded(PAIRS, &Options::new().no_sync(no_sync));
+    let modes = [
+        ("not synced", Options::new().no_sync(true)),
+        ("durable", Options::new()),
+        ("durable by a log", Options::new().durability(Durability::Log)),
+    ];
+    for (mode, options) in modes {
+        let store = Store::loaded(PAIRS, &options);
         let mut random = Random::new(1);
         for count in [1, 100] {
             group.throughput(Throughput::Elements(count as u64));

@@ -1,4 +1,5 @@
-//! Many threads: readers beside each other and beside a writer, and puts by `batch`, which share a commit.
+//! Many threads: readers beside each other and beside a writer, puts by `batch`, which share a commit, and by `update`, which
+//! share a write where commits go by a redo log.
 //!
 //! `cargo bench -p benches --bench concurrent`
 #![allow(missing_docs, reason = "criterion's macros make public items")]
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use benches::store::{BUCKET, Store, put};
 use benches::workload::{Random, key, numbers, value};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kv::{Db, Error, Options};
+use kv::{Db, Durability, Error, Options};
 
 const PAIRS: u64 = 100_000;
 
@@ -84,5 +85,20 @@ fn batch(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, readers, batch);
+/// Durable puts in a transaction each: throughput of one put.
+fn update(criterion: &mut Criterion) {
+    for (mode, options) in [("two syncs", Options::new()), ("a log", Options::new().durability(Durability::Log))] {
+        let store = Store::loaded(PAIRS, &options);
+        let mut group = criterion.benchmark_group(format!("concurrent/update, durable by {mode}"));
+        group.sample_size(20);
+        for threads in [1, 8, 100] {
+            group.throughput(Throughput::Elements(threads));
+            group.bench_function(BenchmarkId::new("threads", threads), |b| {
+                b.iter_custom(|rounds| time(threads, rounds, |random| put(&store.db, &numbers(random, 1, PAIRS))));
+            });
+        }
+    }
+}
+
+criterion_group!(benches, readers, batch, update);
 criterion_main!(benches);

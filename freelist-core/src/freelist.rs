@@ -284,7 +284,18 @@ impl<S: FreeSpans> Freelist<S> {
     }
 
     /// As [`load`](Self::load), with the pages whose bits are set in a row of words: bit `b` of word `n` stands for page
-    /// `64 n + b`. O(words), and O(spans) old and new, but much less for each new span.
+    /// `64 n + b`. O(words), and O(spans) old and new. Single pages cost a fraction of what they cost in `load`.
+    ///
+    /// ```
+    /// use freelist_core::{Freelist, SpanMaps};
+    ///
+    /// let mut list = Freelist::new(SpanMaps::new());
+    /// list.load_bits([0b1101_0000, 1])?; // pages 4, 6, 7 and 64
+    /// let mut spans = Vec::new();
+    /// list.for_each_span(&mut |span| spans.push((span.start().get(), span.len())));
+    /// assert_eq!(spans, [(4, 1), (6, 2), (64, 1)]);
+    /// # Ok::<(), freelist_core::FreelistError>(())
+    /// ```
     ///
     /// # Errors
     /// [`FreelistError::OutOfMemory`]. The list is empty then.

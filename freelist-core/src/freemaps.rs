@@ -61,6 +61,7 @@ impl Freemaps {
     /// Adds `spans` spans of a short length, which begin in `block`.
     #[inline]
     pub(crate) fn add_short(&mut self, len: u64, spans: u16, block: &mut PageBlock) -> Result<(), FreelistError> {
+        debug_assert!(index_of(len) < SHORT && spans > 0, "short spans are counted by block");
         let Some(short) = self.short.get_mut(index_of(len)) else { return Ok(()) };
         if block.count(len) == 0 {
             short.numbers.insert(&mut self.short_blocks, block.number())?;

@@ -5,6 +5,9 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+#[cfg(test)]
+#[macro_use]
+extern crate kv_testkit;
 
 mod allocations;
 mod allocator;

@@ -2,8 +2,10 @@
 //! breaks its promises is told so.
 #![cfg(feature = "conformance")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod model;
-mod time_limit;
 
 use std::error::Error;
 
@@ -12,7 +14,6 @@ use freelist_core::{
     Span, SpanMaps, TxId, conformance,
 };
 use model::{Dice, span};
-use time_limit::TimeLimit;
 
 /// A file that grows by a fixed step, and fails on demand.
 #[derive(Default)]
@@ -59,7 +60,6 @@ impl PageSource for GrowingFile {
 
 #[test]
 fn every_source_here_conforms() {
-    let _limit = TimeLimit::start();
     conformance::page_source(|| NoPages);
     conformance::page_source(|| FixedRange::new(span(3, 777)));
     conformance::page_source(|| FixedRange::new(span(u64::MAX - 300, 300)));
@@ -132,7 +132,6 @@ impl PageSource for Liar {
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "it catches panics, which end the program on this target")]
 fn the_suite_finds_sources_that_break_the_contract() {
-    let _limit = TimeLimit::start();
     for (lie, finding) in [
         (Lie::SamePages, "was handed out twice"),
         (Lie::TooFew, "the source handed out"),
@@ -153,7 +152,6 @@ fn the_suite_finds_sources_that_break_the_contract() {
 
 #[test]
 fn the_last_free_pages_and_new_ones_meet_a_request_together() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(10, 10)));
     assert_eq!(pages.allocate(6), Ok(Some(span(10, 6))));
     pages.release(span(11, 5)).unwrap();
@@ -167,7 +165,6 @@ fn the_last_free_pages_and_new_ones_meet_a_request_together() {
 
 #[test]
 fn ranges_that_touch_take_back_what_was_merged() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<Ranges<3>> =
         PageAllocator::new(Ranges::new([span(10, 10), span(0, 10), span(40, 10)]).unwrap());
     let all: Vec<Span> = (0..3).map(|_| pages.allocate(10).unwrap().unwrap()).collect();
@@ -183,7 +180,6 @@ fn ranges_that_touch_take_back_what_was_merged() {
 
 #[test]
 fn free_pages_come_before_new_ones() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 8, ..GrowingFile::default() });
     assert_eq!(pages.allocate(3), Ok(Some(span(0, 3))));
     assert_eq!(pages.source().pages, 8);
@@ -199,7 +195,6 @@ fn free_pages_come_before_new_ones() {
 
 #[test]
 fn the_end_goes_back_to_the_source() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 10, ..GrowingFile::default() });
     let all = pages.allocate(100).unwrap().unwrap();
     pages.release(span(20, 5)).unwrap();
@@ -214,7 +209,6 @@ fn the_end_goes_back_to_the_source() {
 
 #[test]
 fn an_error_of_the_source_loses_nothing() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(GrowingFile { step: 4, ..GrowingFile::default() });
     pages.allocate(1).unwrap();
     let broken = GrowingFile { pages: 4, step: 4, broken: true };
@@ -230,7 +224,6 @@ fn an_error_of_the_source_loses_nothing() {
 
 #[test]
 fn each_error_in_a_chain_says_something_else() {
-    let _limit = TimeLimit::start();
     let source = AllocError::Source(DiskFull);
     assert_eq!(source.to_string(), "the page source failed");
     assert_eq!(source.source().unwrap().to_string(), "disk full");
@@ -241,7 +234,6 @@ fn each_error_in_a_chain_says_something_else() {
 
 #[test]
 fn a_source_that_repeats_itself_is_named() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(Liar::new(Lie::SamePages));
     assert_eq!(pages.allocate(4), Ok(Some(span(5, 4))));
     let wrong = AllocError::Freelist(FreelistError::BadSource { page: PageId::new(9) });
@@ -252,7 +244,6 @@ fn a_source_that_repeats_itself_is_named() {
 
 #[test]
 fn a_transaction_that_is_rolled_back_leaves_new_pages_free() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(0, 50)));
     let tx = TxId::new(3);
     let mine = pages.allocate_for(tx, 20).unwrap().unwrap();
@@ -266,7 +257,6 @@ fn a_transaction_that_is_rolled_back_leaves_new_pages_free() {
 
 #[test]
 fn pages_of_a_transaction_that_are_released_at_once_are_no_longer_its() {
-    let _limit = TimeLimit::start();
     let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(0, 50)));
     let (one, two) = (TxId::new(1), TxId::new(2));
     let mine = pages.allocate_for(one, 20).unwrap().unwrap();
@@ -305,7 +295,6 @@ fn any_call(pages: &mut PageAllocator<FixedRange>, dice: &mut Dice) {
 
 #[test]
 fn calls_in_any_order_never_panic_and_no_page_is_free_and_pending() {
-    let _limit = TimeLimit::start();
     for seed in 1..300 {
         let mut dice = Dice::new(seed);
         let mut pages: PageAllocator<_> = PageAllocator::new(FixedRange::new(span(20, 200)));
@@ -323,7 +312,6 @@ fn calls_in_any_order_never_panic_and_no_page_is_free_and_pending() {
 
 #[test]
 fn ranges_must_not_overlap() {
-    let _limit = TimeLimit::start();
     let overlap = Ranges::new([span(10, 5), span(30, 5), span(12, 20)]);
     assert_eq!(overlap, Err(FreelistError::DoubleFree { page: PageId::new(12) }));
 }

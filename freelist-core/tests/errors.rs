@@ -1,5 +1,8 @@
 //! An error says in words what is wrong, where, and what to do; numbers go in and out of their types unchanged.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use core::convert::Infallible;
 
 use freelist_core::{

@@ -1,11 +1,12 @@
 //! Both sets of free spans beside a naive one: every answer and every count, after every call.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod model;
-mod time_limit;
 
 use freelist_core::{BitSpans, FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans};
 use model::{Dice, Fit, Model, span};
-use time_limit::TimeLimit;
 
 /// Everything that can be asked about a set, compared with the model.
 fn compare(set: &dyn FreeSpans, model: &Model, pages: impl Iterator<Item = u64>) {
@@ -90,13 +91,11 @@ fn small_calls() -> Vec<Call> {
 
 #[test]
 fn every_small_program_on_span_maps() {
-    let _limit = TimeLimit::start();
     every_program(&small_calls(), 4, &|| (Box::new(SpanMaps::new()), Model::new(Fit::Best)));
 }
 
 #[test]
 fn every_small_program_on_the_sorted_array() {
-    let _limit = TimeLimit::start();
     every_program(&small_calls(), 4, &|| (Box::new(SortedArray::new()), Model::new(Fit::First)));
 }
 
@@ -154,13 +153,11 @@ fn random_programs(fit: Fit, make: &dyn Fn() -> Box<dyn FreeSpans>) {
 
 #[test]
 fn random_programs_on_span_maps() {
-    let _limit = TimeLimit::start();
     random_programs(Fit::Best, &|| Box::new(SpanMaps::new()));
 }
 
 #[test]
 fn random_programs_on_the_sorted_array() {
-    let _limit = TimeLimit::start();
     random_programs(Fit::First, &|| Box::new(SortedArray::new()));
 }
 
@@ -216,19 +213,16 @@ fn bits_are_pages(fit: Fit, make: &dyn Fn() -> Box<dyn FreeSpans>) {
 
 #[test]
 fn bits_are_pages_of_span_maps() {
-    let _limit = TimeLimit::start();
     bits_are_pages(Fit::Best, &|| Box::new(SpanMaps::new()));
 }
 
 #[test]
 fn bits_are_pages_of_the_sorted_array() {
-    let _limit = TimeLimit::start();
     bits_are_pages(Fit::First, &|| Box::new(SortedArray::new()));
 }
 
 #[test]
 fn the_three_maps_agree_with_the_spans() {
-    let _limit = TimeLimit::start();
     let mut dice = Dice::new(7);
     let (mut set, mut model) = (SpanMaps::new(), Model::new(Fit::Best));
     for _ in 0..2000 {
@@ -263,7 +257,6 @@ fn tight_spans() -> SpanMaps {
 
 #[test]
 fn an_aligned_request_tries_a_few_tight_spans_then_one_that_is_long_enough_then_all() {
-    let _limit = TimeLimit::start();
     let request = Request::new(2).aligned_to(4);
     let (lucky, certain) = (span(1000, 2), span(2001, 5));
     // A tight span that fits is taken, if it is among the first.
@@ -287,7 +280,6 @@ fn an_aligned_request_tries_a_few_tight_spans_then_one_that_is_long_enough_then_
 
 #[test]
 fn no_argument_panics_or_overflows() {
-    let _limit = TimeLimit::start();
     for set in [&mut SpanMaps::new() as &mut dyn FreeSpans, &mut SortedArray::new()] {
         let (all, top) = (span(0, u64::MAX), span(u64::MAX - 1, 1));
         assert_eq!(set.allocate(0), Err(FreelistError::EmptyRequest));
@@ -322,7 +314,6 @@ fn no_argument_panics_or_overflows() {
 
 #[test]
 fn an_error_names_the_page() {
-    let _limit = TimeLimit::start();
     for set in [&mut SpanMaps::new() as &mut dyn FreeSpans, &mut SortedArray::new()] {
         set.release(span(100, 10)).unwrap();
         let double = |page| Err(FreelistError::DoubleFree { page: PageId::new(page) });
@@ -351,7 +342,6 @@ fn spans_added_together_merge_with_what_is_there_and_with_each_other() {
         set.for_each_span(&mut |span| found.push(span));
         assert_eq!(found, [span(5, 8), span(20, 1), span(1000, 4)]);
     }
-    let _limit = TimeLimit::start();
     check(SpanMaps::new());
     check(SortedArray::new());
 }

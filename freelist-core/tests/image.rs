@@ -1,16 +1,17 @@
 //! Saved images when memory runs out: each allocation of a load fails in its turn.
 #![cfg(feature = "image")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod failing_heap;
 mod model;
-mod time_limit;
 
 use failing_heap::{counted, fail_nth, has_failed};
 use freelist_core::{
     FreeSpans, FreelistError, ImageWriter, SortedArray, Span, SpanMaps, Spans, load_image, read_image,
 };
 use model::{Dice, Fit, Model, span};
-use time_limit::TimeLimit;
 
 fn image(spans: &[Span]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -66,14 +67,12 @@ fn load_with_failures<S: FreeSpans>(make: impl Fn() -> S) -> u64 {
 
 #[test]
 fn a_load_that_fails_leaves_an_empty_set_and_can_be_repeated() {
-    let _limit = TimeLimit::start();
     assert!(load_with_failures(SpanMaps::new) > 100);
     assert!(load_with_failures(SortedArray::new) > 30);
 }
 
 #[test]
 fn reading_an_image_may_fail() {
-    let _limit = TimeLimit::start();
     let spans: Vec<Span> = (0..100).map(|index| span(index * 10, 3)).collect();
     let bytes = image(&spans);
     let mut failures = 0;

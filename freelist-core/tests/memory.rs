@@ -1,14 +1,15 @@
 //! A list says how much memory it holds, to the byte: the figure is compared with what the heap gave after every call of
 //! random programs.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod failing_heap;
 mod model;
-mod time_limit;
 
 use failing_heap::held;
 use freelist_core::{FreeSpans, Freelist, SortedArray, Span, SpanMaps, TxId};
 use model::{Dice, span};
-use time_limit::TimeLimit;
 
 const PAGES: u64 = 4000;
 
@@ -23,7 +24,6 @@ fn a_sorted_array_says_how_much_memory_it_holds() {
 }
 
 fn says_how_much_it_holds<S: FreeSpans>(new: impl Fn() -> S) {
-    let _limit = TimeLimit::start();
     for seed in 1..=8 {
         let mut dice = Dice::new(seed);
         let before = held();

@@ -2,16 +2,17 @@
 //! its second, and so on until none fails. The call that is hit must say so and leave everything as it was; then it is
 //! made again, and the rest of the program must go on as the model says. After reserving ahead nothing fails at all.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod failing_heap;
 mod model;
-mod time_limit;
 
 use std::collections::BTreeSet;
 
 use failing_heap::{counted, exhausted, fail_nth, has_failed};
 use freelist_core::{FreeSpans, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, Spans, Statistics};
 use model::{Dice, Fit, Model, span};
-use time_limit::TimeLimit;
 
 /// Every public call on a set that can fail.
 #[derive(Clone, Debug)]
@@ -213,14 +214,12 @@ fn run_all<S: FreeSpans>(make: impl Fn() -> S, fit: Fit) -> BTreeSet<&'static st
 
 #[test]
 fn every_allocation_of_the_span_maps_may_fail() {
-    let _limit = TimeLimit::start();
     let hits = run_all(SpanMaps::new, Fit::Best);
     assert_eq!(hits.into_iter().collect::<Vec<_>>(), SET_CALLS);
 }
 
 #[test]
 fn every_allocation_of_the_sorted_array_may_fail() {
-    let _limit = TimeLimit::start();
     let hits = run_all(SortedArray::new, Fit::First);
     // First fit without alignment cuts at the front, which needs no memory.
     let hits: Vec<_> = hits.into_iter().collect();
@@ -261,7 +260,6 @@ fn reserved_room_is_enough<S: FreeSpans>(mut set: S, spans: u64, window: Span) {
 
 #[test]
 fn after_reserving_memory_does_not_run_out() {
-    let _limit = TimeLimit::start();
     for (spans, window) in [
         (60, span(1000, 400)),
         (200, span((1 << 27) - 3000, 6000)),
@@ -278,7 +276,6 @@ fn after_reserving_memory_does_not_run_out() {
 
 #[test]
 fn room_that_nobody_has_is_refused() {
-    let _limit = TimeLimit::start();
     let everything = span(0, u64::MAX);
     let mut set = SpanMaps::new();
     set.release(span(5, 5)).unwrap();

@@ -2,9 +2,11 @@
 //! allocation failing, again with its second, and so on until none fails. A twin, whose memory never fails, tells what
 //! each call must have done once it has been made again.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod failing_heap;
 mod model;
-mod time_limit;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -15,7 +17,6 @@ use freelist_core::{
     Spans, TxId,
 };
 use model::{Dice, span};
-use time_limit::TimeLimit;
 
 type Pages<S> = PageAllocator<FixedRange, S>;
 /// The span allocated, if any, and the number of pages that changed hands, if the call returns it.
@@ -250,20 +251,17 @@ const NEED_MEMORY: [&str; 13] = [
 
 #[test]
 fn every_allocation_of_a_list_on_span_maps_may_fail() {
-    let _limit = TimeLimit::start();
     check(run_all(SpanMaps::new), &NEED_MEMORY);
 }
 
 #[test]
 fn every_allocation_of_a_list_on_the_sorted_array_may_fail() {
-    let _limit = TimeLimit::start();
     check(run_all(SortedArray::new), &NEED_MEMORY);
 }
 
 /// A transaction whose growth had no memory for the new pages gives them back to the source.
 #[test]
 fn new_pages_that_the_list_had_no_memory_for_go_back_to_the_source() {
-    let _limit = TimeLimit::start();
     let (all, tx) = (span(2, 10_000), TxId::new(1));
     let mut failures = 0;
     for nth in 1.. {

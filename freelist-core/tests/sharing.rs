@@ -2,11 +2,11 @@
 //! lock is one whose every step the scheduler sees. The scheduler is not there for every target.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
-mod time_limit;
+#[macro_use]
+extern crate kv_testkit;
 
 use freelist_core::{FixedRange, FreeSpans, Lock, PageAllocator, PageId, SharedAllocator, Span, SpanMaps};
 use shuttle::sync::{Arc, Mutex};
-use time_limit::TimeLimit;
 
 struct ScheduledLock<T>(Mutex<T>);
 
@@ -67,20 +67,17 @@ fn threads_share() {
 
 #[test]
 fn random_interleavings() {
-    let _limit = TimeLimit::start();
     shuttle::check_random(threads_share, 500);
 }
 
 #[test]
 fn interleavings_with_few_switches() {
-    let _limit = TimeLimit::start();
     shuttle::check_pct(threads_share, 500, 3);
 }
 
 #[cfg(feature = "spin")]
 #[test]
 fn real_threads_behind_a_spin_lock() {
-    let _limit = TimeLimit::start();
     let range = Span::new(PageId::new(7), 64).unwrap();
     let allocator: Allocator = PageAllocator::new(FixedRange::new(range));
     let shared = SharedAllocator::new(spin::Mutex::new(allocator));

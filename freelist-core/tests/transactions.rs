@@ -1,14 +1,15 @@
 //! The transactional free list beside a model that knows of every page who allocated and who freed
 //! it: which pages come back, when, and what rollback restores.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod model;
-mod time_limit;
 
 use std::collections::BTreeMap;
 
 use freelist_core::{FreeSpans, Freelist, FreelistError, PageId, Request, SortedArray, Span, SpanMaps, TxId};
 use model::{Dice, Fit, Model, span};
-use time_limit::TimeLimit;
 
 /// Pages below `end` are free, pending, or in use.
 #[derive(Clone, Debug)]
@@ -186,25 +187,21 @@ fn random_histories<S: FreeSpans>(fit: Fit, make: impl Fn() -> S) {
 
 #[test]
 fn random_histories_over_span_maps() {
-    let _limit = TimeLimit::start();
     random_histories(Fit::Best, SpanMaps::new);
 }
 
 #[test]
 fn random_histories_over_the_sorted_array() {
-    let _limit = TimeLimit::start();
     random_histories(Fit::First, SortedArray::new);
 }
 
 #[test]
 fn either_set_serves_behind_a_box() {
-    let _limit = TimeLimit::start();
     random_histories(Fit::Best, || -> Box<dyn FreeSpans> { Box::new(SpanMaps::new()) });
 }
 
 #[test]
 fn pages_freed_between_two_readers_come_back() {
-    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.load([span(10, 1)]).unwrap();
@@ -226,7 +223,6 @@ fn pages_freed_between_two_readers_come_back() {
 
 #[test]
 fn a_part_of_an_allocated_span_is_freed_with_its_allocator() {
-    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.release_unseen(&[tx(1)]).unwrap();
@@ -245,7 +241,6 @@ fn a_part_of_an_allocated_span_is_freed_with_its_allocator() {
 
 #[test]
 fn a_long_reader_holds_back_what_it_sees_until_it_is_gone() {
-    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     for number in 2..2000 {
@@ -260,7 +255,6 @@ fn a_long_reader_holds_back_what_it_sees_until_it_is_gone() {
 
 #[test]
 fn misuse_is_an_error_and_changes_nothing() {
-    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SpanMaps::new());
     list.load([span(10, 5)]).unwrap();
@@ -286,7 +280,6 @@ fn misuse_is_an_error_and_changes_nothing() {
 
 #[test]
 fn without_readers_nothing_is_remembered() {
-    let _limit = TimeLimit::start();
     let tx = TxId::new;
     let mut list = Freelist::new(SortedArray::new());
     list.load([span(0, 100_000)]).unwrap();

@@ -1,6 +1,7 @@
 //! All errors of this library: what is wrong, where, and what a user of the library can do about it.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -184,6 +185,14 @@ pub enum Error {
         /// The version in the file.
         found: u32,
     },
+
+    /// The file has commits in a redo log, left by a crash or by a program that still has it open with
+    /// [`Durability::Log`](crate::Durability::Log), and they change more pages than a database that is open read-only can have
+    /// in memory: more than 16 million, or 64 GiB of the usual size.
+    #[error(
+        "the file has commits in a log that change more pages than can be shown from memory: open it for writing, or run `kv checkpoint` on it, to bring them into the trees"
+    )]
+    Unsettled,
 
     /// Both meta pages fail their checksum.
     #[error("both meta pages fail their checksum: restore a backup, or repair a copy with `kv::surgery`")]
@@ -382,7 +391,7 @@ pub enum Error {
         /// The operation.
         what: &'static str,
         /// The system's error.
-        source: std::io::Error,
+        source: io::Error,
     },
 
     /// The file could not be opened, read, written or synced. The cause is what the system said.
@@ -413,6 +422,21 @@ impl Error {
         }
         debug_assert!(text.starts_with(&self.to_string()), "the error itself comes first");
         text
+    }
+
+    /// The cause of a failed commit once more, for each who shared it. What the system said has its kind and its text; what
+    /// cannot be said again is an earlier failure.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Store(StoreError::Io { operation, path, offset, source }) => {
+                let source = source
+                    .raw_os_error()
+                    .map_or_else(|| io::Error::new(source.kind(), source.to_string()), io::Error::from_raw_os_error);
+                Self::Store(StoreError::Io { operation: *operation, path: path.clone(), offset: *offset, source })
+            }
+            Self::FileMoved { path, replaced } => Self::FileMoved { path: path.clone(), replaced: *replaced },
+            _ => Self::Poisoned,
+        }
     }
 }
 

@@ -81,8 +81,8 @@ mod tx;
 #[cfg(feature = "digest")]
 pub use db::digest;
 pub use db::{
-    BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, FreelistKind, FreelistSync, Lost, Options,
-    PageInfo, PageKind, Peek, Shrunk, Stats, Step, compact, salvage, surgery,
+    BucketStats, BucketStructure, CompactReport, Contents, Damage, Db, Durability, FreelistKind, FreelistSync, Lost,
+    Options, PageInfo, PageKind, Peek, Shrunk, Stats, Step, compact, salvage, surgery,
 };
 pub use error::{Error, Result};
 pub use format::{MAX_KEY_SIZE, MAX_VALUE_SIZE};

@@ -21,7 +21,7 @@ extern crate kv_testkit;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use kv::{Bucket, Db, Options, ReadTx};
+use kv::{Bucket, Db, Durability, Options, ReadTx};
 use kv_testkit::Random;
 use kv_testkit::budget::number;
 use kv_testkit::case::{Case, Turn};
@@ -148,12 +148,11 @@ impl Play {
     fn open(&mut self, turn: &Turn) -> Db {
         // None, one that pages fight for, and one with room for all.
         let read_cache = [0, 1 << 18, 16 << 20][self.random.below(3)];
-        turn.settings
-            .options()
-            .strict(true)
-            .read_cache(read_cache)
-            .open_store(Box::new(Arc::clone(&self.store)))
-            .unwrap()
+        let options = turn.settings.options().strict(true).read_cache(read_cache);
+        // Without more memory and a larger log than has to be, there are checkpoints on the way.
+        let logged = || options.clone().shrink(0).durability(Durability::Log).log_size(0).log_memory(0);
+        let options = if self.random.one_in(3) { logged() } else { options };
+        options.open_store(Box::new(Arc::clone(&self.store))).unwrap()
     }
 
     fn turn(&mut self, turn: &Turn) {

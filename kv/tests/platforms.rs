@@ -1,5 +1,8 @@
 //! `.ci/targets` lists the targets; what else names them says the same.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

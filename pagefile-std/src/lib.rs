@@ -53,6 +53,11 @@
 
 #![deny(unsafe_code)]
 
+// Each test has a time limit.
+#[cfg(test)]
+#[macro_use]
+extern crate kv_testkit;
+
 mod abandoned;
 #[cfg(feature = "conformance")]
 pub mod conformance;

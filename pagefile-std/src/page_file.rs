@@ -30,8 +30,8 @@ use crate::{create, position};
 /// `sync` is `fdatasync` on Linux, `FlushFileBuffers` on Windows and `fcntl(F_FULLFSYNC)` on Apple
 /// systems, where `fsync` alone leaves the bytes in the drive's cache (std's `File::sync_data` calls
 /// the right one). `write_durable_at` is one call on Linux, of a second open file with `O_DSYNC`; elsewhere, on file
-/// systems of other machines and on those that a program serves (FUSE), it is a write and a sync. On Linux, kernels 5.10 to 5.16 with ext4's `fast_commit` may lose the length of a
-/// synced file: use a later kernel.
+/// systems of other machines and on those that a program serves (FUSE), it is a write and a sync. On Linux, kernels 5.10 to
+/// 5.16 with ext4's `fast_commit` may lose the length of a synced file: use a later kernel.
 ///
 /// # A file that loses its name
 ///

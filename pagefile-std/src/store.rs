@@ -119,7 +119,7 @@ pub trait PageStore: Send + Sync + Debug {
     fn write_at(&self, offset: u64, bufs: &[IoSlice<'_>]) -> Result<(), StoreError>;
 
     /// Writes `bufs` as [`write_at`](PageStore::write_at) does, and returns when they are durable. It may be called beside
-    /// a [`sync`](PageStore::sync); of several calls one after the other has its turn.
+    /// a [`sync`](PageStore::sync), a growth, and writes to other bytes; of several calls one after the other has its turn.
     ///
     /// A store that does not say otherwise writes and syncs, which makes more durable than this promises.
     ///

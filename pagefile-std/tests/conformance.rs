@@ -1,6 +1,9 @@
 //! Every store of this crate keeps the contract, on each of its ways to map.
 #![cfg(feature = "conformance")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::sync::Arc;
 
 use pagefile_std::conformance::page_store;

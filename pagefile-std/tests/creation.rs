@@ -1,5 +1,8 @@
 //! A file is created whole, once, and never over another one.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};

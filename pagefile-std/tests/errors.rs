@@ -1,5 +1,8 @@
 //! What an error says, and what its cause says: each once.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;

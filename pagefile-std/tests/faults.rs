@@ -2,6 +2,9 @@
 //! `PAGEFILE_KERNEL=skip` leaves them out: for emulators, to which the limits would apply.
 #![cfg(target_os = "linux")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, IoSlice, Write};

@@ -1,5 +1,8 @@
 //! Growth that cannot be.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::fs;
 
 use pagefile_std::{FileOptions, PageFile, PageStore, StoreError};

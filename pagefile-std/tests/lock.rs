@@ -1,5 +1,8 @@
 //! One writer or many readers, whichever handle or process they are of.
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;

@@ -1,6 +1,9 @@
 //! The simulated disk beside a naive model, and a small store on it whose planted bugs it finds.
 #![cfg(feature = "sim")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::collections::BTreeSet;
 use std::io::IoSlice;
 use std::ops::ControlFlow;

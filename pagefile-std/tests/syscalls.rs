@@ -3,6 +3,9 @@
 //! emulators, whose own calls these would be.
 #![cfg(target_os = "linux")]
 
+#[macro_use]
+extern crate kv_testkit;
+
 use std::env;
 use std::fs;
 use std::io::{self, IoSlice, Write};

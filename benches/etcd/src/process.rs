@@ -29,7 +29,7 @@ impl Running {
     pub(crate) fn start(kind: Kind, data: &Path) -> anyhow::Result<Option<Self>> {
         let url = format!("http://127.0.0.1:{}", free_port()?);
         let mut commands = match kind {
-            Kind::Array | Kind::Spans => vec![serve(kind, &url, data)?],
+            Kind::Array | Kind::TwoSync | Kind::Spans => vec![serve(kind, &url, data)?],
             Kind::Redis => {
                 let port = free_port()?;
                 let mut proxy = serve(kind, &url, data)?;
@@ -93,8 +93,10 @@ impl Drop for Running {
 fn serve(kind: Kind, url: &str, data: &Path) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["serve", "--url", url, "--data"]).arg(data);
-    if matches!(kind, Kind::Array) {
-        command.arg("--array");
+    match kind {
+        Kind::Array => drop(command.arg("--array")),
+        Kind::TwoSync => drop(command.arg("--two-sync")),
+        _ => {}
     }
     Ok(command)
 }

@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// The array freelist, written with each commit.
     #[arg(long)]
     array: bool,
+    /// Two syncs a commit in place of the redo log.
+    #[arg(long, conflicts_with = "array")]
+    two_sync: bool,
     /// No store: where the Redis is that the proxy forwards to.
     #[arg(long)]
     redis: Option<String>,
@@ -32,7 +35,10 @@ pub(crate) fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     options.listen_client_urls = vec![arguments.url.clone()];
     options.quota_backend_bytes = None;
     if arguments.array {
-        options.engine = options.engine.freelist(FreelistKind::SortedArray).freelist_sync(FreelistSync::Every);
+        options.engine = kv::Options::new().freelist(FreelistKind::SortedArray).freelist_sync(FreelistSync::Every);
+    }
+    if arguments.two_sync {
+        options.engine = kv::Options::new();
     }
     Ok(Server::start(&options)?.wait_for_signal()?)
 }

@@ -15,7 +15,9 @@ pub(crate) struct SetUp {
 pub(crate) enum Kind {
     /// This engine with the array freelist, as the file had it before the remedy: the whole list with each commit.
     Array,
-    /// This engine as it is.
+    /// This engine with span maps, and two syncs a commit.
+    TwoSync,
+    /// This engine as the server has it: span maps, and a redo log.
     Spans,
     /// A proxy that forwards to Redis.
     Redis,
@@ -27,7 +29,8 @@ impl Kind {
     /// What is known when the answer to a put comes.
     pub(crate) fn promise(self) -> &'static str {
         match self {
-            Self::Array | Self::Spans => "the put is in the file, and synced",
+            Self::Array | Self::TwoSync => "the put is in the file, and synced",
+            Self::Spans => "the put is in the file's log, and synced",
             Self::Redis => "the put is in the append-only file, and synced; there are no revisions and no compaction",
             Self::Etcd(..) => "the put is in the log, and synced; the file follows within 100 ms",
         }
@@ -37,7 +40,8 @@ impl Kind {
     pub(crate) fn freelist(self) -> &'static str {
         match self {
             Self::Array => "sorted array, written with each commit",
-            Self::Spans => "span maps, written on close",
+            Self::TwoSync => "span maps, the changes in a log with each commit",
+            Self::Spans => "span maps, none in the file while the redo log is there",
             Self::Redis => "none",
             Self::Etcd(_, "array") => "sorted array, never written (etcd writes none since 3.3)",
             Self::Etcd(..) => "hash maps, never written",
@@ -49,10 +53,11 @@ const fn etcd(name: &'static str, title: &'static str, release: Release, freelis
     SetUp { name, title, kind: Kind::Etcd(release, freelist) }
 }
 
-pub(crate) const SETUPS: [SetUp; 7] = [
+pub(crate) const SETUPS: [SetUp; 8] = [
     SetUp { name: "array", title: "(a) kv, array", kind: Kind::Array },
     SetUp { name: "redis", title: "(b) proxy, Redis", kind: Kind::Redis },
     SetUp { name: "spans", title: "(c) kv, span maps", kind: Kind::Spans },
+    SetUp { name: "spans-two-sync", title: "(c) kv, span maps, two syncs", kind: Kind::TwoSync },
     etcd("etcd-3.4-array", "etcd 3.4, array", Release::V3_4, "array"),
     etcd("etcd-3.4-map", "etcd 3.4, map", Release::V3_4, "map"),
     etcd("etcd-3.5", "etcd 3.5.1, map", Release::V3_5, "map"),

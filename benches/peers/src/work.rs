@@ -35,7 +35,9 @@ pub enum Kind {
     Memory,
     /// Transactions of so many new pairs.
     Put(usize),
-    /// Single puts by so many threads at once.
+    /// Single puts by so many threads at once, each a transaction of its own.
+    PutBy(usize),
+    /// The same, with the call that an engine has for it.
     Batch(usize),
     /// Half of all pairs in random order deleted and put again, so many a transaction.
     Churn(usize),
@@ -74,7 +76,7 @@ pub const USUAL_LOAD: Work = work(
 /// All works, in the order in which they are done. Those that read come before those that change what they read.
 pub const WORKS: &[Work] = {
     use Durability::{Durable, NotSynced};
-    use Kind::{Batch, Churn, DeleteRange, Load, LoadInOrder, Memory, Put, Read, Retain, ScanAll};
+    use Kind::{Batch, Churn, DeleteRange, Load, LoadInOrder, Memory, Put, PutBy, Read, Retain, ScanAll};
     use Operation::{Get, GetMany, Scan};
     const ALL: usize = usize::MAX;
     &[
@@ -93,6 +95,7 @@ pub const WORKS: &[Work] = {
         work("put-100-durable", "transaction of 100 random puts, durable", Put(100), 6_000, Durable),
         work("put", "single put, not synced", Put(1), 20_000, NotSynced),
         work("batch-100-threads", "single put, 100 threads, durable", Batch(100), 10_000, Durable),
+        work("put-100-threads", "single put, 100 threads, a transaction each, durable", PutBy(100), 10_000, Durable),
         work("churn", "delete half, put it again, 1,000 a transaction, durable: a pair", Churn(1000), 0, Durable),
         work("delete-range", "delete a range of half of all pairs, durable: a pair", DeleteRange, 0, Durable),
         work("retain", "delete every second pair, durable: a pair", Retain, 0, Durable),
@@ -124,7 +127,7 @@ impl Work {
     pub const fn before(&self) -> Contents {
         match self.kind {
             Kind::Load(_) | Kind::LoadInOrder => Contents::Nothing,
-            Kind::Put(_) | Kind::Batch(_) => Contents::Loaded,
+            Kind::Put(_) | Kind::PutBy(_) | Kind::Batch(_) => Contents::Loaded,
             _ => Contents::JustLoaded,
         }
     }
@@ -134,7 +137,7 @@ impl Work {
     pub const fn after(&self) -> Contents {
         match self.kind {
             Kind::Load(10_000) | Kind::Read(..) | Kind::ScanAll | Kind::Memory => Contents::JustLoaded,
-            Kind::Put(_) | Kind::Batch(_) | Kind::Churn(_) => Contents::Loaded,
+            Kind::Put(_) | Kind::PutBy(_) | Kind::Batch(_) | Kind::Churn(_) => Contents::Loaded,
             _ => Contents::Unknown,
         }
     }
@@ -183,6 +186,7 @@ impl Work {
                 Round { sum, ..done(tasks, operations) }
             }
             Kind::Put(size) => put(Task::new(Operation::Put, size, fresh()), size),
+            Kind::PutBy(threads) => put(Task { threads, ..Task::new(Operation::Put, 1, fresh()) }, 1),
             Kind::Batch(threads) => put(Task { threads, ..Task::new(Operation::Batch, 1, fresh()) }, 1),
             Kind::Churn(size) => {
                 let delete = shuffled_half(pairs, &mut random);
@@ -248,7 +252,7 @@ mod tests {
             let first = work.round(&oracle, 0);
             assert_eq!(first, work.round(&oracle, 0), "{}", work.name);
             assert!(first.operations > 0 && (first.sum != 0 || first.proof.is_some()), "{}", work.name);
-            if matches!(work.kind, Kind::Read(..) | Kind::Put(_) | Kind::Batch(_) | Kind::Churn(_)) {
+            if matches!(work.kind, Kind::Read(..) | Kind::Put(_) | Kind::PutBy(_) | Kind::Batch(_) | Kind::Churn(_)) {
                 assert_ne!(first, work.round(&oracle, 1), "{}", work.name);
             }
         }
@@ -258,7 +262,7 @@ mod tests {
     fn puts_of_all_works_and_rounds_are_of_new_pairs() {
         let oracle = Oracle::new(1000);
         let mut seen: BTreeSet<u64> = (0..1000).collect();
-        for work in WORKS.iter().filter(|work| matches!(work.kind, Kind::Put(_) | Kind::Batch(_))) {
+        for work in WORKS.iter().filter(|work| matches!(work.kind, Kind::Put(_) | Kind::PutBy(_) | Kind::Batch(_))) {
             for round in 0..3 {
                 for number in &work.round(&oracle, round).tasks[0].numbers {
                     assert!(seen.insert(*number), "{} puts {number} again", work.name);

@@ -98,6 +98,7 @@ fn code(error: &Error) -> kv_code {
         | Error::ByteSwapped
         | Error::VersionMismatch { .. }
         | Error::ChecksumMismatch
+        | Error::Unsettled
         | Error::TwoStates { .. } => kv_code::KV_NOT_A_DATABASE,
         Error::Corrupt { .. } | Error::Truncated { .. } => kv_code::KV_CORRUPT,
         Error::FileMoved { .. } => kv_code::KV_FILE_MOVED,

@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use kv::Db;
 
 use crate::commands::{
-    backup, bench, browse, buckets, check, compact, completions, create, del, digest, dump, etcd, export, get, import,
-    info, inspect, keys, map, page, page_item, pages, put, scan, shrink, stats, surgery, verify, version,
+    backup, bench, browse, buckets, check, checkpoint, compact, completions, create, del, digest, dump, etcd, export,
+    get, import, info, inspect, keys, map, page, page_item, pages, put, scan, shrink, stats, surgery, verify, version,
 };
 use crate::failure::{At, Failure, Result};
 use crate::files::{interrupt, size_limit};
@@ -27,6 +27,7 @@ Examples:
   kv keys --live member/snap/db key     look into etcd's file while etcd runs
   kv check member/snap/db               look for damage
   kv etcd serve --data-dir node.etcd    serve etcd's API on one node
+  kv checkpoint app.db                  make a file whole that a crash has left with a log
   kv compact -o small.db big.db         make a dense copy
   kv shrink big.db                      make the file shorter, in place
   kv export zoo.db | kv import copy.db  copy as text
@@ -52,7 +53,7 @@ struct Cli {
 
     /// Read a file that another program holds and writes to, without its lock. The output is of one state; a commit of the
     /// other program meanwhile begins the command again, for as long as --lock-timeout says. For commands that only read;
-    /// their output is kept in memory until it is complete
+    /// their output is kept in memory until it is complete. See also --across-commits of `keys` and `scan`
     #[arg(long, global = true, display_order = 901)]
     live: bool,
 
@@ -64,6 +65,7 @@ struct Cli {
 enum Command {
     Info(info::Info),
     Check(check::Check),
+    Checkpoint(checkpoint::Checkpoint),
     Digest(digest::Digest),
     Verify(verify::Verify),
     Stats(stats::Stats),
@@ -99,6 +101,7 @@ impl Command {
         Some(match self {
             Self::Info(command) => &command.file,
             Self::Check(command) => &command.file,
+            Self::Checkpoint(command) => &command.file,
             Self::Digest(command) => &command.file,
             Self::Verify(command) => &command.file,
             Self::Stats(command) => &command.file,
@@ -133,8 +136,21 @@ impl Command {
         match self {
             Self::Etcd(command) => command.reads(),
             Self::Browse(command) => !command.writes(),
-            Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) => false,
+            Self::Put(_) | Self::Del(_) | Self::Create(_) | Self::Import(_) | Self::Shrink(_) | Self::Checkpoint(_) => {
+                false
+            }
             _ => !matches!(self, Self::Surgery(_) | Self::Bench(_) | Self::Completions(_) | Self::Version(_)),
+        }
+    }
+
+    /// Whether the command itself begins again, or goes on, when another program commits.
+    fn goes_on(&self) -> bool {
+        match self {
+            // It asks again and again while a person looks.
+            Self::Browse(_) => true,
+            Self::Keys(command) => command.bounds.across_commits,
+            Self::Scan(command) => command.bounds.across_commits,
+            _ => false,
         }
     }
 
@@ -145,10 +161,9 @@ impl Command {
             return Err(Failure::Usage("--live is for commands that only read a file: leave it out".into()));
         };
         let peek = Db::peek(file).at(file)?.patience(terminal.lock_timeout);
-        if let Self::Browse(command) = self {
-            // It asks again and again while a person looks, and each of its questions begins anew by itself.
+        if self.goes_on() {
             terminal.live = Some(peek);
-            return command.run(terminal);
+            return self.run(terminal);
         }
         let run: kv::Result<(Result<()>, Printed)> = peek.retry(|now| {
             terminal.live = Some(now.clone());
@@ -163,6 +178,7 @@ impl Command {
         match self {
             Self::Info(command) => command.run(terminal),
             Self::Check(command) => command.run(terminal),
+            Self::Checkpoint(command) => command.run(terminal),
             Self::Digest(command) => command.run(terminal),
             Self::Verify(command) => command.run(terminal),
             Self::Stats(command) => command.run(terminal),

@@ -8,6 +8,8 @@ use freelist_core::PageId;
 
 use crate::error::{Error, Result};
 use crate::format::{Extension, Meta};
+use crate::store::Link;
+use crate::tree::Forest;
 use crate::tx::ReadTx;
 
 impl ReadTx<'_> {
@@ -28,6 +30,8 @@ impl ReadTx<'_> {
     /// # Errors
     /// - [`Error::Stream`] if `target` fails.
     /// - [`Error::Store`] if the file cannot be read.
+    /// - [`Error::Corrupt`] if a page is damaged, with [`Durability::Log`](crate::Durability::Log), where a walk tells which pages
+    ///   are not in the file yet.
     pub fn write_to(&self, target: &mut impl Write) -> Result<u64> {
         const PIECE: u64 = 1 << 20;
         let (core, snapshot) = (self.core(), self.snapshot());
@@ -55,8 +59,17 @@ impl ReadTx<'_> {
         }
         assert!(copied < end, "the root of a state lies after the meta pages");
         let mut piece = Vec::new();
+        let mut in_memory = self.resident_pages()?.into_iter().peekable();
         while copied < end {
-            let len = PIECE.min(end.saturating_sub(copied));
+            if let Some(page) = in_memory.next_if(|page| page.get().saturating_mul(size) == copied) {
+                let (_, bytes) = self.pages().page(page)?;
+                assert!(copied.saturating_add(bytes.len() as u64) <= end, "a page of a state lies below its mark");
+                target.write_all(bytes).map_err(written)?;
+                copied = copied.saturating_add(bytes.len() as u64);
+                continue;
+            }
+            let next = in_memory.peek().map_or(end, |page| page.get().saturating_mul(size));
+            let len = PIECE.min(next.saturating_sub(copied));
             piece.resize(usize::try_from(len).unwrap_or(0), 0);
             assert!(!piece.is_empty(), "each piece brings the copy nearer to its end");
             // By position and not through the map: free pages may be written at this moment.
@@ -66,6 +79,21 @@ impl ReadTx<'_> {
         }
         assert_eq!(copied, end, "a copy ends at the high-water mark");
         Ok(copied)
+    }
+
+    /// The pages of this state that are in memory and not in the file, ascending; with a redo log, by a walk over all trees.
+    fn resident_pages(&self) -> Result<Vec<PageId>> {
+        let (pages, root) = (self.pages(), Link::page(PageId::new(self.snapshot().root)));
+        if !pages.has_resident() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for visit in Forest::new(pages, root) {
+            found.extend(Some(visit?.page.link.page_id()).filter(|page| pages.is_resident(page.get())));
+        }
+        found.sort_unstable();
+        debug_assert!(found.is_sorted_by(|one, next| one < next), "a walk visits a page once");
+        Ok(found)
     }
 
     /// Writes this state to a new file and returns its length in bytes. After a crash the file is whole or absent. On Unix

@@ -2,7 +2,8 @@
 //!
 //! Each caller puts its closure into the queue. A caller that finds no leader becomes the leader: it waits for the
 //! writer lock, takes the closures that are in the queue by then, runs them in one transaction and commits it. More
-//! callers queue meanwhile, and the first of them leads the next round. The slower a commit, the larger the group, and
+//! callers queue meanwhile, and the first of them leads the next round, as soon as the writer is there again: with a redo log
+//! that is before the commit is durable, and then rounds share their write, too. The slower a commit, the larger the group, and
 //! a single caller never waits for others: there is no timer. (`RocksDB` groups its writers in the same way.)
 
 use std::any::Any;
@@ -13,7 +14,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::store::sync::{Condvar, Mutex, MutexGuard};
-use crate::tx::{Core, Handle, Hook, WriteTx};
+use crate::tx::{Core, HandedIn, Handle, Hook, WriteTx};
 
 /// Most closures in one commit.
 const GROUP_MAX: usize = 1000;
@@ -117,9 +118,10 @@ impl Queue {
             Outcome::Panicked(panic) => resume_unwind(panic),
             Outcome::Alone => {
                 let mut tx = WriteTx::begin(Handle::Borrowed(core))?;
-                let value = lock(&closure)(&mut tx)?;
-                tx.commit()?;
-                Ok(value)
+                match lock(&closure)(&mut tx) {
+                    Ok(value) => tx.commit().map(|()| value).map_err(E::from),
+                    Err(error) => tx.abandon().map_err(E::from).and(Err(error)),
+                }
             }
         }
     }
@@ -162,7 +164,10 @@ impl Queue {
             taken.extend(jobs.iter().map(|job| Arc::clone(&job.done)));
             match begun {
                 Ok(tx) => run_together(core, tx, jobs),
-                Err(_) => jobs.into_iter().for_each(|job| job.done.decide(Turn::Over(Outcome::Alone))),
+                Err(error) => {
+                    refuse(jobs, error);
+                    None
+                }
             }
         }));
         if led.is_err() {
@@ -177,7 +182,15 @@ impl Queue {
                 }
             }
         }
+        self.hand_over(core);
+        if let Ok(Some(round)) = led {
+            round.finish();
+        }
         assert!(own.is_over(), "a round decides the job of its leader");
+    }
+
+    /// The next caller leads, if one waits.
+    fn hand_over(&self, core: &Core) {
         assert!(!core.writer_lock.is_held_here(), "a round gives the writer back to the next");
         let mut waiting = lock(&self.0);
         assert!(waiting.led, "a leader leads until it hands over");
@@ -188,13 +201,39 @@ impl Queue {
     }
 }
 
-/// Runs the jobs in one transaction. A job that fails or panics is taken out, and the others begin again without it.
-fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
+/// Jobs whose shared commit has given the writer back.
+struct Round<'db> {
+    commit: HandedIn<'db>,
+    jobs: Vec<Job>,
+}
+
+impl Round<'_> {
+    /// Waits until the commit is durable, and decides the jobs.
+    fn finish(self) {
+        let Self { commit, jobs } = self;
+        let committed = catch_unwind(AssertUnwindSafe(|| commit.finish()));
+        // After a panic nobody knows whether it is.
+        let committed = committed.unwrap_or_else(|_| Err(Error::Unknown { cause: Box::new(Error::Poisoned) }));
+        for job in jobs {
+            job.done.decide(Turn::Over(outcome(&committed)));
+        }
+    }
+}
+
+/// Runs the jobs in one transaction and hands it in. A job that fails or panics is taken out, and the others begin again without
+/// it. Without a round, all are decided.
+fn run_together<'db>(core: &'db Core, first: WriteTx<'db>, mut jobs: Vec<Job>) -> Option<Round<'db>> {
     assert!(!jobs.is_empty(), "a round has the job of its leader at least");
     let mut tx = Some(first);
     while !jobs.is_empty() {
         let begun = tx.take().map_or_else(|| WriteTx::begin(Handle::Borrowed(core)), Ok);
-        let Ok(mut shared) = begun else { break };
+        let mut shared = match begun {
+            Ok(tx) => tx,
+            Err(error) => {
+                refuse(jobs, error);
+                return None;
+            }
+        };
         let failed = jobs.iter_mut().enumerate().find_map(|(index, job)| {
             match catch_unwind(AssertUnwindSafe(|| (job.run)(&mut shared))) {
                 Ok(true) => None,
@@ -207,14 +246,23 @@ fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
             jobs.remove(index).done.decide(Turn::Over(outcome));
             continue;
         }
-        let committed = shared.commit();
-        for job in jobs.drain(..) {
-            job.done.decide(Turn::Over(outcome(&committed)));
+        match shared.hand_in() {
+            Ok(commit) => return Some(Round { commit, jobs }),
+            Err(error) => {
+                let refused = Err(error);
+                jobs.drain(..).for_each(|job| job.done.decide(Turn::Over(outcome(&refused))));
+            }
         }
-        return;
     }
+    None
+}
+
+/// No transaction begins. Each caller is told so when it tries alone; but why an earlier write has failed is told once, and the
+/// first of them is told that now.
+fn refuse(jobs: Vec<Job>, error: Error) {
+    let mut told = Some(error).filter(|error| matches!(error, Error::NotCommitted { .. } | Error::Unknown { .. }));
     for job in jobs {
-        job.done.decide(Turn::Over(Outcome::Alone));
+        job.done.decide(Turn::Over(told.take().map_or(Outcome::Alone, Outcome::Failed)));
     }
 }
 
@@ -222,24 +270,8 @@ fn run_together(core: &Core, first: WriteTx<'_>, mut jobs: Vec<Job>) {
 fn outcome(committed: &Result<()>) -> Outcome {
     match committed {
         Ok(()) => Outcome::Committed,
-        Err(Error::Unknown { cause }) => Outcome::Failed(Error::Unknown { cause: Box::new(repeat(cause)) }),
+        Err(Error::Unknown { cause }) => Outcome::Failed(Error::Unknown { cause: Box::new(cause.again()) }),
         Err(_) => Outcome::Alone,
-    }
-}
-
-/// A copy of the cause for each caller of a shared commit. An error of the system cannot be cloned; its kind and text can.
-fn repeat(cause: &Error) -> Error {
-    match cause {
-        Error::Store(pagefile_std::StoreError::Io { operation, path, offset, source }) => {
-            Error::Store(pagefile_std::StoreError::Io {
-                operation: *operation,
-                path: path.clone(),
-                offset: *offset,
-                source: std::io::Error::new(source.kind(), source.to_string()),
-            })
-        }
-        Error::FileMoved { path, replaced } => Error::FileMoved { path: path.clone(), replaced: *replaced },
-        _ => Error::Poisoned,
     }
 }
 

@@ -133,9 +133,11 @@ impl Db {
     /// As [`update`](Self::update).
     pub fn try_update<T, E: From<Error>>(&self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut tx = self.begin_write()?;
-        let value = f(&mut tx)?;
-        tx.commit()?;
-        Ok(value)
+        match f(&mut tx) {
+            Ok(value) => tx.commit().map(|()| value).map_err(E::from),
+            // Why it failed may have been a commit that is still on its way to the disk.
+            Err(error) => tx.abandon().map_err(E::from).and(Err(error)),
+        }
     }
 
     /// Runs `f` in a write transaction that it may share with other callers of `batch`, and returns when that transaction
@@ -207,7 +209,8 @@ impl Db {
     ///
     /// # Errors
     /// - [`Error::ReadOnly`] if the database was opened read-only.
-    /// - [`Error::Poisoned`] after a failed write or sync.
+    /// - [`Error::Poisoned`] after a failed write or sync. Of one that was not made by a commit, the first who asks is told the
+    ///   cause: in [`Error::NotCommitted`], or in [`Error::Unknown`] with [`Durability::Eventual`](crate::Durability::Eventual).
     /// - [`Error::AlreadyWriting`] if this thread began the current write transaction, which is not an owned one, and so
     ///   would wait for itself.
     pub fn begin_write(&self) -> Result<WriteTx<'_>> {
@@ -271,7 +274,7 @@ impl Db {
     }
 
     /// Closes the database. It writes the list of free pages if the file has none, so that the next open does not have to
-    /// search for them. O(free pages), and two syncs. Dropping the last handle does the same and ignores errors.
+    /// search for them. O(free pages), and two waits for the disk. Dropping the last handle does the same and ignores errors.
     ///
     /// It waits for an owned write transaction to end. Owned transactions keep the file open and locked until they end.
     ///
@@ -287,6 +290,7 @@ impl Db {
     /// # Errors
     /// - [`Error::StillShared`] if there are clones of this handle, which keep the database open.
     /// - As [`WriteTx::commit`]. Committed transactions are not lost.
+    /// - Why an earlier write has failed, if nobody was told, as [`begin_write`](Self::begin_write) tells it.
     pub fn close(self) -> Result<()> {
         let mut open = self.alone()?;
         open.closed = true;
@@ -296,8 +300,8 @@ impl Db {
             Err(Error::ReadOnly | Error::Poisoned) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let stored = tx::store_freelist(&open.core, &mut writer);
-        open.core.writer_lock.give_back(writer);
+        let stored = tx::close(&open.core, &mut writer);
+        drop(writer);
         assert!(!open.core.writer_lock.is_held_here(), "closing gives the writer back");
         stored
     }
@@ -342,13 +346,18 @@ impl Db {
     }
 
     /// Turns [`Options::no_sync`] on or off for later commits, and for the growth of the file that they need. Turning it off
-    /// does not make earlier commits durable: call [`sync`](Self::sync) for that. O(1).
+    /// does not make earlier commits durable: call [`sync`](Self::sync) for that. O(1). With
+    /// [`Durability::Log`](crate::Durability::Log), whose commits are durable each, it does nothing.
     pub fn set_no_sync(&self, no_sync: bool) {
+        if self.0.core.settings.redo.is_some() {
+            return;
+        }
         self.0.core.store.set_no_grow_sync(no_sync || self.0.options.file.no_grow_sync);
         self.0.core.no_sync.store(no_sync, Ordering::Relaxed);
     }
 
-    /// Makes all commits so far durable, for [`Options::no_sync`]. One sync.
+    /// Makes all commits so far durable, for [`Options::no_sync`] and [`Durability::Eventual`](crate::Durability::Eventual).
+    /// One sync; with the latter one write of what is queued in place of it.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -362,9 +371,35 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Store`] if the sync fails; the handle then refuses writes.
+    /// [`Error::Store`] if the sync fails, [`Error::Unknown`] if a write of what was queued did; the handle then refuses writes.
+    /// And why a checkpoint has failed, as [`begin_write`](Self::begin_write) tells it.
     pub fn sync(&self) -> Result<()> {
+        tx::drain(&self.0.core)?;
+        if self.0.core.settings.redo.is_some() {
+            return self.0.core.refusal().map_or(Ok(()), Err);
+        }
         Ok(self.0.core.store.sync()?)
+    }
+
+    /// Brings everything that commits have left in the log of [`Durability::Log`](crate::Durability::Log) into the trees, by
+    /// two syncs; nothing if there is nothing in it, or no log. Commits have that done by themselves when the log fills: this is
+    /// for a moment at which nobody waits, or before a copy of the file. O(changed pages since the last one).
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("log.db");
+    /// let db = kv::Options::new().durability(kv::Durability::Log).open(path)?;
+    /// db.update(|tx| tx.create_bucket("b")?.put("key", "value"))?;
+    /// db.checkpoint()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`begin_write`](Self::begin_write) and of [`WriteTx::commit`]. Committed transactions are not lost.
+    pub fn checkpoint(&self) -> Result<()> {
+        let made = tx::checkpoint(&self.0.core, &mut *tx::take_writer(&self.0.core, Ends::Here)?);
+        assert!(!self.0.core.writer_lock.is_held_here(), "a checkpoint gives the writer back");
+        made
     }
 
     /// Returns figures about the database. O(readers).
@@ -421,6 +456,10 @@ impl Options {
     /// library wrote. Otherwise a walk over all trees finds the free pages, or checks the list of another program before it
     /// is believed, at O(pages); [`Stats::freelist`] says which. Opening for reading costs O(1).
     ///
+    /// Where the last commits are in a [log](crate::Durability::Log) that a crash has left, opening for writing does what the
+    /// log says, and makes the file one without a log. Opening for reading does it in memory and leaves the file as it is:
+    /// O(the log, and the pages that it changes), in time and memory, which is about twice those pages meanwhile.
+    ///
     /// # Errors
     /// - [`Error::InvalidOption`] for a page size out of range.
     /// - [`Error::AlreadyOpen`] if this process has the file open, unless both handles are read-only.
@@ -430,6 +469,8 @@ impl Options {
     /// - [`Error::Truncated`], [`Error::Corrupt`] if the file is damaged. Opening read-only does not meet damage behind the
     ///   meta pages.
     /// - [`Error::TwoStates`] if the meta pages disagree and the file is to be written.
+    /// - [`Error::Unsettled`] if the last commits are in a [log](crate::Durability::Log), the file is opened read-only, and they
+    ///   change more pages than memory can be had for.
     /// - [`Error::Store`] if the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
         self.validate()?;
@@ -459,13 +500,13 @@ impl Options {
 impl Drop for Open {
     fn drop(&mut self) {
         let core = &self.core;
-        if self.closed || core.settings.read_only || core.store.poisoned() || std::thread::panicking() {
+        if self.closed || core.settings.read_only || core.refuses_writes() || std::thread::panicking() {
             return;
         }
         // An owned transaction may still hold the writer lock; the next open then finds the free pages by a walk.
         if let Some(mut writer) = core.writer_lock.try_take() {
-            if !core.store.poisoned() && !writer.in_doubt {
-                let _ = tx::store_freelist(core, &mut writer);
+            if !core.refuses_writes() && !writer.in_doubt {
+                let _ = tx::close(core, &mut writer);
             }
             core.writer_lock.give_back(writer);
         }

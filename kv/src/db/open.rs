@@ -1,26 +1,30 @@
 //! Opening: choose the newest valid state, make it durable, find the free pages.
 //!
-//! Nothing is replayed. Of the two metas the valid one with the larger transaction id wins. Before anything else is
-//! written it is *sealed*: written again where it was found and synced. After a kill or a failed sync the winner may
-//! live in the page cache alone; building on it as if it were durable would overwrite pages of the only state that the
-//! disk has.
+//! Nothing is replayed, unless commits went by a redo log ([`super::settle`], [`super::replayed`]). Of the two metas the valid one with the larger
+//! transaction id wins. Before anything else is written it is *sealed*: written again where it was found and synced. After a
+//! kill or a failed sync the winner may live in the page cache alone; building on it as if it were durable would overwrite
+//! pages of the only state that the disk has.
 
+use std::hash::BuildHasher;
 use std::io::IoSlice;
 use std::iter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use freelist_core::{PageId, TxId};
-use pagefile_std::{PageFile, PageStore, StoreError};
+use pagefile_std::{Operation, PageFile, PageStore, StoreError};
 
 use super::options::Options;
+use super::replayed::open_replayed;
+use super::settle::settle;
 use crate::error::{Error, Result};
 use crate::format::{
-    Extension, FreelistWriter, Header, Kind, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED,
-    SECTOR, set_header,
+    Extension, FreelistWriter, Header, Kind, MARKED_VERSION, Meta, MetaError, NO_FREELIST, PAGE_SIZES_CREATED,
+    PAGE_SIZES_OPENED, SECTOR, set_header,
 };
-use crate::store::{FreeSpace, Link, Pages};
+use crate::store::{FreeSpace, Link, PageSet, Pages};
 use crate::tree::{reach, with_places};
-use crate::tx::{Core, Settings, Snapshot, Writer};
+use crate::tx::{self, Background, Checkpointer, Core, Ends, Snapshot, Writer};
 
 pub(super) fn open_path(path: &Path, options: &Options) -> Result<Core> {
     let mut file_options = options.file.clone();
@@ -36,13 +40,22 @@ pub(super) fn open_path(path: &Path, options: &Options) -> Result<Core> {
 
 pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Option<PathBuf>) -> Result<Core> {
     let read_only = options.file.read_only;
+    let store: Arc<dyn PageStore> = Arc::from(store);
     if store.is_empty() && options.create && !read_only {
         let bytes = first_pages(options.page_size);
         store.grow(bytes.len() as u64)?;
         store.write_at(0, &[IoSlice::new(&bytes)])?;
         store.sync()?;
     }
-    let found = winner(|at| read_meta(&*store, at))?;
+    let mut found = winner(|at| read_meta(&*store, at));
+    if matches!(found, Err(Error::Unsettled)) {
+        if read_only {
+            return open_replayed(store, options, path);
+        }
+        settle(&store, options)?;
+        found = winner(|at| read_meta(&*store, at));
+    }
+    let found = found?;
     believable(&found, store.len())?;
     let contested = contested(&found);
     if let Some(shown) = contested.filter(|_| !read_only) {
@@ -57,18 +70,28 @@ pub(super) fn open_store(store: Box<dyn PageStore>, options: &Options, path: Opt
     }
     let meta = found.meta;
     let writer = if read_only && !options.preload_freelist { None } else { Some(writer(&*store, &meta, options)?) };
-    let settings = Settings {
-        read_only,
-        carry: options.freelist_sync.carry(),
-        strict: options.strict,
-        no_sync: options.no_sync,
-        shrink: options.shrink.into(),
-        initial_size: options.initial_size,
-        write_memory: options.write_memory,
-        read_cache: options.read_cache,
-    };
-    let core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
-    Ok(Core { contested, walk_progress: options.walk_progress.clone(), ..core })
+    let settings = options.settings();
+    let mut core = Core::new(store, path, meta.page_size, settings, Snapshot::from(&meta), writer);
+    core.contested = contested;
+    core.walk_progress = options.walk_progress.clone();
+    if let Some(redo) = settings.redo.filter(|_| !read_only) {
+        assert!(!settings.no_sync && settings.shrink == 0, "the options were validated");
+        core.generations = Some(tx::generations(redo.memory, meta.page_size)?);
+        tx::enter(&core, &mut *tx::take_writer(&core, Ends::Anywhere)?, redo, new_epoch())?;
+        let path = core.path.clone().unwrap_or_default();
+        let failed = |source| StoreError::Io { operation: Operation::Open, path, offset: None, source };
+        let started = Checkpointer::start(&core, redo.thread).and_then(|checkpointer| {
+            let background = redo.period.map(|period| Background::start(&core, period)).transpose()?;
+            Ok((Some(checkpointer), background))
+        });
+        (core.checkpointer, core.background) = started.map_err(failed)?;
+    }
+    Ok(core)
+}
+
+/// A number that no log of this file has had: the randomness that the standard library seeds its hash maps with.
+pub(super) fn new_epoch() -> u64 {
+    std::hash::RandomState::new().hash_one(std::time::SystemTime::now())
 }
 
 /// The page of the winning meta, if the other meta is of the same transaction and names another state.
@@ -184,6 +207,10 @@ pub(super) fn readable_meta(
 /// The error for a file without a valid meta: of the two metas' errors the more specific one.
 fn refusal(metas: [Option<MetaError>; 2]) -> Error {
     let errors = metas.map(|error| error.unwrap_or(MetaError::NotAMeta));
+    // The other one may be in the middle of being written, and say anything.
+    if errors.contains(&MetaError::Version(MARKED_VERSION)) {
+        return Error::Unsettled;
+    }
     for error in errors {
         match error {
             MetaError::ByteSwapped => return Error::ByteSwapped,
@@ -201,7 +228,7 @@ fn refusal(metas: [Option<MetaError>; 2]) -> Error {
 }
 
 /// Checks that a meta with a right checksum must still pass.
-fn believable(found: &Found, len: u64) -> Result<()> {
+pub(super) fn believable(found: &Found, len: u64) -> Result<()> {
     let Found { meta, other, .. } = found;
     let wrong = |what: &'static str| Err(Error::Corrupt { page: PageId::new(meta.slot()), what: what.into() });
     let end = |meta: &Meta| meta.high_water.checked_mul(meta.page_size.into());
@@ -240,13 +267,19 @@ fn seal(store: &dyn PageStore, found: &Found) -> Result<()> {
     Ok(())
 }
 
+/// The pages that the trees of the state of `meta` use, by a walk over all of them. O(pages).
+pub(super) fn used_pages(pages: Pages<'_>, meta: &Meta, options: &Options) -> Result<PageSet> {
+    assert_eq!(pages.high_water(), meta.high_water, "the walk sees the pages of this state");
+    let progress = |visited| options.walk_progress.report(visited, meta.high_water);
+    let root = PageId::new(meta.root);
+    reach(pages, root, &progress).map_err(|error| with_places(pages, Link::page(root), error))
+}
+
 /// What the first write transaction begins with.
 fn writer(store: &dyn PageStore, meta: &Meta, options: &Options) -> Result<Writer> {
     let view = store.view();
     let pages = Pages::new(&view, &[], meta.page_size, meta.high_water);
-    let progress = |visited| options.walk_progress.report(visited, meta.high_water);
-    let root = PageId::new(meta.root);
-    let walk = || reach(pages, root, &progress).map_err(|error| with_places(pages, Link::page(root), error));
+    let walk = || used_pages(pages, meta, options);
     let free_space = FreeSpace::load(options.freelist.create(), pages, meta, options.max_size, walk)?;
     assert_eq!(free_space.planned_high_water(), meta.high_water, "opening allocates nothing");
     Ok(Writer::new(meta, free_space))

@@ -8,7 +8,7 @@ use pagefile_std::FileOptions;
 use crate::error::{Error, Result};
 use crate::format::PAGE_SIZES_CREATED;
 use crate::store::{AnySpans, Carry};
-use crate::tx::WalkProgress;
+use crate::tx::{RedoSettings, Settings, WalkProgress};
 
 /// How the free pages are held in memory. Both kinds write the same file.
 ///
@@ -51,13 +51,13 @@ pub enum FreelistSync {
     Every,
     /// Closing the database writes the list, and commits do not. After a crash, opening the file for writing finds the
     /// free pages by one walk over all trees.
-    #[default]
     OnClose,
     /// Every commit writes what it changed to a log in the file, O(its changes): mostly into bytes of the meta page that
     /// other libraries leave alone, and a few pages now and then. Opening reads the log, after a clean close and after a
     /// crash; nothing is searched for, and nothing is written on closing. bbolt and etcd, which do not know the log, find
-    /// the free pages by their walk, as after `OnClose` and a crash; what they commit leaves no log, so the next opening here
-    /// walks once.
+    /// the free pages by a walk whenever they open the file, as after `OnClose` and a crash; what they commit leaves no log, so
+    /// the next opening here walks once. A file that goes back and forth between both is better off with `OnClose`.
+    #[default]
     Log,
 }
 
@@ -68,6 +68,81 @@ impl FreelistSync {
             Self::OnClose => Carry::Nothing,
             Self::Log => Carry::Log,
         }
+    }
+}
+
+/// How a commit becomes durable. The file says nothing of it after a clean close, and any choice opens any file.
+///
+/// | | [`TwoSync`](Self::TwoSync) | [`Log`](Self::Log) | [`Eventual`](Self::Eventual) |
+/// | --- | --- | --- | --- |
+/// | a commit waits for | its pages, then its meta page | one write of its changes, which it shares with all that wait then | nothing |
+/// | what a power cut leaves | all commits that have returned | all commits that have returned | all but those of the last period |
+/// | opening after a crash | a walk for the free pages, or their log | that walk, and the changes since the last checkpoint again | the same |
+/// | while it is open | bbolt's file at every moment | a file that bbolt refuses; [`Db::peek`](crate::Db::peek) reads the log | the same |
+/// | after a clean close | bbolt's file | bbolt's file, longer by the log | the same |
+/// | memory | the cache | twice [`Options::log_memory`] beside it, as it is used | and half of [`Options::log_size`] |
+///
+/// ```
+/// use kv::{Durability, MemStore, Options};
+///
+/// let db = Options::new().durability(Durability::Log).open_store(Box::new(MemStore::new()))?;
+/// db.update(|tx| tx.create_bucket("b")?.put("key", "durable by one write"))?;
+/// db.close()?;
+/// # Ok::<_, kv::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// A commit writes its pages and syncs them, then writes the meta page that names them, durably.
+    #[default]
+    TwoSync,
+    /// A commit writes its changes to a log inside the file, durably. The changed pages stay in memory until a *checkpoint*
+    /// writes them, by two syncs. A thread makes one beside the commits that follow when half of the log or of the memory is
+    /// filled; commits wait for it when three quarters of the log are filled before it is done, or of the memory again. Others
+    /// are made on [`Db::checkpoint`](crate::Db::checkpoint), and when the database is closed. A small commit waits about half as long
+    /// (`cargo bench -p benches --bench commit`); a transaction whose changes take more than a quarter of the log, or of
+    /// the memory, commits by two syncs.
+    ///
+    /// While the database is open, and after a crash, the metas have another version number, which bbolt and etcd refuse; they
+    /// would show the state of the last checkpoint otherwise. Opening the file for writing, with any options, or `kv checkpoint
+    /// FILE` brings everything into the trees and makes the file bbolt's again. Opened read-only, and by
+    /// [`Db::peek`](crate::Db::peek), it shows the newest commit, from a replay in memory. It cannot be combined with [`Options::no_sync`], [`Options::shrink`] and
+    /// [`Options::private_reads`].
+    ///
+    /// Threads that commit at the same time share the write: while one of them writes, the changes of the others are queued, and
+    /// the next write brings them all. Readers see a commit when it is durable. A write transaction builds on those that are
+    /// queued; so a commit that changes nothing, and [`Db::update`](crate::Db::update) and [`Db::batch`](crate::Db::batch) whose
+    /// closure fails, wait until what they have seen is durable. A transaction that is rolled back does not.
+    ///
+    /// If a write fails, the commits in it are [`Error::Unknown`], all of which the file has or none of them, and those queued
+    /// behind it are [`Error::NotCommitted`].
+    Log,
+    /// As [`Log`](Self::Log), but commits return at once, and readers see them at once. A thread of the database writes what is
+    /// queued, in order, when so much time has passed since the first of it was committed. So a power cut or `kill -9` loses the
+    /// commits of the last period at most, the newest first, and never one that a later one that is there was built on.
+    ///
+    /// [`Db::sync`](crate::Db::sync), [`Db::checkpoint`](crate::Db::checkpoint) and closing make everything durable that was
+    /// committed before. A commit waits for a write when more than a quarter of the log is queued. If a write in the background
+    /// fails, the next transaction that begins, or `sync`, says so with [`Error::Unknown`]: commits that have returned may be
+    /// lost then, and the handle refuses writes.
+    ///
+    /// ```
+    /// use kv::{Durability, MemStore, Options};
+    /// use std::time::Duration;
+    ///
+    /// let eventual = Durability::Eventual(Duration::from_millis(10));
+    /// let db = Options::new().durability(eventual).open_store(Box::new(MemStore::new()))?;
+    /// db.update(|tx| tx.create_bucket("b")?.put("key", "durable in 10 ms"))?;
+    /// db.sync()?; // or now
+    /// # Ok::<_, kv::Error>(())
+    /// ```
+    Eventual(Duration),
+}
+
+impl Durability {
+    /// Whether commits go by a log.
+    pub(super) const fn is_logged(self) -> bool {
+        matches!(self, Self::Log | Self::Eventual(_))
     }
 }
 
@@ -102,6 +177,10 @@ pub struct Options {
     pub(super) shrink: u32,
     pub(super) read_cache: usize,
     pub(super) write_memory: usize,
+    pub(super) durability: Durability,
+    pub(super) log_size: u64,
+    pub(super) log_memory: usize,
+    pub(super) checkpoint_thread: bool,
     pub(super) walk_progress: WalkProgress,
 }
 
@@ -124,6 +203,10 @@ impl Default for Options {
             shrink: 0,
             read_cache: 16 << 20,
             write_memory: 512 << 20,
+            durability: Durability::TwoSync,
+            log_size: 16 << 20,
+            log_memory: 64 << 20,
+            checkpoint_thread: true,
             walk_progress: WalkProgress::default(),
         }
     }
@@ -175,7 +258,7 @@ impl Options {
         self
     }
 
-    /// When the list of free pages is written to the file. Default: [`FreelistSync::OnClose`].
+    /// What is written to the file of its free pages, and when. Default: [`FreelistSync::Log`].
     pub const fn freelist_sync(mut self, sync: FreelistSync) -> Self {
         self.freelist_sync = sync;
         self
@@ -265,6 +348,38 @@ impl Options {
         self
     }
 
+    /// How commits become durable. Default: [`Durability::TwoSync`].
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The bytes of the file that the log takes with [`Durability::Log`], at least those of eight pages of 4 KiB, or of the
+    /// page size if that is larger, and 1 GiB at most. A larger log makes checkpoints rarer, and opening after a crash longer.
+    /// It counts for [`max_size`](Self::max_size), its pages are free after a clean close, and opening fills it with zeros. A
+    /// commit takes 4 KiB of it at least. Default: 16 MiB.
+    pub const fn log_size(mut self, bytes: u64) -> Self {
+        self.log_size = bytes;
+        self
+    }
+
+    /// The most memory, in bytes, for pages that have changed since a checkpoint began, with [`Durability::Log`]; at least
+    /// that of 64 pages. While a checkpoint is made, and while readers from before are there, its pages stay in memory and
+    /// commits fill as much again, so it may be twice as much; while such readers hold both, commits go by two syncs.
+    /// Default: 64 MiB.
+    pub const fn log_memory(mut self, bytes: usize) -> Self {
+        self.log_memory = bytes;
+        self
+    }
+
+    /// Whether a thread of the database makes checkpoints, with [`Durability::Log`] and [`Durability::Eventual`]. Without it
+    /// each write transaction that begins does a part of the checkpoint, up to 256 nodes or a wait for the disk: for
+    /// programs that must have no threads, or whose every run is to be the same. Default: true.
+    pub const fn checkpoint_thread(mut self, thread: bool) -> Self {
+        self.checkpoint_thread = thread;
+        self
+    }
+
     /// Locks the mapped file into main memory (`mlock`, Unix only). Default: false.
     pub const fn mlock(mut self, mlock: bool) -> Self {
         self.file.mlock = mlock;
@@ -347,6 +462,39 @@ impl Options {
                 expected: "a power of two from 1024 to 65536",
             });
         }
-        Ok(())
+        let refused = [
+            ("no_sync", self.no_sync.into(), "0 with `Durability::Log`, which has each commit durable"),
+            ("shrink", self.shrink.into(), "0 with `Durability::Log`: use `Db::shrink` after opening without it"),
+            (
+                "private_reads",
+                self.file.private_reads.into(),
+                "0 with `Durability::Log`, which reads pages from memory",
+            ),
+        ];
+        match refused.into_iter().find(|(_, value, _)| *value != 0 && self.durability.is_logged()) {
+            Some((option, value, expected)) => Err(Error::InvalidOption { option, value, expected }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        debug_assert!(self.validate().is_ok(), "options are validated when a database is opened");
+        let period = match self.durability {
+            Durability::Eventual(period) => Some(period),
+            Durability::TwoSync | Durability::Log => None,
+        };
+        let redo =
+            RedoSettings { log_size: self.log_size, memory: self.log_memory, thread: self.checkpoint_thread, period };
+        Settings {
+            read_only: self.file.read_only,
+            carry: self.freelist_sync.carry(),
+            strict: self.strict,
+            no_sync: self.no_sync,
+            shrink: self.shrink.into(),
+            initial_size: self.initial_size,
+            write_memory: self.write_memory,
+            read_cache: self.read_cache,
+            redo: Some(redo).filter(|_| self.durability.is_logged()),
+        }
     }
 }

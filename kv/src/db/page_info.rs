@@ -31,6 +31,9 @@ pub enum PageKind {
     Freelist,
     /// The log of the free pages ([`FreelistSync::Log`](crate::FreelistSync::Log)). To other libraries it is a free page.
     SpaceLog,
+    /// The log of commits ([`Durability::Log`](crate::Durability::Log)), in a file that is open with it or that a crash has
+    /// left. To other libraries, which refuse such a file, it is free pages.
+    RedoLog,
     /// No use: a later transaction may write it.
     Free,
 }
@@ -43,6 +46,7 @@ impl std::fmt::Display for PageKind {
             Self::Leaf => "leaf",
             Self::Freelist => "freelist",
             Self::SpaceLog => "log",
+            Self::RedoLog => "redo log",
             Self::Free => "free",
         })
     }
@@ -85,8 +89,11 @@ fn tiles(map: &[PageInfo], end: u64) -> bool {
 }
 
 impl ReadTx<'_> {
-    /// Returns every page of this state in page order. A page and its overflow pages are one entry; each free page is one
-    /// entry. O(pages).
+    /// Returns every page of this state in page order. A page and its overflow pages are one entry, and so is the log of
+    /// commits; each free page is one entry. O(pages).
+    ///
+    /// With [`Durability::Log`](crate::Durability::Log), and in a file that a crash has left so, pages that have changed since
+    /// the last checkpoint are in memory: the file may have something else in their place, or end before.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a page is damaged or used in two places.
@@ -183,6 +190,14 @@ impl ReadTx<'_> {
             let overflow = after(span.len());
             map.push(PageInfo { id: span.start(), kind: PageKind::SpaceLog, count: 0, overflow });
         }
+        // It may have been made after this state, or moved.
+        let log = self.core().log_span().filter(|log| log.end().get() <= snapshot.high_water);
+        map.extend(log.map(|log| PageInfo {
+            id: log.start(),
+            kind: PageKind::RedoLog,
+            count: 0,
+            overflow: after(log.len()),
+        }));
         for visit in Forest::new(pages, Link::page(PageId::new(snapshot.root))) {
             let Visit { page, pages, .. } = visit?;
             let kind = if matches!(page.node, Node::Branch(_)) { PageKind::Branch } else { PageKind::Leaf };

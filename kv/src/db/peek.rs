@@ -15,8 +15,9 @@ use pagefile_std::{LiveFile, PageStore, StoreError};
 use super::db::Db;
 use super::open::{Found, disagree, readable_meta, winner};
 use super::options::Options;
+use super::settle::newest as newest_marked;
 use crate::error::{Error, Result};
-use crate::format::{META_BYTES, Meta};
+use crate::format::{MarkedMeta, Meta, SECTOR};
 use crate::tx::ReadTx;
 
 /// A way to look into a database file that another process has open, also for writing: bbolt, etcd, or this library. It
@@ -25,7 +26,15 @@ use crate::tx::ReadTx;
 /// Each answer is from one whole state of the database, the newest one when the look began: a page counts only if its state
 /// was still the newest one after the page was read. A commit of the other process meanwhile makes [`view`](Self::view) begin
 /// again. So what can be read between two commits can be read for sure: some hundred pages beside a program that commits a
-/// thousand times a second, everything beside one that rests. Pages are copied into private memory as they are read. A clone
+/// thousand times a second, everything beside one that rests.
+///
+/// Beside a program with [`Durability::Log`](crate::Durability::Log) a look does in memory what the log says, and shows the
+/// newest commit whose record it has found whole there, all commits before it, and nothing of later ones. It begins at
+/// O(the log, and the pages that have changed since the last checkpoint), in time and memory. Later commits do not overtake
+/// it then: only a checkpoint does. As with any other commit, a crash of the system may still take one that was seen while
+/// the other process waited for the disk.
+///
+/// Pages are copied into private memory as they are read. A clone
 /// shares the file and what [`is_overtaken`](Self::is_overtaken) says.
 ///
 /// ```
@@ -112,7 +121,7 @@ impl Peek {
 
     /// Returns a read-only database of the newest state, which stays what it shows. Its methods fail with
     /// [`Error::Overtaken`] when they need a page that they have not read before the other process committed; what was read
-    /// before stays right. O(1).
+    /// before stays right. O(1); with a log of commits, as [`Peek`] says.
     ///
     /// # Errors
     /// - [`Error::Overtaken`] if the other process commits meanwhile.
@@ -127,12 +136,12 @@ impl Peek {
     /// # Errors
     /// Those of [`Options::open`] for a file without a valid meta page, and [`Error::Store`].
     pub fn pages(&self) -> Result<impl PageStore + use<>> {
-        let found = self.newest()?;
+        let shown = self.newest()?;
         // Looked at after the meta: the file is as long as this state needs before its meta is there.
         let len = self.file.file_len()?;
         let (file, overtaken) = (Arc::clone(&self.file), Arc::clone(&self.overtaken));
         let confirm = move || {
-            let newest = is_newest(&file, &found)?;
+            let newest = is_newest(&file, &shown)?;
             if !newest {
                 overtaken.store(true, Ordering::Relaxed);
             }
@@ -162,37 +171,96 @@ impl Peek {
         Ok(Self { path: self.path.clone(), file, patience: self.patience, overtaken: Arc::default() })
     }
 
-    fn newest(&self) -> Result<Found> {
-        let read = |at| Ok(readable_meta(at, self.file.file_len()?, |at, bytes| self.file.read_at(at, bytes))?);
-        let mut found = winner(read);
+    fn newest(&self) -> Result<Shown> {
+        let mut found = newest(&self.file);
         for _ in 1..META_TRIES {
             if found.is_ok() {
                 break;
             }
             std::thread::sleep(META_PAUSE);
-            found = winner(read);
+            found = newest(&self.file);
         }
         found
     }
 }
 
-/// Whether the state of `found` is still the newest one.
+/// The state that a look shows, by its meta.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    meta: AnyMeta,
+    /// The page of the meta.
+    slot: u64,
+}
+
+/// A meta of either kind.
+#[derive(Clone, Copy, Debug)]
+enum AnyMeta {
+    Plain(Meta),
+    /// Of a checkpoint. Its pages stay as they are until the next one, and so do the units that follow it in the log, of
+    /// which more and more come.
+    Marked(MarkedMeta),
+}
+
+impl AnyMeta {
+    fn parse(sector: &[u8]) -> Option<Self> {
+        let plain = Meta::parse(sector).ok().map(Self::Plain);
+        plain.or_else(|| MarkedMeta::parse(sector).map(Self::Marked))
+    }
+
+    const fn meta(&self) -> &Meta {
+        match self {
+            Self::Plain(meta) | Self::Marked(MarkedMeta { meta, .. }) => meta,
+        }
+    }
+
+    /// Whether a file that has both shows this one: while there is a plain one, nothing is in a log.
+    const fn wins_over(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(_), Self::Marked(_)) => true,
+            (Self::Marked(_), Self::Plain(_)) => false,
+            _ => self.meta().tx > other.meta().tx,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(two)) => one.tx == two.tx && !disagree(one, two),
+            (Self::Marked(one), Self::Marked(two)) => one == two,
+            _ => false,
+        }
+    }
+}
+
+/// The meta of the newest state of the file, or of the checkpoint that its log goes on from.
+fn newest(file: &LiveFile) -> Result<Shown> {
+    let len = file.file_len()?;
+    match winner(|at| Ok(readable_meta(at, len, |at, bytes| file.read_at(at, bytes))?)) {
+        Ok(Found { meta, slot, .. }) => Ok(Shown { meta: AnyMeta::Plain(meta), slot }),
+        Err(Error::Unsettled) => {
+            let (meta, slot) = newest_marked(len, |at, bytes| file.read_at(at, bytes))?;
+            Ok(Shown { meta: AnyMeta::Marked(meta), slot })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the state of `shown` is still the newest one, or the checkpoint that the log goes on from.
 ///
 /// The meta of the next state goes to the other page, so that page is read first. If it holds no newer meta then, and the
 /// meta of this state is in its place afterwards, the state after the next one had not been begun when the first was read. In
 /// the opposite order a torn page could be the meta of the third state after this one.
-fn is_newest(file: &LiveFile, found: &Found) -> Result<bool, StoreError> {
-    let (ours, other) = (found.slot, found.slot ^ 1);
+fn is_newest(file: &LiveFile, shown: &Shown) -> Result<bool, StoreError> {
+    let (ours, other) = (shown.slot, shown.slot ^ 1);
     assert!(ours < 2 && other < 2, "there are two metas");
     let meta_of = |slot: u64| {
-        let mut bytes = [0; META_BYTES];
-        file.read_at(slot.saturating_mul(found.meta.page_size.into()), &mut bytes)?;
-        Ok::<_, StoreError>(Meta::parse(&bytes).ok())
+        let mut bytes = [0; SECTOR];
+        file.read_at(slot.saturating_mul(shown.meta.meta().page_size.into()), &mut bytes)?;
+        Ok::<_, StoreError>(AnyMeta::parse(&bytes))
     };
-    if meta_of(other)?.is_some_and(|meta| meta.tx > found.meta.tx) {
+    if meta_of(other)?.is_some_and(|meta| meta.wins_over(&shown.meta)) {
         return Ok(false);
     }
-    Ok(meta_of(ours)?.is_some_and(|meta| meta.tx == found.meta.tx && !disagree(&meta, &found.meta)))
+    Ok(meta_of(ours)?.is_some_and(|meta| meta.is_same(&shown.meta)))
 }
 
 #[cfg(test)]
@@ -232,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_state_is_the_newest_until_another_meta_says_otherwise() {
-        let found = Found { meta: meta(6), slot: 0, other: None };
+        let shown = Shown { meta: AnyMeta::Plain(meta(6)), slot: 0 };
         for (now, newest) in [
             ([Some(6), Some(5)], true),
             ([Some(6), None], true),
@@ -243,14 +311,14 @@ mod tests {
             ([Some(8), None], false),
         ] {
             let (_directory, file) = metas(now);
-            assert_eq!(is_newest(&file, &found).unwrap(), newest, "{now:?}");
+            assert_eq!(is_newest(&file, &shown).unwrap(), newest, "{now:?}");
         }
     }
 
     #[test]
     fn another_state_of_the_same_transaction_is_not_this_one() {
         let (_directory, file) = metas([Some(6), Some(5)]);
-        let found = Found { meta: Meta { root: 2, ..meta(6) }, slot: 0, other: None };
-        assert!(!is_newest(&file, &found).unwrap());
+        let shown = Shown { meta: AnyMeta::Plain(Meta { root: 2, ..meta(6) }), slot: 0 };
+        assert!(!is_newest(&file, &shown).unwrap());
     }
 }

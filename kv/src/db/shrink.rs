@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::db::Db;
+use super::open::new_epoch;
 use crate::error::Result;
 use crate::store::NO_CEILING;
-use crate::tx::{self, Core, Ends, Writer};
+use crate::tx::{self, Core, Ends, RedoSettings, Writer};
 
 /// Pages that one commit moves: a few hundred KiB, written and synced in about a millisecond.
 const PAGES: u64 = 64;
@@ -49,8 +50,8 @@ impl Db {
     /// Makes the file as short as its content allows, or nearly so, while it is in use: moves the pages at its end into the
     /// free space before them, and truncates it.
     ///
-    /// It works in small commits of its own, each of at most 64 pages and two syncs, and waits as long after each of them as
-    /// that took. Readers and writers go on beside it; a write transaction waits for one such commit at most. `progress` is
+    /// It works in small commits of its own, each of at most 64 pages and two waits for the disk, and pauses as long after each
+    /// as that took. Readers and writers go on beside it; a write transaction waits for one such commit at most. `progress` is
     /// called after each, and can end it. A crash at any point loses nothing. bbolt opens the file at every point.
     ///
     /// The file ends a few percent behind the pages in use. It stays longer while a reader that began earlier is open, and
@@ -58,11 +59,17 @@ impl Db {
     /// Windows, which does not truncate a file that is open. [`Options::shrink`] does a little with each commit instead.
     /// O(pages), and O(free pages at the end of the file).
     ///
+    /// With [`Durability::Log`](crate::Durability::Log) it ends the log first, so that the file is one without a log meanwhile,
+    /// and commits beside it wait for two syncs; afterwards it begins a log again, at the lowest place that has room for
+    /// it, or at the end of the file. If it fails in between, commits go on by two syncs until the next call, or the next opening.
+    ///
     /// [`Options::no_sync`]: crate::Options::no_sync
     /// [`Options::shrink`]: crate::Options::shrink
     ///
     /// # Errors
     /// - Those of [`begin_write`](Self::begin_write) and of [`WriteTx::commit`](crate::WriteTx::commit).
+    /// - [`Error::MaxSizeReached`](crate::Error::MaxSizeReached), in [`Error::NotCommitted`](crate::Error::NotCommitted), if
+    ///   there is no room for the log afterwards.
     /// - [`Error::Corrupt`](crate::Error::Corrupt) if a page on the way is damaged. The steps before it are done.
     /// - [`Error::Store`](crate::Error::Store) if the system does not truncate the file; the content is as it was.
     pub fn shrink(&self, mut progress: impl FnMut(&Shrunk) -> ControlFlow<()>) -> Result<Shrunk> {
@@ -70,8 +77,10 @@ impl Db {
         work.shrunk.bytes_before = work.core.store.len();
         let done = work.passes(&mut progress);
         let ended = work.end();
+        let entered = work.core.settings.redo.map_or(Ok(()), |log| work.enter_log(log));
+        work.shrunk.bytes = work.core.store.len();
         assert!(!work.core.writer_lock.is_held_here(), "the writer lock is given back after each step");
-        done.and(ended).map(|()| work.shrunk)
+        done.and(ended).and(entered).map(|()| work.shrunk)
     }
 }
 
@@ -81,6 +90,15 @@ struct Work<'db> {
 }
 
 impl Work<'_> {
+    /// Begins a redo log again, for commits that go by one, at the lowest place that has room for it.
+    fn enter_log(&self, log: RedoSettings) -> Result<()> {
+        self.with_writer(|core, writer| {
+            writer.shrink.set_at_once(false);
+            // Another call of this kind may have ended before.
+            if writer.redo.is_some() { Ok(()) } else { tx::enter(core, writer, log, new_epoch()) }
+        })
+    }
+
     fn passes(&mut self, progress: &mut dyn FnMut(&Shrunk) -> ControlFlow<()>) -> Result<()> {
         self.with_writer(|_, writer| {
             writer.shrink.forget_unfit();
@@ -88,8 +106,10 @@ impl Work<'_> {
         })?;
         for _ in 0..PASSES {
             self.with_writer(|core, writer| {
+                // Before anything moves: the file ends where its two metas say, and with a log they are older than commits.
+                tx::leave(core, writer)?;
                 writer.shrink.set_at_once(true);
-                writer.retire(&core.readers)?;
+                writer.retire(&core.readers, &core.published)?;
                 writer.shrink.begin(&writer.free_space, (0, 1));
                 Ok(())
             })?;
@@ -130,6 +150,8 @@ impl Work<'_> {
     /// One commit. Whether there are more nodes to move, and how many pages of the log of the free space.
     fn step(&mut self) -> Result<(bool, u64)> {
         let (moved, left, under_way, log) = self.with_writer(|core, writer| {
+            // Another call of this kind may have ended, and begun a log again.
+            tx::leave(core, writer)?;
             let under_way = writer.shrink.is_under_way();
             let before = writer.visible.tx;
             let moved = tx::shrink_step(core, writer, PAGES, !under_way)?;
@@ -156,23 +178,8 @@ impl Work<'_> {
     }
 
     fn with_writer<T>(&self, work: impl FnOnce(&Core, &mut Writer) -> Result<T>) -> Result<T> {
-        let mut held = Held { core: self.core, writer: Some(tx::take_writer(self.core, Ends::Here)?) };
-        let Some(writer) = &mut held.writer else { unreachable!("just taken") };
-        work(self.core, writer)
-    }
-}
-
-/// The writer, which goes back also if a store of the user's own panics.
-struct Held<'db> {
-    core: &'db Core,
-    writer: Option<Box<Writer>>,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            debug_assert!(!self.core.settings.read_only, "only a database that can be written has a writer");
-            self.core.writer_lock.give_back(writer);
-        }
+        let mut writer = tx::take_writer(self.core, Ends::Here)?;
+        debug_assert!(!self.core.settings.read_only, "only a database that can be written has a writer");
+        work(self.core, &mut writer)
     }
 }

@@ -10,7 +10,7 @@
 use super::bytes::{put, u32_at, u64_at};
 use super::{Extension, Header, Kind, PAGE_HEADER, set_header};
 
-const MAGIC: u32 = 0xED0C_DAED;
+pub(super) const MAGIC: u32 = 0xED0C_DAED;
 const VERSION: u32 = 2;
 /// Bytes covered by the checksum: the body.
 pub(super) const BODY: usize = 56;

@@ -1,8 +1,8 @@
 //! Bytes to values and back: the bbolt file format, version 2.
 //!
-//! **Invariant:** nothing here performs I/O, allocates, or panics. Bytes are hostile until a function
-//! of this module has looked at them; the answer to a lie is [`Malformed`], which says what is wrong.
-//! Which page it was is known one layer up.
+//! **Invariant:** nothing here performs I/O or panics, and nothing but the records of a redo log allocates. Bytes are
+//! hostile until a function of this module has looked at them; the answer to a lie is [`Malformed`], which says what is
+//! wrong. Which page it was is known one layer up.
 
 #![deny(
     clippy::indexing_slicing,
@@ -22,9 +22,12 @@ mod freelist;
 mod leaf;
 mod limits;
 mod list_seal;
+mod marked;
 mod meta;
 mod page;
 mod records;
+mod redo_record;
+mod redo_unit;
 mod space_change;
 mod space_log;
 
@@ -38,8 +41,11 @@ pub(crate) use leaf::{Leaf, LeafEntry};
 pub(crate) use limits::{DEPTH_MAX, ELEMENTS_MAX, NODE_BYTES_MAX, PAGE_SIZES_CREATED, PAGE_SIZES_OPENED, TX_SOUND_MAX};
 pub use limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 pub(crate) use list_seal::ListSeal;
+pub(crate) use marked::{LogStart, MARKED_VERSION, MarkedMeta};
 pub(crate) use meta::{META_BYTES, Meta, MetaError};
 pub(crate) use page::{Header, Kind, Node, PAGE_HEADER, header_bytes, set_count, set_header};
+pub(crate) use redo_record::{RedoChange, RedoRecord};
+pub(crate) use redo_unit::{UNIT_HEAD, UnitHead, seal_unit};
 pub(crate) use space_change::{SpaceChange, SpaceChanges};
 pub(crate) use space_log::{LogPage, LogRoot, PageSum, RegionIndex, RegionPage};
 

@@ -4,7 +4,7 @@ use freelist_core::PageId;
 use pagefile_std::{StoreError, View};
 
 use super::heads::below;
-use super::{DirtyNode, Heads, Link};
+use super::{DirtyNode, Heads, Link, ResidentView};
 use crate::error::{Error, Result};
 use crate::format::{Branch, Header, Leaf, LeafEntry, Malformed, Meta, Node, SECTOR};
 
@@ -19,6 +19,8 @@ pub(crate) struct Pages<'t> {
     snapshot_end: u64,
     /// What is remembered of the snapshot's pages, if this transaction makes use of it.
     heads: Option<&'t Heads>,
+    /// Pages of the snapshot that the file does not have yet, where commits leave them in memory.
+    resident: Option<&'t ResidentView<'t>>,
 }
 
 /// A node and the link that led to it, so that damage is reported with its page.
@@ -30,7 +32,7 @@ pub(crate) struct PageRef<'t> {
 
 impl<'t> Pages<'t> {
     pub(crate) const fn new(view: &'t View<'t>, changed: &'t [DirtyNode], page_size: u32, high_water: u64) -> Self {
-        Self { view, changed, page_size, high_water, snapshot_end: high_water, heads: None }
+        Self { view, changed, page_size, high_water, snapshot_end: high_water, heads: None, resident: None }
     }
 
     /// The same pages, of which the snapshot has those before `end`.
@@ -61,6 +63,12 @@ impl<'t> Pages<'t> {
     /// The same pages, searched with the help of `heads`.
     pub(crate) const fn with_heads(mut self, heads: &'t Heads) -> Self {
         self.heads = Some(heads);
+        self
+    }
+
+    /// The same pages, of which `resident` has some in place of the file.
+    pub(crate) const fn with_resident(mut self, resident: Option<&'t ResidentView<'t>>) -> Self {
+        self.resident = resident;
         self
     }
 
@@ -133,7 +141,8 @@ impl<'t> Pages<'t> {
             if *page >= self.high_water {
                 return None;
             }
-            let head = self.view.at_hand(page.checked_mul(self.page_size.into())?, 256)?;
+            let (view, at) = self.place(*page)?;
+            let head = view.at_hand(at, 256)?;
             Some(LINES.iter().fold(0, |seen, &line| seen ^ head.get(line).copied().unwrap_or(0)))
         };
         std::hint::black_box(pages.iter().filter_map(touched).fold(0, |seen, byte| seen ^ byte));
@@ -142,8 +151,27 @@ impl<'t> Pages<'t> {
     /// The first page of the node at `link`, as it is; empty if it is not in the file, or would have to be read first.
     #[inline]
     pub(crate) fn page_bytes(&self, link: Link) -> &'t [u8] {
-        let at = if link.in_memory() { None } else { link.page_id().get().checked_mul(self.page_size.into()) };
-        at.and_then(|at| self.view.at_hand(at, self.page_size as usize)).unwrap_or(&[])
+        let place = if link.in_memory() { None } else { self.place(link.page_id().get()) };
+        place.and_then(|(view, at)| view.at_hand(at, self.page_size as usize)).unwrap_or(&[])
+    }
+
+    /// The bytes that have page `id`, and where in them it begins: memory or the file. None beyond what a file can hold.
+    #[inline]
+    fn place(&self, id: u64) -> Option<(&'t View<'t>, u64)> {
+        if let Some(found) = self.resident.and_then(|resident| resident.find(id)) {
+            return Some(found);
+        }
+        Some((self.view, id.checked_mul(self.page_size.into())?))
+    }
+
+    /// Whether there are pages of the snapshot in memory and not in the file.
+    pub(crate) const fn has_resident(&self) -> bool {
+        self.resident.is_some()
+    }
+
+    /// Whether page `id` is in memory and not in the file.
+    pub(crate) fn is_resident(&self, id: u64) -> bool {
+        self.resident.is_some_and(|resident| resident.find(id).is_some())
     }
 
     /// Header and all bytes, overflow included, of page `id` of the file: within the high-water mark, within the
@@ -155,8 +183,8 @@ impl<'t> Pages<'t> {
             return Err(wrong("page number is beyond the high-water mark"));
         }
         let size = self.page_size as usize;
-        let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
-        let first = self.view.read(at, size).map_err(|error| unreadable(id, error))?;
+        let (view, at) = self.place(id.get()).ok_or_else(|| wrong(OUTSIDE))?;
+        let first = view.read(at, size).map_err(|error| unreadable(id, error))?;
         let header = Header::parse(first).map_err(|Malformed(what)| wrong(what))?;
         if header.id != id.get() {
             return Err(wrong("page says it is another page"));
@@ -189,13 +217,13 @@ impl<'t> Pages<'t> {
     fn run_of(&self, id: PageId, header: Header) -> Result<&'t [u8]> {
         let wrong = |what| corrupt(Link::page(id), what);
         let (size, pages) = (self.page_size as usize, header.pages());
-        let at = id.get().checked_mul(u64::from(self.page_size)).ok_or_else(|| wrong(OUTSIDE))?;
+        let (view, at) = self.place(id.get()).ok_or_else(|| wrong(OUTSIDE))?;
         if id.get().checked_add(pages).is_none_or(|end| end > self.high_water) {
             return Err(wrong("overflow pages run beyond the high-water mark"));
         }
         let len = usize::try_from(pages).ok().and_then(|pages| pages.checked_mul(size));
         let len = len.ok_or_else(|| wrong(OUTSIDE))?;
-        let bytes = self.view.read(at, len).map_err(|error| unreadable(id, error))?;
+        let bytes = view.read(at, len).map_err(|error| unreadable(id, error))?;
         debug_assert!(bytes.len() >= size, "a run of pages has the bytes of one page at least");
         Ok(bytes)
     }

@@ -6,7 +6,7 @@ use pagefile_std::View;
 use super::early::{EarlyPages, EarlyWriting};
 use super::freed::FreedPages;
 use super::pages::{BEYOND, SHARED, corrupt};
-use super::{DirtyNode, Link, NodeKind, Pages, Slot};
+use super::{DirtyNode, Link, NodeKind, Pages, ResidentView, Slot};
 use crate::error::Result;
 use crate::format::{Malformed, Node};
 
@@ -17,6 +17,8 @@ use crate::format::{Malformed, Node};
 #[derive(Debug)]
 pub(crate) struct WriteSet {
     pub(super) view: View<'static>,
+    /// Pages of the snapshot that are in memory and not in the file.
+    resident: Option<ResidentView<'static>>,
     pub(super) page_size: u32,
     high_water: u64,
     nodes: Vec<DirtyNode>,
@@ -40,6 +42,7 @@ impl WriteSet {
     pub(crate) fn new(early: EarlyWriting, page_size: u32, high_water: u64, buffers: Vec<Vec<u8>>) -> Self {
         Self {
             view: early.store.view_owned(),
+            resident: None,
             page_size,
             high_water,
             nodes: Vec::new(),
@@ -55,15 +58,22 @@ impl WriteSet {
         }
     }
 
+    /// The same over a snapshot of which `resident` has some pages.
+    pub(crate) fn with_resident(mut self, resident: Option<ResidentView<'static>>) -> Self {
+        self.resident = resident;
+        self
+    }
+
     /// Everything that the transaction sees.
     #[inline]
     pub(crate) fn pages(&self) -> Pages<'_> {
-        Pages::new(&self.view, &self.nodes, self.page_size, self.early.end()).over_snapshot(self.high_water)
+        let pages = Pages::new(&self.view, &self.nodes, self.page_size, self.early.end());
+        pages.over_snapshot(self.high_water).with_resident(self.resident.as_ref())
     }
 
     /// What the transaction began with, without its changes.
-    pub(crate) const fn snapshot(&self) -> Pages<'_> {
-        Pages::new(&self.view, &[], self.page_size, self.high_water)
+    pub(crate) fn snapshot(&self) -> Pages<'_> {
+        Pages::new(&self.view, &[], self.page_size, self.high_water).with_resident(self.resident.as_ref())
     }
 
     pub(crate) const fn page_size(&self) -> usize {

@@ -17,8 +17,9 @@
 /// | `jiff::civil::Date` (feature `jiff`) | the year as `i16`, the month and the day as `u8` |
 /// | `uuid::Uuid` (feature `uuid`) | its 16 bytes |
 ///
-/// A `Table<String, _>` has plain text as keys, as any other program writes it. The format allows no empty key: an empty
-/// string alone is [`Error::KeyRequired`](crate::Error::KeyRequired).
+/// In the repository, `kv/tests/peers/table.go` reads such keys in Go. A `Table<String, _>` has plain text as keys, as any
+/// other program writes it. The format allows no empty key: an empty string alone is
+/// [`Error::KeyRequired`](crate::Error::KeyRequired).
 ///
 /// ```
 /// use kv::table::{AsKey, Key};

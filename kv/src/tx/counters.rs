@@ -110,6 +110,13 @@ impl Counters {
         }
     }
 
+    /// A write that several commits share, and what it has beside theirs.
+    pub(crate) fn add_writes(&self, writes: u64, bytes: u64) {
+        assert!(writes > 0, "what is shared was written");
+        self.writes.fetch_add(writes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub(crate) fn note_free_space(&self, free_space: &FreeSpace) {
         self.free_pages.store(free_space.free_pages(), Ordering::Relaxed);
         self.pending_pages.store(free_space.pending_pages(), Ordering::Relaxed);

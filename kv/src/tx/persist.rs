@@ -19,7 +19,7 @@ use super::walk_progress::WalkProgress;
 use super::writer::{Checkpoint, Writer};
 use crate::error::{Error, Result};
 use crate::format::{Header, Meta};
-use crate::store::{Link, PageSet, Pages, WriteSet, write_runs};
+use crate::store::{Link, PageSet, Pages, ResidentView, WriteSet, write_runs};
 use crate::tree::{Forest, Visit};
 
 /// Writes the pages of `plan`, then its meta. Returns what a power cut leaves from now on.
@@ -35,17 +35,29 @@ pub(super) fn persist(core: &Core, writer: &Writer, write_set: &WriteSet, plan: 
     let named = core.store.check_name().map_err(Error::from);
     let written = named
         .and_then(|()| write_pages(core, writer, write_set, plan, sync))
-        .and_then(|()| if core.settings.strict { check(core, writer, write_set, plan) } else { Ok(()) });
+        .and_then(|()| if core.settings.strict { check(core, writer, plan, (None, None), write_set) } else { Ok(()) });
     written.map_err(|cause| Error::NotCommitted { cause: Box::new(cause) })?;
     assert!(writer.in_doubt, "nothing builds on a state before its meta is durable");
     write_meta(core, &plan.meta, sync).map_err(|cause| Error::Unknown { cause: Box::new(cause) })?;
-    plan.stats.bytes = plan.stats.bytes.saturating_add(core.page_size.into());
+    plan.count(core.page_size.into(), 0);
     Ok(if sync { Checkpoint::At(plan.tx()) } else { Checkpoint::Unknown })
 }
 
 /// Writes all pages and syncs them. No meta names them yet.
 fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Plan, sync: bool) -> Result<()> {
-    let high_water = plan.meta.high_water;
+    reach_to(core, plan.meta.high_water)?;
+    let images = plan.images(write_set);
+    take_over(core, writer, write_set, &images);
+    let (bytes, calls) = write_images(core, images)?;
+    plan.count(bytes, calls);
+    if sync && (calls > 0 || writer.checkpoint == Checkpoint::Unknown) {
+        core.store.sync()?;
+    }
+    Ok(())
+}
+
+/// Makes the file long enough for the pages below `high_water`.
+pub(super) fn reach_to(core: &Core, high_water: u64) -> Result<()> {
     let len = high_water.checked_mul(core.page_size.into()).ok_or(Error::Corrupt {
         page: PageId::new(high_water),
         what: "high-water mark is beyond what a file can hold".into(),
@@ -54,27 +66,30 @@ fn write_pages(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &mut Pl
         core.store.grow(len)?;
     }
     assert!(core.store.len() >= len, "the file reaches to the high-water mark");
-    let images = plan.images(write_set);
-    for &(page, bytes) in &images {
+    Ok(())
+}
+
+/// The pages `images`, which this commit may write, and those that were written before it are about to be others: what is
+/// remembered of them goes.
+pub(super) fn take_over(core: &Core, writer: &Writer, write_set: &WriteSet, images: &[(u64, &[u8])]) {
+    for &(page, bytes) in images {
         assert!(Header::parse(bytes).is_ok_and(|header| header.id == page), "a page says its own number");
         writer.free_space.assert_writable(page, bytes.len());
-        if let Some(heads) = &core.heads {
-            heads.forget(page);
-        }
     }
-    if let Some(heads) = &core.heads {
-        write_set.early_range().for_each(|page| heads.forget(page));
+    let Some(heads) = &core.heads else { return };
+    for &(page, _) in images {
+        heads.forget(page);
     }
+    write_set.early_range().for_each(|page| heads.forget(page));
+}
+
+/// Writes `images`, in page order. Returns how many bytes that were, and how many writes it took.
+pub(super) fn write_images(core: &Core, images: Vec<(u64, &[u8])>) -> Result<(u64, u64)> {
     let any = !images.is_empty();
     let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
     let calls = write_runs(&*core.store, core.page_size, images.into_iter())?;
-    plan.stats.bytes = plan.stats.bytes.saturating_add(bytes);
-    plan.stats.writes = plan.stats.writes.saturating_add(calls);
-    assert_eq!(calls > 0, any, "every page of the plan is written");
-    if sync && (calls > 0 || writer.checkpoint == Checkpoint::Unknown) {
-        core.store.sync()?;
-    }
-    Ok(())
+    assert_eq!(calls > 0, any, "every page is written");
+    Ok((bytes, calls))
 }
 
 /// Writes the meta page into its slot, durably with `sync`.
@@ -94,16 +109,21 @@ fn write_meta(core: &Core, meta: &Meta, sync: bool) -> Result<()> {
 }
 
 /// Checks the state that is about to become visible, page by page as it lies in the file, and that no page of the state
-/// before it was written. O(pages).
-fn check(core: &Core, writer: &Writer, write_set: &WriteSet, plan: &Plan) -> Result<()> {
+/// before it was written. Some pages of the state before, and of the new one, may be in memory. O(pages).
+pub(super) fn check(
+    core: &Core,
+    writer: &Writer,
+    plan: &Plan,
+    (before, after): (Option<&ResidentView<'_>>, Option<&ResidentView<'_>>),
+    write_set: &WriteSet,
+) -> Result<()> {
     let view = core.store.view();
-    if let Some(page) =
-        overwritten(Pages::new(&view, &[], core.page_size, writer.visible.high_water), writer, write_set, plan)
-    {
+    let visible = Pages::new(&view, &[], core.page_size, writer.visible.high_water).with_resident(before);
+    if let Some(page) = overwritten(visible, writer, write_set, plan) {
         let problem = format!("page {page} of the state before is written");
         return Err(Error::Inconsistent { problem });
     }
-    let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water);
+    let pages = Pages::new(&view, &[], core.page_size, plan.meta.high_water).with_resident(after);
     let root = Link::page(PageId::new(plan.meta.root));
     let free = Free::Known(&writer.free_space, &plan.free_space);
     match check_state(pages, root, free, &WalkProgress::default()).into_iter().next() {

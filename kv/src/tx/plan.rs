@@ -26,6 +26,12 @@ impl Plan {
         TxId::new(self.meta.tx)
     }
 
+    /// Counts what this commit has written.
+    pub(super) const fn count(&mut self, bytes: u64, writes: u64) {
+        self.stats.bytes = self.stats.bytes.saturating_add(bytes);
+        self.stats.writes = self.stats.writes.saturating_add(writes);
+    }
+
     /// Number and bytes of each run of pages, in page order.
     pub(super) fn images<'a>(&'a self, write_set: &'a WriteSet) -> Vec<(u64, &'a [u8])> {
         let mut images: Vec<_> = self.nodes.iter().map(|&(id, slot)| (id, write_set.dirty(slot).bytes())).collect();
@@ -142,9 +148,11 @@ fn page_of_root(nodes: &[(u64, Slot)], slot: Option<Slot>) -> Option<u64> {
 /// # Errors
 /// `Corrupt` where a file has used up all transaction ids, which only damage does.
 pub(super) fn next_tx(last: &Meta) -> Result<TxId> {
-    let used_up = Error::Corrupt {
-        page: freelist_core::PageId::new(last.slot()),
-        what: "transaction ids are used up: compact into a new file".into(),
-    };
-    TxId::new(last.tx).next().ok_or(used_up)
+    TxId::new(last.tx).next().ok_or_else(|| used_up(last))
+}
+
+/// The error for a file that has no transaction ids left.
+pub(super) fn used_up(last: &Meta) -> Error {
+    let what = "transaction ids are used up: compact into a new file".into();
+    Error::Corrupt { page: freelist_core::PageId::new(last.slot()), what }
 }

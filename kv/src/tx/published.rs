@@ -17,6 +17,8 @@ pub(crate) struct Snapshot {
     pub(crate) root_sequence: u64,
     pub(crate) freelist: u64,
     pub(crate) high_water: u64,
+    /// Which memory has pages of this state that the file does not have yet, counted from 1; 0 for none.
+    pub(crate) resident: u64,
 }
 
 impl From<&Meta> for Snapshot {
@@ -27,6 +29,7 @@ impl From<&Meta> for Snapshot {
             root_sequence: meta.root_sequence,
             freelist: meta.freelist,
             high_water: meta.high_water,
+            resident: 0,
         }
     }
 }
@@ -35,7 +38,7 @@ impl From<&Meta> for Snapshot {
 #[derive(Debug)]
 pub(crate) struct Published {
     sequence: AtomicU64,
-    words: [AtomicU64; 5],
+    words: [AtomicU64; 6],
 }
 
 impl Published {
@@ -48,11 +51,11 @@ impl Published {
     pub(crate) fn read(&self) -> (Snapshot, u64) {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
-            let [tx, root, root_sequence, freelist, high_water] =
+            let [tx, root, root_sequence, freelist, high_water, resident] =
                 self.words.each_ref().map(|word| word.load(Ordering::Relaxed));
             fence(Ordering::Acquire);
             if before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before {
-                return (Snapshot { tx, root, root_sequence, freelist, high_water }, before);
+                return (Snapshot { tx, root, root_sequence, freelist, high_water, resident }, before);
             }
             spin_loop();
         }
@@ -64,7 +67,8 @@ impl Published {
         self.sequence.load(Ordering::Relaxed) == sequence
     }
 
-    /// Replaces the snapshot. Only the holder of the writer lock may call this.
+    /// Replaces the snapshot. Only one may call this at a time: who writes a unit of the redo log, or the holder of the writer
+    /// lock when no commit waits for the log.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         assert_eq!(sequence & 1, 0, "one state is published at a time");
@@ -79,8 +83,8 @@ impl Published {
     }
 }
 
-const fn words(s: Snapshot) -> [u64; 5] {
-    [s.tx, s.root, s.root_sequence, s.freelist, s.high_water]
+const fn words(s: Snapshot) -> [u64; 6] {
+    [s.tx, s.root, s.root_sequence, s.freelist, s.high_water, s.resident]
 }
 
 #[cfg(test)]
@@ -90,7 +94,14 @@ mod tests {
 
     #[test]
     fn readers_never_see_a_mixture() {
-        let at = |n: u64| Snapshot { tx: n, root: n * 3, root_sequence: n * 5, freelist: n * 7, high_water: n * 11 };
+        let at = |n: u64| Snapshot {
+            tx: n,
+            root: n * 3,
+            root_sequence: n * 5,
+            freelist: n * 7,
+            high_water: n * 11,
+            resident: n % 3,
+        };
         let published = Published::new(at(0));
         std::thread::scope(|scope| {
             for _ in 0..2 {

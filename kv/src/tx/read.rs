@@ -10,7 +10,7 @@ use super::published::Snapshot;
 use super::readers::Ticket;
 use super::{Bucket, Cursor};
 use crate::error::Result;
-use crate::store::{Link, Pages};
+use crate::store::{Link, Pages, ResidentView};
 
 /// A read transaction: one consistent state of the database. Commits after its beginning do not change what it sees.
 ///
@@ -34,6 +34,8 @@ use crate::store::{Link, Pages};
 pub struct ReadTx<'db> {
     // Dropped before the handle that keeps its map alive.
     view: View<'db>,
+    /// Pages of the snapshot that the file does not have yet.
+    resident: Option<ResidentView<'db>>,
     snapshot: Snapshot,
     ticket: Ticket,
     core: Handle<'db>,
@@ -45,17 +47,20 @@ impl<'db> ReadTx<'db> {
         // The view is taken after the snapshot: it covers all pages that the snapshot has.
         let (ticket, snapshot) = core.readers.enter(&core.published);
         debug_assert!(snapshot.root >= 2 && snapshot.root < snapshot.high_water, "a published state has a root");
-        Self { view: core.store.view(), snapshot, ticket, core: Handle::Borrowed(core) }
+        let resident = core.resident(&snapshot);
+        Self { view: core.store.view(), resident, snapshot, ticket, core: Handle::Borrowed(core) }
     }
 
     pub(crate) fn begin_owned(core: Arc<Core>) -> ReadTx<'static> {
         let (ticket, snapshot) = core.readers.enter(&core.published);
-        ReadTx { view: core.store.view_owned(), snapshot, ticket, core: Handle::Shared(core) }
+        let resident = core.resident_owned(&snapshot);
+        ReadTx { view: core.store.view_owned(), resident, snapshot, ticket, core: Handle::Shared(core) }
     }
 
     #[inline]
     pub(crate) fn pages(&self) -> Pages<'_> {
         let pages = Pages::new(&self.view, &[], self.core.page_size, self.snapshot.high_water);
+        let pages = pages.with_resident(self.resident.as_ref());
         match &self.core.heads {
             Some(heads) => pages.with_heads(heads),
             None => pages,

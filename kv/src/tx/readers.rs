@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn at(tx: u64) -> Snapshot {
-        Snapshot { tx, root: 3, root_sequence: 0, freelist: 2, high_water: 4 }
+        Snapshot { tx, root: 3, root_sequence: 0, freelist: 2, high_water: 4, resident: 0 }
     }
 
     fn seen(readers: &Readers) -> Vec<u64> {

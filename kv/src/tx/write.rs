@@ -11,25 +11,30 @@
 //! A rollback drops its [`WriteSet`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use freelist_core::{PageId, TxId};
 
 use super::bucket_mut::{create, create_if_absent, named};
+use super::commit::Made;
 use super::core::{Core, Handle};
 use super::open_buckets::{BucketIndex, OpenBuckets, ROOT};
 use super::plan::next_tx;
+use super::taken::{take, take_writer};
 use super::writer::Writer;
 use super::writer_lock::Ends;
-use super::{Bucket, BucketMut, Cursor, TxStats, commit};
+use super::{Bucket, BucketMut, Cursor, TxStats, commit, redo};
 use crate::error::{Error, Result};
-use crate::store::{Link, WriteSet};
+use crate::format::Meta;
+use crate::store::{Generation, Link, WriteSet};
 
 /// The argument of [`WriteTx::on_commit`].
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 
 /// A write transaction. Only one exists at a time; the next one waits for it to end.
 ///
-/// Readers see its changes after [`commit`](Self::commit) has made them durable; the transaction itself sees them at once.
+/// Readers see its changes after [`commit`](Self::commit) has made them durable; the transaction itself sees them at once, and
+/// those of commits before it that still wait for the log of [`Durability::Log`](crate::Durability::Log).
 /// It holds its changes in memory, and writes pages to the end of the file before the commit when they take more than
 /// [`Options::write_memory`](crate::Options::write_memory). Dropping it without a commit is a rollback.
 ///
@@ -66,22 +71,41 @@ impl<'db> WriteTx<'db> {
             Handle::Borrowed(_) => Ends::Here,
             Handle::Shared(_) => Ends::Anywhere,
         };
-        let mut writer = take_writer(&core, ends)?;
-        assert_eq!(writer.visible.tx, core.published.read().0.tx, "a transaction builds on what readers see");
+        let mut taken = take_writer(&core, ends)?;
+        redo::tend(&core, &mut taken)?;
+        taken.retire(&core.readers, &core.published)?;
+        redo::begin_checkpoint(&core, &mut taken);
+        let writer = taken.keep();
+        Self::with(core, writer)
+    }
+
+    /// Begins a transaction that is not committed: of a database that is read-only, whose one writer nobody else has.
+    pub(super) fn begin_in_memory(core: &'db Core) -> Result<Self> {
+        assert!(core.settings.read_only, "what may be written is committed");
+        let mut taken = take(core, Ends::Here)?;
+        taken.retire(&core.readers, &core.published)?;
+        Self::with(Handle::Borrowed(core), taken.keep())
+    }
+
+    /// Begins a transaction that has the writer, whose pinned states are known.
+    fn with(core: Handle<'db>, mut writer: Box<Writer>) -> Result<Self> {
+        let published = core.published.read().0.tx;
+        let waits = core.settings.redo.is_some();
+        assert!(
+            published == writer.visible.tx || (waits && published < writer.visible.tx),
+            "a transaction builds on what readers see, or will see"
+        );
         let buffers = std::mem::take(&mut writer.buffers);
         // A share of the map, even where the transaction only borrows its database: a changeable bucket then borrows
         // nothing but its transaction, and one reference count is nothing to a writer.
         let write_set = core.write_set(&writer, buffers);
         let root = Link::page(PageId::new(writer.visible.root));
         let mut buckets = OpenBuckets::new(root, writer.visible.root_sequence);
-        buckets.log = core.listeners.log();
+        buckets.log = core.change_log(&writer);
         let last = writer.visible;
         let mut tx = Self { write_set, buckets, writer: Some(writer), hooks: Vec::new(), id: TxId::new(last.tx), core };
         // From here on an error drops `tx`, which releases the writer lock.
         tx.id = next_tx(&last)?;
-        if let Some(writer) = &mut tx.writer {
-            writer.retire(&tx.core.readers)?;
-        }
         assert_eq!(tx.write_set.nodes(), 0, "a transaction begins without dirty nodes");
         Ok(tx)
     }
@@ -256,29 +280,60 @@ impl<'db> WriteTx<'db> {
 
     /// Makes all changes durable and visible, or none.
     ///
-    /// A commit writes and syncs the pages, then writes and syncs the meta page that names them, and then shows the new
-    /// state to readers. Without changes it writes nothing. O(changed pages), and two syncs.
+    /// A commit writes and syncs the pages, then writes durably the meta page that names them, and then shows the new
+    /// state to readers. Without changes it writes nothing. O(changed pages), and two waits for the disk; one with
+    /// [`Durability::Log`](crate::Durability::Log), which it shares with the commits of other threads at that time, and none with
+    /// [`Durability::Eventual`](crate::Durability::Eventual).
     ///
     /// # Errors
     /// - [`Error::NotCommitted`] if it certainly failed: the database has the state before. Also if a change of this
-    ///   transaction met a damaged page ([`Error::Corrupt`]): that change may be done by half.
+    ///   transaction met a damaged page ([`Error::Corrupt`]): that change may be done by half. And if it was queued for the log
+    ///   behind a write that failed.
     /// - [`Error::Unknown`] if the last write or sync failed: opening the file again decides.
     ///
     /// After a failed write or sync, further writes through this handle fail with [`Error::Poisoned`].
-    pub fn commit(mut self) -> Result<()> {
-        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
+    pub fn commit(self) -> Result<()> {
+        self.hand_in()?.finish()
+    }
+
+    /// The part of a commit that needs the writer, and gives it back: the next transaction builds on this one.
+    pub(crate) fn hand_in(mut self) -> Result<HandedIn<'db>> {
+        let Some(writer) = self.writer.as_mut() else { unreachable!("a transaction has the writer until it ends") };
+        let made = commit::commit(&self.core, writer, &mut self.write_set, &mut self.buckets, self.id)?;
+        let newest = writer.visible.tx;
         // Told before the next transaction can begin, so in the order of the commits. One that changed nothing is no commit.
-        if writer.visible.tx == self.id.get() {
+        if made == Made::Visible {
             debug_assert_eq!(self.core.published.read().0.tx, self.id.get(), "what is told is what readers see");
             self.core.listeners.tell(self.id, self.buckets.log.as_ref());
         }
-        let hooks = self.take_hooks();
+        let (core, hooks) = (self.core.clone(), self.take_hooks());
         drop(self);
-        for hook in hooks {
-            hook();
-        }
-        Ok(())
+        Ok(HandedIn { core, newest, hooks })
+    }
+
+    /// Drops the transaction and its changes, and waits until what it has seen is durable: so that what a caller learns from
+    /// it is not lost in a power cut.
+    pub(crate) fn abandon(self) -> Result<()> {
+        let Some(writer) = &self.writer else { unreachable!("a transaction has the writer until it ends") };
+        let (core, newest) = (self.core.clone(), writer.visible.tx);
+        drop(self);
+        redo::wait(&core, newest)
+    }
+
+    /// Ends the log with a commit of these changes, which are those of all transactions up to `newest`.
+    pub(super) fn leave(mut self, newest: u64) -> Result<()> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        redo::leave_with(&self.core, writer, (&mut self.write_set, &mut self.buckets), newest)
+    }
+
+    /// The state of these changes, which are those of all transactions up to `newest`, and its pages in memory. Nothing is
+    /// written.
+    pub(super) fn keep(mut self, newest: u64) -> Result<(Arc<Generation>, Meta)> {
+        let Some(mut writer) = self.writer.take() else { unreachable!("a transaction has the writer until it ends") };
+        assert!(newest > writer.visible.tx, "what the log has comes after the checkpoint");
+        let kept = redo::keep(&mut writer, (&mut self.write_set, &mut self.buckets), TxId::new(newest));
+        self.writer = Some(writer);
+        kept
     }
 
     /// Drops the transaction and its changes. O(changed pages).
@@ -297,6 +352,29 @@ impl<'db> WriteTx<'db> {
     }
 }
 
+/// A commit that has given the writer back.
+#[must_use = "it is not known to be durable"]
+pub(crate) struct HandedIn<'db> {
+    core: Handle<'db>,
+    /// The newest state when it was handed in: its own, or what it has seen if it changed nothing.
+    newest: u64,
+    hooks: Vec<Hook>,
+}
+
+impl HandedIn<'_> {
+    /// Waits until it is durable, and runs the hooks.
+    ///
+    /// # Errors
+    /// Those of a commit whose write fails.
+    pub(crate) fn finish(self) -> Result<()> {
+        redo::wait(&self.core, self.newest)?;
+        for hook in self.hooks {
+            hook();
+        }
+        Ok(())
+    }
+}
+
 impl Drop for WriteTx<'_> {
     fn drop(&mut self) {
         if let Some(mut writer) = self.writer.take() {
@@ -304,21 +382,4 @@ impl Drop for WriteTx<'_> {
             self.core.writer_lock.give_back(writer);
         }
     }
-}
-
-/// The writer, unless there can be none.
-pub(crate) fn take_writer(core: &Core, ends: Ends) -> Result<Box<Writer>> {
-    if core.settings.read_only {
-        return Err(Error::ReadOnly);
-    }
-    if core.store.poisoned() {
-        return Err(Error::Poisoned);
-    }
-    let writer = core.writer_lock.take(ends)?;
-    // The transaction before may have failed meanwhile.
-    if writer.in_doubt || core.store.poisoned() {
-        core.writer_lock.give_back(writer);
-        return Err(Error::Poisoned);
-    }
-    Ok(writer)
 }

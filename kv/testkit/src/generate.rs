@@ -83,7 +83,7 @@ pub fn case(seed: u64, start: Model, for_bbolt: bool) -> Case {
 }
 
 fn turn(random: &mut Random, model: &mut Model, page_size: u32, shape: &Shape) -> Turn {
-    let settings = Settings { page_size, span_maps: random.one_in(2), freelist_sync: *random.pick(&FREELIST_SYNC) };
+    let settings = Settings::new(page_size, random.one_in(2), *random.pick(&FREELIST_SYNC));
     let mut program = Vec::new();
     for _ in 0..random.within(1, 8) {
         if random.one_in(10) {

@@ -37,15 +37,12 @@ pub fn case(text: &str) -> Case {
 }
 
 fn settings(words: &[&str]) -> Settings {
-    Settings {
-        page_size: words[0].parse().expect("a page size"),
-        span_maps: words[1] == "hashmap",
-        freelist_sync: match words[2] {
-            "each-commit" => FreelistSync::Every,
-            "on-close" => FreelistSync::OnClose,
-            _ => FreelistSync::Log,
-        },
-    }
+    let freelist_sync = match words[2] {
+        "each-commit" => FreelistSync::Every,
+        "on-close" => FreelistSync::OnClose,
+        _ => FreelistSync::Log,
+    };
+    Settings::new(words[0].parse().expect("a page size"), words[1] == "hashmap", freelist_sync)
 }
 
 fn command(words: &[&str]) -> Command {

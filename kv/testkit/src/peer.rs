@@ -116,6 +116,14 @@ impl Peer {
         self.request(&format!("stats\t{}\n", text(path)))
     }
 
+    /// The rows of the table `readings`, as a program in Go reads the documented form (`peers/table.go`).
+    ///
+    /// # Errors
+    /// What is no row, what bbolt answers, or how its process ended.
+    pub fn table(&mut self, path: &Path) -> Result<String, String> {
+        self.request(&format!("table\t{}\n", text(path)))
+    }
+
     /// A compacted copy by bbolt.
     ///
     /// # Errors

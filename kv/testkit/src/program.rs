@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kv::{FreelistKind, FreelistSync, Options};
+use kv::{Durability, FreelistKind, FreelistSync, Options};
 
 use crate::text::{expand, hex_text};
 
@@ -142,34 +142,61 @@ pub struct Settings {
     pub span_maps: bool,
     /// What goes into the file of the free pages. bbolt has two of the choices: with every commit, or not.
     pub freelist_sync: FreelistSync,
+    /// How commits become durable. Only this library has a choice.
+    pub durability: Durability,
 }
 
 /// Every choice of what goes into the file of the free pages.
 pub const FREELIST_SYNC: [FreelistSync; 3] = [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log];
 
 impl Settings {
+    /// Commits by two syncs.
+    #[must_use]
+    pub const fn new(page_size: u32, span_maps: bool, freelist_sync: FreelistSync) -> Self {
+        Self { page_size, span_maps, freelist_sync, durability: Durability::TwoSync }
+    }
+
     /// Every choice for one page size.
     #[must_use]
     pub fn all(page_size: u32) -> [Self; 6] {
         let [every, on_close, log] = FREELIST_SYNC;
         let choices = [(true, every), (true, on_close), (true, log), (false, every), (false, on_close), (false, log)];
-        choices.map(|(span_maps, freelist_sync)| Self { page_size, span_maps, freelist_sync })
+        choices.map(|(span_maps, freelist_sync)| Self::new(page_size, span_maps, freelist_sync))
+    }
+
+    /// Two choices with a redo log, for one page size: as small a log and as little memory as can be.
+    #[must_use]
+    pub fn logged(page_size: u32) -> [Self; 2] {
+        let [_, on_close, log] = FREELIST_SYNC;
+        let logged = |plain| Self { durability: Durability::Log, ..plain };
+        [logged(Self::new(page_size, true, on_close)), logged(Self::new(page_size, false, log))]
     }
 
     /// The library's options. With the span maps the file also becomes shorter along the way, as soon as it can.
     pub fn options(self) -> Options {
         let kind = if self.span_maps { FreelistKind::SpanMaps } else { FreelistKind::SortedArray };
         let options = Options::new().page_size(self.page_size).freelist(kind).freelist_sync(self.freelist_sync);
-        let options = options.shrink(if self.span_maps { 4 } else { 0 });
+        let logged = self.durability != Durability::TwoSync;
+        let options = options.shrink(if self.span_maps && !logged { 4 } else { 0 });
+        let options = if logged {
+            options.durability(self.durability).log_size(0).log_memory(0).checkpoint_thread(false)
+        } else {
+            options
+        };
         // A cache for few pages: a test opens many files, and small ones, and pages take each other's place.
         let options = options.read_cache(64 << 10);
-        if self.writes_early() { options.write_memory(2048) } else { options }
+        match (self.writes_early(), logged && !self.span_maps) {
+            (true, _) => options.write_memory(2048),
+            (false, true) => options.write_memory(8192),
+            (false, false) => options,
+        }
     }
 
-    /// Whether a transaction writes nearly every change before its commit: so does one half of all choices.
+    /// Whether a transaction writes nearly every change before its commit: so does one half of all choices. With a redo log
+    /// it would not use the log then; there one half writes before the commit what is large.
     #[must_use]
     pub fn writes_early(self) -> bool {
-        self.span_maps == (self.freelist_sync == FreelistSync::OnClose)
+        self.durability == Durability::TwoSync && self.span_maps == (self.freelist_sync == FreelistSync::OnClose)
     }
 }
 

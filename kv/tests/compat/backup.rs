@@ -114,7 +114,7 @@ fn assert_copy(peer: &mut Peer, backup: &Path, model: &Model, seed: u64) {
 
 /// A copy is a database: both engines write on in it.
 fn write_on(peer: &mut Peer, backup: &Path, model: &mut Model, seed: u64) {
-    let settings = Settings { page_size: 4096, span_maps: true, freelist_sync: kv::FreelistSync::Every };
+    let settings = Settings::new(4096, true, kv::FreelistSync::Every);
     let program = vec![Step::Transaction(Transaction {
         commands: model.paths().into_iter().map(|path| Command { path, action: Action::NextSequence }).collect(),
         commits: true,

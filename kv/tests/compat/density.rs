@@ -158,7 +158,7 @@ fn a_bucket_name_that_is_too_long_for_a_new_one_is_compacted(peer: &mut Peer) {
         command(vec![long(), long()], Action::Create),
         command(vec![b"a".to_vec()], Action::Create),
     ];
-    let settings = Settings { page_size: 4096, span_maps: true, freelist_sync: kv::FreelistSync::Every };
+    let settings = Settings::new(4096, true, kv::FreelistSync::Every);
     let program = [Step::Transaction(Transaction { commands, commits: true })];
     peer.run(&source, settings, &program).expect("bbolt takes such a name");
 

@@ -15,7 +15,7 @@ use crate::cross::same_text;
 use crate::meta::{NO_FREELIST, newest};
 
 fn settings(freelist_sync: FreelistSync) -> Settings {
-    Settings { page_size: 4096, span_maps: true, freelist_sync }
+    Settings::new(4096, true, freelist_sync)
 }
 
 fn transaction(actions: Vec<Action>) -> Step {

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kv::{Db, Error, ReadTx};
+use kv::{Db, Durability, Error, ReadTx};
 use kv_testkit::Random;
 use kv_testkit::budget::number;
 use kv_testkit::peer::Peer;
@@ -162,21 +162,45 @@ fn a_look_beside_bbolt(peer: &mut Peer) {
 }
 
 const FILE: &str = "KV_LIVE_FILE";
+const SYNCED: &str = "KV_LIVE_SYNCED";
+const LOGGED: &str = "KV_LIVE_LOGGED";
 
 #[test]
 fn a_look_beside_this_library() {
+    beside_this_library(|writer| writer, "this library, not synced");
+}
+
+/// Pages of older states are written over well before the next meta is: it waits for the disk.
+#[test]
+fn a_look_beside_this_library_that_syncs() {
+    beside_this_library(|writer| writer.env(SYNCED, "1"), "this library, synced");
+}
+
+/// The newest commits are in the log, which goes round while it is read, and checkpoints come all the time.
+#[test]
+fn a_look_beside_this_library_with_a_log() {
+    beside_this_library(|writer| writer.env(LOGGED, "1"), "this library, with a log");
+}
+
+fn beside_this_library(mode: impl FnOnce(&mut Command) -> &mut Command, label: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("file.db");
-    let this = env::current_exe().expect("a test program has a path");
-    look(&path, Command::new(this).args(["--exact", "live::the_writer"]).env(FILE, &path), "this library");
+    let mut writer = Command::new(env::current_exe().expect("a test program has a path"));
+    mode(writer.args(["--exact", "live::the_writer"]).env(FILE, &path));
+    look(&path, &mut writer, label);
     kv_testkit::engine::check(&path).expect("the file is sound");
 }
 
-/// The process beside [`a_look_beside_this_library`]; nothing where it is run without a file.
+/// The process beside these tests; nothing where it is run without a file.
 #[test]
 fn the_writer() {
     let Some(path) = env::var_os(FILE) else { return };
-    let db = Db::options().no_sync(true).shrink(16).open(path).expect("a file to write");
+    let options = if env::var_os(LOGGED).is_some() {
+        Db::options().durability(Durability::Log).log_size(256 << 10)
+    } else {
+        Db::options().no_sync(env::var_os(SYNCED).is_none()).shrink(16)
+    };
+    let db = options.open(path).expect("a file to write");
     loop {
         db.update(commit_next).expect("a commit");
         thread::sleep(Duration::from_micros(100));

@@ -14,7 +14,7 @@ use crate::meta::{freelist_len, newest};
 const BORDER: u64 = 65_535;
 const PAGE_SIZE: u32 = 1024;
 /// With the span maps the file would become shorter, and the list with it.
-const SETTINGS: Settings = Settings { page_size: PAGE_SIZE, span_maps: false, freelist_sync: kv::FreelistSync::Every };
+const SETTINGS: Settings = Settings::new(PAGE_SIZE, false, kv::FreelistSync::Every);
 
 /// Buckets by number. What is deleted with a bucket of one value are its pages and
 /// next to nothing else.

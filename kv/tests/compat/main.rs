@@ -32,6 +32,8 @@ mod lock;
 mod long_freelist;
 mod meta;
 mod power_cut;
+mod redo_log;
 mod restore;
 mod self_test;
 mod shrink;
+mod table;

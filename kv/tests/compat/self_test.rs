@@ -7,7 +7,7 @@ use kv_testkit::peer::Peer;
 use kv_testkit::program::{Action, Command, Settings, Step, Transaction, Value};
 use tempfile::TempDir;
 
-const SETTINGS: Settings = Settings { page_size: 4096, span_maps: false, freelist_sync: kv::FreelistSync::Every };
+const SETTINGS: Settings = Settings::new(4096, false, kv::FreelistSync::Every);
 
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");

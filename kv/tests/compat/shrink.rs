@@ -39,7 +39,7 @@ fn fill(db: &Db, random: &mut Random) {
 fn bbolt_opens_the_file_at_every_step_of_shrinking_it_and_writes_on(peer: &mut Peer) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (file, copy) = (directory.path().join("db"), directory.path().join("copy"));
-    let settings = Settings { page_size: 1024, span_maps: true, freelist_sync: kv::FreelistSync::Log };
+    let settings = Settings::new(1024, true, kv::FreelistSync::Log);
     let mut random = Random::new(1);
     for round in 0..3 {
         let db = Options::new().page_size(1024).open(&file).expect("kv opens what bbolt has written");

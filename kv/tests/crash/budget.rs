@@ -21,7 +21,7 @@ const SHORT: Goals =
 
 const PUSH: Goals = Goals {
     exhaustive: 3,
-    crash_states: 1_100_000,
+    crash_states: 1_350_000,
     second_order: 100_000,
     failed_sync: 50_000,
     commits: 200,

@@ -14,8 +14,14 @@ use crate::state::State;
 /// Small, so that few keys make deep trees and files are soon written whole.
 pub(crate) const PAGE_SIZE: u32 = 1024;
 
-/// Which freelist, written when.
+/// Which freelist, written when: commits by two syncs.
 pub(crate) static CONFIGS: LazyLock<[Settings; 6]> = LazyLock::new(|| Settings::all(PAGE_SIZE));
+
+/// The same, and those with a redo log.
+pub(crate) static ALL_CONFIGS: LazyLock<[Settings; 8]> = LazyLock::new(|| {
+    let ([a, b, c, d, e, f], [g, h]) = (*CONFIGS, Settings::logged(PAGE_SIZE));
+    [a, b, c, d, e, f, g, h]
+});
 
 /// The commands of one transaction.
 pub(crate) type Changes = Vec<Command>;

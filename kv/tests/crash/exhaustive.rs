@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
-use kv::FreelistSync;
+use kv::{Durability, FreelistSync};
 use kv_testkit::budget::seed;
 use kv_testkit::figure::Figure;
 use kv_testkit::program::{Action, Settings, path};
 use pagefile_std::sim::SimOptions;
 
 use crate::budget::Goals;
-use crate::config::{Base, CONFIGS, Changes, LONG, deletes, filled, on, puts};
+use crate::config::{ALL_CONFIGS, Base, Changes, LONG, deletes, filled, on, puts};
 use crate::judge::{Judge, Moment, strategy};
 use crate::run::Run;
 
@@ -108,6 +108,14 @@ const OF_EARLY: u64 = 6;
 /// remembers what went before, so no two programs leave the same moment: programs have a transaction less there.
 const OF_LOGGED: u64 = 20;
 
+/// The same beside a redo log, whose beginning and end make many moments of each program.
+const OF_REDO: u64 = 6;
+
+/// Whether what a file has depends on what went before: the log of the free space, and a redo log.
+fn remembers(config: Settings) -> bool {
+    config.freelist_sync == FreelistSync::Log || config.durability == Durability::Log
+}
+
 /// Runs one program, and judges what its last transaction and its end leave behind, unless another program left the
 /// same. What the transactions before leave is left by a shorter program.
 fn run(family: &Small, program: &[&Vec<Changes>], judge: &mut Judge) {
@@ -127,7 +135,9 @@ fn run(family: &Small, program: &[&Vec<Changes>], judge: &mut Judge) {
         if new {
             let judged = if config.writes_early() {
                 judge.some(*config, &moment, &strategy, OF_EARLY)
-            } else if config.freelist_sync == FreelistSync::Log {
+            } else if config.durability == Durability::Log {
+                judge.some(*config, &moment, &strategy, OF_REDO)
+            } else if remembers(*config) {
                 judge.some(*config, &moment, &strategy, OF_LOGGED)
             } else {
                 judge.all(*config, &moment, &strategy)
@@ -145,8 +155,8 @@ pub(crate) fn every_small_program(figure: &Figure) {
     for family in families() {
         let transactions = sequences(&family.ops, max);
         let all: Vec<&Vec<Changes>> = transactions.iter().collect();
-        for config in *CONFIGS {
-            let longest = if config.freelist_sync == FreelistSync::Log { max.saturating_sub(1).max(1) } else { max };
+        for config in *ALL_CONFIGS {
+            let longest = if remembers(config) { max.saturating_sub(1).max(1) } else { max };
             let count = (1..=longest).map(|len| all.len().pow(u32::try_from(len).expect("few"))).sum::<usize>();
             let base = Base::of(config, &family.base, true);
             let small = Small { config, base, seen: Mutex::default() };
@@ -210,7 +220,7 @@ mod tests {
     fn seen(family: &Family) -> Seen {
         let mut seen = Seen::default();
         for changes in sequences(&family.ops, 3).iter().map(|ops| ops.concat()) {
-            let mut run = Run::on(CONFIGS[0], &Base::of(CONFIGS[0], &family.base, true), SimOptions::default());
+            let mut run = Run::on(ALL_CONFIGS[0], &Base::of(ALL_CONFIGS[0], &family.base, true), SimOptions::default());
             run.open().unwrap();
             let moments = run.step(|run| run.commit(&changes).unwrap()).1;
             seen.growths += moments.iter().filter(|moment| moment.epoch.ended_by() == Barrier::Growth).count();

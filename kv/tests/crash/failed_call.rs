@@ -12,7 +12,7 @@ use kv_testkit::program::{Action, Settings};
 use pagefile_std::sim::{Call, Fault, Plan, SimOptions};
 
 use crate::budget::Goals;
-use crate::config::{Base, CONFIGS, Changes, on, random_transactions};
+use crate::config::{ALL_CONFIGS, Base, Changes, on, random_transactions};
 use crate::failed_sync::{refuses_and_shows, tells_the_truth};
 use crate::first_order::random_base;
 use crate::judge::{Judge, strategy};
@@ -32,7 +32,7 @@ struct Workload {
 impl Workload {
     fn number(number: u64) -> Workload {
         let mut random = Random::of(seed(), number);
-        let config = CONFIGS[usize::try_from(number % 6).expect("0 to 5")];
+        let config = ALL_CONFIGS[usize::try_from(number % 8).expect("0 to 7")];
         let base = random_base(config, &mut random);
         let shrinks = number / 4 % 2 == 1;
         let program = random_transactions(base.allowed[0].model.clone(), if shrinks { 1 } else { 3 }, &mut random);

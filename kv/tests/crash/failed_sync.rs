@@ -1,7 +1,7 @@
 //! Every sync of a long run fails once, in three kinds of kernel; the program goes on or opens the file again; then the
 //! power fails. (bbolt goes on, and in one of 200 such runs the file survived.)
 
-use kv::Error;
+use kv::{Durability, Error};
 use kv_testkit::Random;
 use kv_testkit::budget::seed;
 use kv_testkit::figure::Figure;
@@ -9,12 +9,12 @@ use kv_testkit::program::Settings;
 use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
 
 use crate::budget::Goals;
-use crate::config::{Base, CONFIGS, Changes, filled, random_transactions};
+use crate::config::{ALL_CONFIGS, Base, Changes, filled, random_transactions};
 use crate::judge::{Judge, strategy};
 use crate::run::Run;
 use crate::second_order::recover;
 
-const KERNELS: [Kernel; 3] = [Kernel::StaysDirty, Kernel::CleanNew, Kernel::Reverted];
+pub(crate) const KERNELS: [Kernel; 3] = [Kernel::StaysDirty, Kernel::CleanNew, Kernel::Reverted];
 
 /// What happened when a call failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,13 +25,15 @@ enum Failed {
     Closing,
 }
 
-/// Goes through the program until something fails.
+/// Goes through the program until something fails. Where commits become durable later, it syncs after every third.
 fn until_it_fails(run: &mut Run, program: &[Changes]) -> Failed {
     if run.open().is_err() {
         return Failed::Opening;
     }
-    for changes in program {
-        if let Err(error) = run.commit(changes) {
+    for (number, changes) in program.iter().enumerate() {
+        let later = run.is_eventual() && number % 3 == 2;
+        let done = run.commit(changes).and_then(|()| if later { run.sync() } else { Ok(()) });
+        if let Err(error) = done {
             tells_the_truth(&error);
             return Failed::Committing;
         }
@@ -53,6 +55,10 @@ pub(crate) fn tells_the_truth(error: &Error) {
 /// What a handle shows and allows once something has failed: the state before, and no more writes.
 pub(crate) fn refuses_and_shows(run: &Run) {
     assert!(run.shows_what_was_acknowledged(), "readers see what was not acknowledged");
+    if run.is_eventual() {
+        // The first who asks may be told that commits which had returned are lost.
+        let _ = run.db().begin_write().map(drop);
+    }
     assert!(matches!(run.db().begin_write(), Err(Error::Poisoned)), "writes are refused");
     let updated = run.db().update(|tx| tx.create_bucket("late").map(|_| ()));
     assert!(matches!(updated, Err(Error::Poisoned)), "writes are refused");
@@ -60,7 +66,7 @@ pub(crate) fn refuses_and_shows(run: &Run) {
 }
 
 /// One run in which sync number `nth` fails. Returns whether it had so many.
-fn fail_sync(
+pub(crate) fn fail_sync(
     (config, base, program): (Settings, &Base, &[Changes]),
     (nth, kernel, reopen): (u64, Kernel, bool),
     images: u64,
@@ -78,11 +84,14 @@ fn fail_sync(
     // What is durable is what the last successful sync left; all that came later may be there or not.
     let moment = run.moments(&[]).pop().expect("the epoch of now");
     let mut random = Random::of(seed(), nth);
+    // Whoever opens it next need not know that commits became durable later.
+    let durability = if run.is_eventual() { Durability::Log } else { config.durability };
+    run.config = Settings { durability, ..config };
     if reopen {
         run.kill();
         recover(&mut run, &mut random, judge, images.div_ceil(6));
     } else {
-        let judged = judge.some(config, &moment, &strategy(6, 10, nth), images);
+        let judged = judge.some(run.config, &moment, &strategy(6, 10, nth), images);
         judged.unwrap_or_else(|wrong| panic!("carried on after sync {nth} failed in {kernel:?}: an image {wrong}"));
     }
     true
@@ -96,7 +105,7 @@ fn no_failed_sync_loses_anything() {
     let mut syncs = 0;
     while figure.count() < goals.failed_sync {
         let mut random = Random::of(seed(), round);
-        let config = CONFIGS[usize::try_from(round % 6).expect("0 to 5")];
+        let config = ALL_CONFIGS[usize::try_from(round % 8).expect("0 to 7")];
         let base = Base::of(config, &[filled(20, 60)], true);
         let program = random_transactions(base.allowed[0].model.clone(), goals.commits, &mut random);
         let all = how_many_syncs(config, &base, &program);

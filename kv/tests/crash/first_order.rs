@@ -6,7 +6,7 @@ use kv_testkit::figure::Figure;
 use kv_testkit::program::Settings;
 
 use crate::budget::Goals;
-use crate::config::{Base, CONFIGS, LONG, filled, puts, random_changes};
+use crate::config::{ALL_CONFIGS, Base, LONG, filled, puts, random_changes};
 use crate::judge::{Judge, Moment, strategy};
 use crate::run::Run;
 
@@ -23,7 +23,7 @@ pub(crate) fn random_base(config: Settings, random: &mut Random) -> Base {
 /// Runs program `number`; every moment of it is shown to `each`.
 pub(crate) fn random_program(number: u64, mut each: impl FnMut(Settings, &Moment, &mut Random)) {
     let mut random = Random::of(seed(), number);
-    let config = *random.pick(&*CONFIGS);
+    let config = *random.pick(&*ALL_CONFIGS);
     let base = random_base(config, &mut random);
     let mut run = Run::on(config, &base, pagefile_std::sim::SimOptions::default());
     let mut show = |run: &mut Run, random: &mut Random, step: &dyn Fn(&mut Run)| {

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use kv::{Db, Error, FreelistOrigin, FreelistSync};
+use kv::{Db, Durability, Error, FreelistOrigin, FreelistSync, Options};
 use kv_testkit::model::Model;
 use kv_testkit::program::Settings;
 use pagefile_std::PageStore;
 use pagefile_std::sim::{Epoch, ImageStore, Images, PowerCut, Strategy};
 
 use crate::config::PAGE_SIZE;
-use crate::reach::{is_extended, metas_fit, slot_changed};
+use crate::reach::{is_extended, is_marked_file, metas_fit, slot_changed};
 use crate::state::{MARK, State, shows};
 
 /// What a disk may hold at some moment, and the states that it must lead back to one of.
@@ -73,10 +73,14 @@ fn judge(config: Settings, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> V
     let mut metas = vec![0; 2 * PAGE_SIZE as usize];
     store.read_at(0, &mut metas).map_err(|error| format!("has no metas: {error}"))?;
     let extended = is_extended(&metas, PAGE_SIZE);
+    let models: Vec<&Model> = allowed.iter().map(|state| &state.model).collect();
+    let shown = if is_marked_file(&metas, PAGE_SIZE) { Some(read_only(store, &models)?) } else { None };
     let db = open().map_err(|error| format!("does not open: {error}"))?;
     logged(config, &db, extended)?;
-    let models: Vec<&Model> = allowed.iter().map(|state| &state.model).collect();
     let found = find(&db, &models)?.ok_or("opens as none of the allowed states")?;
+    if shown.is_some_and(|shown| shown != found) {
+        return Err("shows another state to who only reads".into());
+    }
     db.update(|tx| tx.create_bucket(MARK.0)?.put(MARK.1, MARK.2))
         .map_err(|error| format!("takes no commit: {error}"))?;
     db.close().map_err(|error| format!("does not close: {error}"))?;
@@ -86,11 +90,22 @@ fn judge(config: Settings, store: &Arc<ImageStore>, allowed: &[Arc<State>]) -> V
     kept.map(|_| ()).ok_or_else(|| "a commit after it is not what it should be".into())
 }
 
+/// Which of these states a file with a redo log shows to who does not bring it into the trees first.
+fn read_only(store: &Arc<ImageStore>, models: &[&Model]) -> Result<usize, String> {
+    let opened = Options::new().read_only(true).open_store(Box::new(Arc::clone(store)));
+    let db = opened.map_err(|error| format!("does not open read-only: {error}"))?;
+    find(&db, models)?.ok_or_else(|| "opens read-only as none of the allowed states".into())
+}
+
 /// Nothing is searched for where commits write a log, and their metas are whole. The list of a new file is checked; from the
 /// first commit on there is a log.
 fn logged(config: Settings, db: &Db, extended: bool) -> Verdict {
     let origin = db.stats().freelist;
     let expected = match config.freelist_sync {
+        // Free pages are searched for once, when the log is replayed, and a list or a log of them is left behind.
+        _ if config.durability == Durability::Log => {
+            !matches!(origin, FreelistOrigin::Rebuilt(_) | FreelistOrigin::LogLost(_))
+        }
         FreelistSync::Log if extended => origin == FreelistOrigin::Logged,
         FreelistSync::Log => matches!(origin, FreelistOrigin::Checked | FreelistOrigin::Walked),
         _ => !matches!(origin, FreelistOrigin::Logged | FreelistOrigin::LogLost(_)),

@@ -38,6 +38,7 @@ mod judge;
 mod many_readers;
 mod quiet;
 mod reach;
+mod redo_log;
 mod restoring;
 mod run;
 mod second_order;

@@ -41,6 +41,7 @@ struct Winner {
     freelist: u64,
     high_water: u64,
     tx: u64,
+    marked: bool,
 }
 
 fn meta(bytes: &[u8], slot: usize, page_size: usize) -> Option<Winner> {
@@ -48,7 +49,12 @@ fn meta(bytes: &[u8], slot: usize, page_size: usize) -> Option<Winner> {
     let sum = page[16..72]
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    let valid = u32_at(page, 16) == 0xED0C_DAED && size(u32_at(page, 24)) == page_size && u64_at(page, 72) == sum;
+    let valid = match u32_at(page, 20) {
+        2 => u64_at(page, 72) == sum,
+        MARKED => bytes.get(slot * page_size..slot * page_size + 512).is_some_and(is_marked),
+        _ => false,
+    };
+    let valid = valid && u32_at(page, 16) == 0xED0C_DAED && size(u32_at(page, 24)) == page_size;
     valid.then(|| Winner {
         slot,
         page_size,
@@ -56,12 +62,44 @@ fn meta(bytes: &[u8], slot: usize, page_size: usize) -> Option<Winner> {
         freelist: u64_at(page, 48),
         high_water: u64_at(page, 56),
         tx: u64_at(page, 64),
+        marked: u32_at(page, 20) == MARKED,
     })
+}
+
+/// The version number of a meta beside a redo log.
+const MARKED: u32 = 0x4B56_0002;
+
+/// Whether the checksum of such a meta's sector is right.
+fn is_marked(sector: &[u8]) -> bool {
+    checksum(&sector[..504]) == u64_at(sector, 504)
+}
+
+fn checksum(words: &[u8]) -> u64 {
+    words.chunks_exact(8).fold(0xcbf2_9ce4_8422_2325_u64, |sum, word| {
+        let sum = (sum ^ u64_at(word, 0)).wrapping_mul(0x0100_0000_01b3);
+        sum ^ (sum >> 32)
+    })
+}
+
+/// Whether both metas of a file say that it has a redo log.
+pub(crate) fn is_marked_file(bytes: &[u8], page_size: u32) -> bool {
+    let marked = |slot| meta(bytes, slot, size(page_size)).is_some_and(|meta| meta.marked);
+    marked(0) && marked(1)
+}
+
+/// Gives a unit of a redo log the checksum of its bytes, whatever they say.
+pub(crate) fn seal_unit(unit: &mut [u8]) {
+    let end = index(u64_at(unit, 16));
+    let (head, records) = (checksum(&unit[..32]), checksum(&unit[40..end]));
+    let mixed = head.rotate_left(29).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ records;
+    let sum = (mixed ^ (mixed >> 32)).wrapping_mul(0x0100_0000_01b3);
+    unit[32..40].copy_from_slice(&sum.to_le_bytes());
 }
 
 fn winner(bytes: &[u8], page_size: usize) -> Winner {
     let metas = [meta(bytes, 0, page_size), meta(bytes, 1, page_size)];
-    metas.into_iter().flatten().max_by_key(|meta| meta.tx).expect("one meta is always durable")
+    // Beside a plain meta a marked one counts for nothing: bbolt does not see it.
+    metas.into_iter().flatten().max_by_key(|meta| (!meta.marked, meta.tx)).expect("one meta is always durable")
 }
 
 /// The pages that a meta reaches, by number.
@@ -181,7 +219,18 @@ const EXTENSION: std::ops::Range<usize> = 80..512;
 pub(crate) fn slot_changed(epoch: &Epoch, page_size: u32) -> Option<String> {
     let page_size = size(page_size);
     let durable = epoch.durable();
-    let slot = winner(durable, page_size).slot;
+    let ours = winner(durable, page_size);
+    // Where a redo log begins or ends, one meta is plain and one is marked, and both name the newest state.
+    let twin =
+        meta(durable, ours.slot ^ 1, page_size).filter(|other| other.marked != ours.marked && other.root == ours.root);
+    let overwritten = |slot| is_overwritten(epoch, slot, page_size);
+    let lost = overwritten(ours.slot) && twin.is_none_or(|twin| overwritten(twin.slot));
+    lost.then(|| format!("the slot of the last durable meta, page {}, is overwritten", ours.slot))
+}
+
+/// Whether an epoch has writes to a meta page that say anything but the same again.
+fn is_overwritten(epoch: &Epoch, slot: usize, page_size: usize) -> bool {
+    let durable = epoch.durable();
     let (start, end) = (slot * page_size, (slot + 1) * page_size);
     for (offset, bytes) in epoch.in_flight() {
         let from = index(offset);
@@ -191,10 +240,10 @@ pub(crate) fn slot_changed(epoch: &Epoch, page_size: u32) -> Option<String> {
             written == durable[at] || (written == 0 && EXTENSION.contains(&(at - start)))
         };
         if !both.clone().all(same) {
-            return Some(format!("the slot of the last durable meta, page {slot}, is overwritten"));
+            return true;
         }
     }
-    None
+    false
 }
 
 /// What is wrong with the length of a file: each of its metas that is valid must find its pages, for those who fall back to

@@ -4,7 +4,7 @@ use kv_testkit::Random;
 use kv_testkit::budget::seed;
 use pagefile_std::sim::SimOptions;
 
-use crate::config::{Base, CONFIGS, deletes, filled, puts, random_changes};
+use crate::config::{ALL_CONFIGS, Base, deletes, filled, puts, random_changes};
 use crate::judge::Judge;
 use crate::run::Run;
 use crate::second_order::some_and_again;
@@ -12,7 +12,7 @@ use crate::second_order::some_and_again;
 #[test]
 fn a_power_cut_while_a_state_is_restored_loses_nothing() {
     let (mut judge, mut restored) = (Judge::new(), 0);
-    for (number, &config) in CONFIGS.iter().enumerate() {
+    for (number, &config) in ALL_CONFIGS.iter().enumerate() {
         for closed in [false, true] {
             let mut random = Random::of(seed(), number as u64);
             let base = Base::of(config, &[filled(1, 10), puts("a", 0, 40, 300)], closed);
@@ -36,6 +36,6 @@ fn a_power_cut_while_a_state_is_restored_loses_nothing() {
             some_and_again(config, &moments, 7, &mut random, &mut judge);
         }
     }
-    assert!(restored >= 4 * CONFIGS.len(), "{restored} times a state came back that was another");
+    assert!(restored >= 4 * ALL_CONFIGS.len(), "{restored} times a state came back that was another");
     println!("\n{} images of files that went back to an older state", judge.opened);
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use kv::{Db, Error, ReadTx, StoreError};
+use kv::{Db, Durability, Error, ReadTx, StoreError};
 use kv_testkit::engine::execute_beside;
 use kv_testkit::model::{Model, difference};
 use kv_testkit::program::Settings;
@@ -20,7 +20,8 @@ pub(crate) struct Run {
     pub(crate) config: Settings,
     pub(crate) disk: Arc<SimDisk>,
     pub(crate) db: Option<Db>,
-    /// What the disk may lead back to now: one state, or two where a commit ended without saying.
+    /// What the disk may lead back to now, in their order: one state, or two where a commit ended without saying, or those since
+    /// the last sync where commits become durable later.
     pub(crate) allowed: Vec<Arc<State>>,
     /// Readers of older states, with what they have to see for as long as they like.
     held: Vec<(ReadTx<'static>, Arc<State>)>,
@@ -33,10 +34,29 @@ impl Run {
         Run { config, disk, db: None, allowed: base.allowed.clone(), held: Vec::new() }
     }
 
+    pub(crate) fn is_eventual(&self) -> bool {
+        matches!(self.config.durability, Durability::Eventual(_))
+    }
+
+    /// What readers see: the newest state, or the one before a commit that ended without saying.
+    fn shown(&self) -> &Arc<State> {
+        if self.is_eventual() { &self.allowed[self.allowed.len() - 1] } else { &self.allowed[0] }
+    }
+
     /// What the database holds, which must not be in doubt.
     pub(crate) fn model(&self) -> &Model {
-        assert!(self.allowed.len() == 1, "nobody knows before it is opened again");
-        &self.allowed[0].model
+        assert!(self.is_eventual() || self.allowed.len() == 1, "nobody knows before it is opened again");
+        &self.shown().model
+    }
+
+    /// Everything that was committed is durable.
+    fn all_is_durable(&mut self) {
+        self.allowed = vec![Arc::clone(self.shown())];
+    }
+
+    /// Makes all commits durable that are not.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        self.db().sync().map(|()| self.all_is_durable())
     }
 
     /// Opens it. Where it was in doubt which state the disk would lead back to, this decides it.
@@ -64,8 +84,8 @@ impl Run {
         execute_beside(&mut tx, &mut model, changes)?;
         let committed = tx.commit();
         match &committed {
-            Ok(()) => self.allowed = vec![State::of(model)],
-            Err(Error::Unknown { .. }) => self.allowed.push(State::of(model)),
+            Ok(()) if !self.is_eventual() => self.allowed = vec![State::of(model)],
+            Ok(()) | Err(Error::Unknown { .. }) => self.allowed.push(State::of(model)),
             Err(_) => {}
         }
         committed
@@ -89,20 +109,27 @@ impl Run {
     /// Makes the file shorter at once. A truncation that fails is told, and that is all that comes of it.
     pub(crate) fn shrink(&mut self) -> Result<(), Error> {
         match self.db().shrink(|_| ControlFlow::Continue(())) {
-            Ok(_) | Err(Error::Store(StoreError::Io { operation: Operation::Truncate, .. })) => Ok(()),
+            Ok(_) | Err(Error::Store(StoreError::Io { operation: Operation::Truncate, .. })) => {
+                self.all_is_durable();
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Whether readers see just the state that was acknowledged last.
     pub(crate) fn shows_what_was_acknowledged(&self) -> bool {
-        shows(&self.db().begin_read().root(), &self.allowed[0].model).expect("reads go on")
+        shows(&self.db().begin_read().root(), &self.shown().model).expect("reads go on")
     }
 
     /// Closes it as a program does that ends in good order.
     pub(crate) fn close(&mut self) -> Result<(), Error> {
         self.held.clear();
-        self.db.take().map_or(Ok(()), Db::close)
+        self.db.take().map_or(Ok(()), Db::close).map(|()| {
+            if self.is_eventual() {
+                self.all_is_durable();
+            }
+        })
     }
 
     /// The process dies and the page cache lives: the next [`open`](Self::open) finds what was written, synced or not.
@@ -115,7 +142,7 @@ impl Run {
     /// A reader that stays.
     pub(crate) fn hold(&mut self) {
         let tx = self.db().begin_read_owned();
-        self.held.push((tx, Arc::clone(&self.allowed[0])));
+        self.held.push((tx, Arc::clone(self.shown())));
     }
 
     /// Asserts that every reader still sees what it saw first, and lets it go.

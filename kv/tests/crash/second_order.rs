@@ -10,7 +10,7 @@ use kv_testkit::program::Settings;
 use pagefile_std::sim::{Call, Fault, Kernel, Plan, SimOptions};
 
 use crate::budget::Goals;
-use crate::config::{Base, CONFIGS, Changes, random_changes, random_transactions};
+use crate::config::{ALL_CONFIGS, Base, Changes, random_changes, random_transactions};
 use crate::first_order::{random_base, random_program};
 use crate::judge::{Judge, Moment, some_cuts, strategy};
 use crate::run::Run;
@@ -83,7 +83,7 @@ fn killed(
 fn kill_everywhere(number: u64, judge: &mut Judge) -> u64 {
     let before = judge.opened;
     let mut random = Random::of(seed(), number);
-    let config = *random.pick(&*CONFIGS);
+    let config = *random.pick(&*ALL_CONFIGS);
     let base = random_base(config, &mut random);
     let shrinks = random.one_in(4);
     let program = random_transactions(base.allowed[0].model.clone(), 3, &mut random);
@@ -120,10 +120,10 @@ fn a_power_cut_after_a_kill_loses_nothing() {
 #[test]
 fn a_kill_inside_a_write_leaves_a_part_of_it() {
     let mut random = Random::of(1, 1);
-    let base = random_base(CONFIGS[0], &mut random);
+    let base = random_base(ALL_CONFIGS[0], &mut random);
     let changes = random_changes(&base.allowed[0].model, &mut random);
     // Calls 1 and 2 are the seal's write and sync.
-    let mut run = Run::on(CONFIGS[0], &base, SimOptions::default());
+    let mut run = Run::on(ALL_CONFIGS[0], &base, SimOptions::default());
     run.disk.plan(Plan { call: Some(Call::Write), nth: 2, fault: Fault::Short(600), for_ever: false });
     run.disk.plan(Plan { call: Some(Call::Write), nth: 3, fault: Fault::Io, for_ever: true });
     run.open().unwrap();

@@ -6,7 +6,7 @@ use kv_testkit::budget::seed;
 use pagefile_std::PageStore;
 use pagefile_std::sim::SimOptions;
 
-use crate::config::{Base, CONFIGS, deletes, filled, puts};
+use crate::config::{ALL_CONFIGS, Base, deletes, filled, puts};
 use crate::judge::Judge;
 use crate::run::Run;
 use crate::second_order::some_and_again;
@@ -15,13 +15,13 @@ use crate::second_order::some_and_again;
 fn base(closed: bool, config: usize) -> Base {
     let large = puts("a", 0, 60, 1500);
     let transactions = [filled(1, 10), large, puts("a", 60, 30, 300), deletes("a", 5, 50), deletes("a", 62, 20)];
-    Base::of(CONFIGS[config], &transactions, closed)
+    Base::of(ALL_CONFIGS[config], &transactions, closed)
 }
 
 #[test]
 fn a_power_cut_while_the_file_becomes_shorter_loses_nothing() {
     let (mut judge, mut shorter) = (Judge::new(), 0);
-    for (number, &config) in CONFIGS.iter().enumerate() {
+    for (number, &config) in ALL_CONFIGS.iter().enumerate() {
         for closed in [false, true] {
             let mut random = Random::of(seed(), number as u64);
             let mut run = Run::on(config, &base(closed, number), SimOptions::default());
@@ -38,13 +38,13 @@ fn a_power_cut_while_the_file_becomes_shorter_loses_nothing() {
             some_and_again(config, &moments, 5, &mut random, &mut judge);
         }
     }
-    assert_eq!(shorter, 2 * CONFIGS.len(), "the file becomes shorter each time");
+    assert_eq!(shorter, 2 * ALL_CONFIGS.len(), "the file becomes shorter each time");
     println!("\n{} images of files that become shorter", judge.opened);
 }
 
 #[test]
 fn readers_keep_the_file_as_long_as_they_need_it() {
-    for (number, &config) in CONFIGS.iter().enumerate() {
+    for (number, &config) in ALL_CONFIGS.iter().enumerate() {
         let mut run = Run::on(config, &base(true, number), SimOptions::default());
         run.open().expect("a whole file opens");
         // The end of the file is free in what the reader sees: nothing but its mark keeps the file.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use kv::{Db, FreelistOrigin, Options};
+use kv::{Db, FreelistOrigin, FreelistSync, Options};
 use pagefile_std::MemStore;
 
 const PAGE: usize = 1024;
@@ -13,7 +13,7 @@ const FREELIST: usize = 48;
 const EXTENSION: std::ops::Range<usize> = 80..512;
 
 fn options() -> Options {
-    Options::new().page_size(1024).create(false)
+    Options::new().page_size(1024).create(false).freelist_sync(FreelistSync::OnClose)
 }
 
 fn put(db: &Db, keys: std::ops::Range<u8>, round: u8) {
@@ -53,7 +53,7 @@ fn closed(store: &MemStore) -> Closed {
 /// A database and two closed files of it, one after the other.
 fn two_closes() -> [Closed; 2] {
     let store = Arc::new(MemStore::new());
-    let db = Options::new().page_size(1024).open_store(Box::new(Arc::clone(&store))).unwrap();
+    let db = options().create(true).open_store(Box::new(Arc::clone(&store))).unwrap();
     put(&db, 0..60, 1);
     for key in [3, 30, 45] {
         put(&db, key..key + 1, 2);

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kv::{Db, FreelistKind, FreelistSync, Options};
+use kv::{Db, Durability, FreelistKind, FreelistSync, Options};
 use kv_testkit::Random;
 use kv_testkit::budget::seed;
 use kv_testkit::figure::print;
@@ -34,6 +34,8 @@ fn options(choice: u64) -> Options {
             [FreelistSync::OnClose, FreelistSync::Log, FreelistSync::Every]
                 [usize::try_from(choice / 2 % 3).expect("0 to 2")],
         )
+        .durability(if choice & 8 == 0 { Durability::TwoSync } else { Durability::Log })
+        .log_size(if choice & 16 == 0 { 0 } else { 1 << 20 })
 }
 
 #[test]

@@ -4,13 +4,14 @@
 extern crate kv_testkit;
 
 mod reader;
+mod redo_log;
 mod space_log;
 
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 
-use kv::{Bucket, Error, FreelistSync, Options, PageId, PageKind};
+use kv::{Bucket, Durability, Error, FreelistSync, Options, PageId, PageKind};
 use pagefile_std::MemStore;
 
 use crate::reader::{NO_FREELIST, Reader};
@@ -36,6 +37,9 @@ fn content(bucket: Bucket<'_>, path: &str, lines: &mut Vec<String>) -> Result<()
 
 /// Where the lines begin that show bytes of the worked log.
 const LOG: &str = "## A worked log";
+
+/// Where the lines begin that show bytes of the worked redo log.
+const REDO_LOG: &str = "## A worked redo log";
 
 /// The lines of the document that show bytes of the worked file.
 fn worked_lines() -> Vec<&'static str> {
@@ -106,8 +110,69 @@ fn the_library_writes_the_worked_log() {
     let file = store.snapshot();
     let (_, reader) = Reader::read(&file, 1);
     let lines: Vec<&str> = reader.log_fields.iter().map(|(_, line)| line.as_str()).collect();
-    let shown = lines_of_bytes(DOCUMENT.split(LOG).nth(1).unwrap());
+    let shown = lines_of_bytes(DOCUMENT.split(LOG).nth(1).unwrap().split(REDO_LOG).next().unwrap());
     assert!(shown == lines, "the document should say:\n{}", lines.join("\n"));
+}
+
+/// The file that the program of the worked redo log leaves if it ends before it closes the database.
+fn zoo_redo_log() -> Vec<u8> {
+    let store = Arc::new(MemStore::new());
+    let options = Options::new().page_size(1024).durability(Durability::Log).log_size(32 * 1024);
+    let db = options.open_store(Box::new(Arc::clone(&store))).unwrap();
+    db.update(|tx| tx.create_bucket("zoo")?.put("cat", "meow")).unwrap();
+    db.update(|tx| {
+        let mut zoo = tx.bucket_mut("zoo")?;
+        zoo.delete("cat")?;
+        zoo.set_sequence(7)
+    })
+    .unwrap();
+    store.snapshot()
+}
+
+/// What its log says.
+const SAID: [&str; 8] = [
+    "transaction 4",
+    "bucket zoo",
+    "create",
+    "put cat = meow",
+    "transaction 5",
+    "bucket zoo",
+    "delete cat",
+    "sequence 7",
+];
+
+/// Each file has an epoch of its own, and with it chains and checksums; everything else is as the document shows it.
+#[test]
+fn the_library_writes_the_worked_redo_log() {
+    let file = zoo_redo_log();
+    let mut reader = Reader::beside(&file, 1024);
+    assert_eq!(reader.redo_log(1), SAID);
+    let lines: Vec<&str> = reader.fields.iter().map(|(_, line)| line.as_str()).collect();
+    let shown = lines_of_bytes(DOCUMENT.split(REDO_LOG).nth(1).unwrap_or_default());
+    let common = |lines: &[&str]| -> Vec<String> {
+        lines.iter().filter(|line| !redo_log::is_of_one_life(line)).map(|line| (*line).to_owned()).collect()
+    };
+    assert!(common(&shown) == common(&lines), "the document should say:\n{}", lines.join("\n"));
+}
+
+/// With the document's own epoch, chains and checksums.
+#[test]
+fn the_library_reads_the_worked_redo_log() {
+    let mut file = zoo_redo_log();
+    for line in lines_of_bytes(DOCUMENT.split(REDO_LOG).nth(1).unwrap_or_default()) {
+        let at = usize::from_str_radix(&line[..4], 16).unwrap();
+        for (byte, hex) in line[6..30].split_whitespace().enumerate() {
+            file[at + byte] = u8::from_str_radix(hex, 16).unwrap();
+        }
+    }
+    // The other meta is of another epoch now, and older.
+    file[..1024].fill(0);
+    assert_eq!(Reader::beside(&file, 1024).redo_log(1), SAID);
+    let db = Options::new().open_store(Box::new(MemStore::with_bytes(&file))).unwrap();
+    let mut lines = Vec::new();
+    content(db.begin_read().root(), "", &mut lines).unwrap();
+    assert_eq!(lines, ["/zoo sequence 7"]);
+    assert_eq!(db.begin_read().check().unwrap(), []);
 }
 
 #[test]

@@ -54,6 +54,11 @@ pub(crate) struct Header {
 }
 
 impl<'a> Reader<'a> {
+    /// For the redo log of a file, whose metas are no metas to who does not know it.
+    pub(crate) fn beside(file: &'a [u8], page_size: usize) -> Self {
+        Self { file, page_size, ..Self::default() }
+    }
+
     pub(crate) fn read(file: &'a [u8], slot: usize) -> (Meta, Self) {
         let page_size = usize::try_from(u32::from_le_bytes(file[24..28].try_into().unwrap())).unwrap();
         let mut reader = Self { file, page_size, ..Self::default() };
@@ -274,7 +279,7 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn bytes(&mut self, at: usize, len: usize, name: &str) -> &'a [u8] {
+    pub(crate) fn bytes(&mut self, at: usize, len: usize, name: &str) -> &'a [u8] {
         let bytes = &self.file[at..at + len];
         if len <= 8 {
             self.field(at, len, name, &format!("\"{}\"", bytes.escape_ascii()));

@@ -1,10 +1,11 @@
 //! The crash suite catches what it is there to catch: each of the patches beside this file plants one bug, and the
-//! suite has to fail with it, within a minute. Some bugs do no harm that a test could see; their patches say "Only an
-//! assertion tells.", and there an assertion of the product has to fail. Where the patch says "The soak tells.", that test
-//! (`kv/tests/faults/soak`) has to fail in place of the suite.
+//! suite has to fail with it. Some bugs do no harm that a test could see; their patches say "Only an
+//! assertion tells.", and there an assertion of the product has to fail. What the suite does not do has tests of its own: where
+//! the patch says "The soak tells.", for example, that test has to fail in place of the suite.
 //!
 //! A scratch copy of the workspace is patched, compiled and tested, one patch after the other; the copy and what is
-//! compiled of it stay below the target directory, so that the next time goes faster.
+//! compiled of it stay below the target directory, so that the next time goes faster. `KV_PLANTED=2/12` takes only the
+//! second, fourteenth, twenty-sixth patch, and so on: for a push, which does a part of them, another one each day.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,29 +14,49 @@ use std::time::{Duration, Instant};
 
 use kv_testkit::found::found;
 
-/// How long the suite may take to notice, or to end by itself: a minute at most where nothing else runs, and the figures
-/// say how long it was; the rest is for a busy machine.
+/// How long the suite may take to notice, or to end by itself. It needs seconds, as the figures say; the rest is for a busy
+/// machine, and for a bug that keeps the suite from ending.
 const NOTICED_WITHIN: Duration = Duration::from_secs(300);
 
 /// What the first line of a patch says if its bug does no harm that a test could see.
 const ASSERTION_ONLY: &str = "Only an assertion tells.";
 
-/// What the first line of a patch says if the soak has to notice its bug.
-const SOAK: &str = "The soak tells.";
-
 /// Tests that have to notice a bug: a test program, and which of its tests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Suite {
+    /// How the first line of a patch ends that is theirs.
+    words: &'static str,
+    package: &'static str,
     program: &'static str,
     tests: &'static str,
 }
 
-const SUITES: [Suite; 2] =
-    [Suite { program: "crash", tests: "" }, Suite { program: "faults", tests: "soak::nothing_is_lost" }];
+impl Suite {
+    const fn of_kv(words: &'static str, program: &'static str, tests: &'static str) -> Self {
+        Self { words, package: "kv-bbolt", program, tests }
+    }
+
+    /// Where its programs run.
+    fn directory(self) -> &'static str {
+        if self.package == "kv-etcd" { "kv/etcd" } else { "kv" }
+    }
+}
+
+const CRASH: Suite = Suite::of_kv("", "crash", "");
+
+const OTHERS: [Suite; 7] = [
+    Suite::of_kv("The soak tells.", "faults", "soak::nothing_is_lost"),
+    Suite::of_kv("The listeners tell.", "promises", "changes::"),
+    Suite::of_kv("The shared writes tell.", "promises", "shared_writes::"),
+    Suite::of_kv("The readers beside checkpoints tell.", "promises", "beside::"),
+    Suite::of_kv("The restores tell.", "promises", "restore::"),
+    Suite::of_kv("The looks tell.", "compat", "live::a_look_beside_this_library"),
+    Suite { words: "The tests of etcd's layer tell.", package: "kv-etcd", program: "mvcc", tests: "" },
+];
 
 /// The one that has to notice the bug of a patch.
 fn suite(patch: &Path) -> Suite {
-    SUITES[usize::from(head_ends_with(patch, SOAK))]
+    OTHERS.into_iter().find(|suite| head_ends_with(patch, suite.words)).unwrap_or(CRASH)
 }
 
 fn workspace() -> &'static Path {
@@ -49,6 +70,17 @@ fn patches() -> Vec<PathBuf> {
     patches.retain(|path| path.extension().is_some_and(|extension| extension == "patch"));
     patches.sort();
     patches
+}
+
+/// Those of `patches` that `KV_PLANTED` asks for: `2/12` for the second of twelve parts; all of them without it.
+fn chosen(patches: Vec<PathBuf>) -> Vec<PathBuf> {
+    let Ok(asked) = std::env::var("KV_PLANTED") else { return patches };
+    let (part, parts) = asked.split_once('/').expect("KV_PLANTED is PART/PARTS");
+    let [part, parts] = [part, parts].map(|number| number.parse::<usize>().expect("KV_PLANTED is PART/PARTS"));
+    assert!((1..=parts).contains(&part), "KV_PLANTED={asked}: there is no such part");
+    let chosen: Vec<PathBuf> = patches.into_iter().skip(part - 1).step_by(parts).collect();
+    assert!(!chosen.is_empty(), "KV_PLANTED={asked}: there are fewer patches than parts");
+    chosen
 }
 
 /// Copies files that differ, and removes those that are gone; what is the same keeps its time, so that it is not
@@ -66,7 +98,9 @@ fn copy_tree(from: &Path, to: &Path) {
                 removed.unwrap();
             }
         }
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        // What crates outside of the workspace compile is below themselves.
+        let compiled = |entry: &fs::DirEntry| entry.file_name() == "target";
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap).filter(|entry| !compiled(entry)) {
             copy_tree(&entry.path(), &to.join(entry.file_name()));
         }
     } else {
@@ -110,9 +144,9 @@ impl Scratch {
     }
 
     /// The suite's program, compiled.
-    fn compile(&self, suite: Suite) -> PathBuf {
+    fn compile(&self, suite: Suite, what: &str) -> PathBuf {
         let compiled = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "-p", "kv-bbolt", "--test", suite.program, "--no-run"])
+            .args(["test", "--offline", "-p", suite.package, "--test", suite.program, "--no-run"])
             .current_dir(&self.0)
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             .env("CARGO_TERM_COLOR", "never")
@@ -121,20 +155,20 @@ impl Scratch {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&compiled.stderr);
-        assert!(compiled.status.success(), "it does not compile:\n{said}");
+        assert!(compiled.status.success(), "{what} does not compile:\n{said}");
         // Its last line: `Executable tests/NAME/main.rs (PATH)`.
         let path = said.trim_end().rsplit_once('(').and_then(|(_, path)| path.strip_suffix(')'));
         self.0.join(path.unwrap_or_else(|| panic!("cargo names no program:\n{said}")))
     }
 
-    /// Compiles the suite, then runs it until a test has failed: which one, if any, and how long it took.
-    fn run(&self, suite: Suite) -> (Option<String>, Duration) {
-        let (program, log) = (self.compile(suite), self.0.join("log"));
+    /// Compiles the suite with `what`, then runs it until a test has failed: which one, if any, and how long it took.
+    fn run(&self, suite: Suite, what: &str) -> (Option<String>, Duration) {
+        let (program, log) = (self.compile(suite, what), self.0.join("log"));
         let began = Instant::now();
         // Panics are printed as they happen. More threads than one, so that a test's name and result share a line.
         let mut running = Command::new(program)
             .args([suite.tests, "--nocapture", "--test-threads=2"])
-            .current_dir(self.0.join("kv"))
+            .current_dir(self.0.join(suite.directory()))
             .env("RUST_BACKTRACE", "0")
             .env_remove("KV_BUDGET")
             .env_remove("KV_SOAK_MINUTES")
@@ -177,7 +211,7 @@ impl Scratch {
     /// `place`, which is `PATH:LINE:COLUMN:`, if an assertion of the product begins there.
     fn assertion_at(&self, place: &str) -> Option<String> {
         let (path, rest) = place.split_once(':')?;
-        let rooms = ["kv/src/", "pagefile-std/src/", "freelist-core/src/"];
+        let rooms = ["kv/src/", "pagefile-std/src/", "freelist-core/src/", "kv/etcd/src/"];
         let line: usize = rest.split(':').next()?.parse().ok()?;
         if !rooms.iter().any(|room| path.starts_with(room)) {
             return None;
@@ -196,18 +230,19 @@ fn the_suites_catch_every_planted_bug() {
         return;
     }
     let began = Instant::now();
-    for suite in SUITES {
-        let (failed, took) = Scratch::fresh().run(suite);
+    let patches = chosen(patches());
+    let suites: Vec<Suite> = patches.iter().map(|patch| suite(patch)).collect();
+    for suite in [CRASH].into_iter().chain(OTHERS).filter(|suite| suites.contains(suite)) {
+        let (failed, took) = Scratch::fresh().run(suite, "the workspace");
         assert_eq!(failed, None, "{suite:?} passes without a bug");
-        println!("without a bug: {} passes, {:.1} seconds", suite.program, took.as_secs_f64());
+        println!("without a bug: {} {} passes, {:.1} seconds", suite.program, suite.tests, took.as_secs_f64());
     }
-    let patches = patches();
     let (mut missed, mut slowest) = (Vec::new(), Duration::ZERO);
     for patch in &patches {
         let scratch = Scratch::fresh();
         scratch.patch(patch);
-        let (failed, took) = scratch.run(suite(patch));
         let name = patch.file_stem().expect("a patch has a name").to_string_lossy().into_owned();
+        let (failed, took) = scratch.run(suite(patch), &name);
         let assertion = scratch.failed_assertion();
         match failed {
             Some(_) if head_ends_with(patch, ASSERTION_ONLY) && assertion.is_none() => {

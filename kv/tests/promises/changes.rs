@@ -229,7 +229,7 @@ fn commits_are_told_in_their_order() {
         for thread in 0..4u8 {
             let db = &db;
             scope.spawn(move || {
-                for n in 0..200u32 {
+                for n in 0..2000u32 {
                     let put = move |tx: &mut kv::WriteTx<'_>| tx.bucket_mut("b")?.put([thread], n.to_le_bytes());
                     if thread % 2 == 0 { db.batch(put).unwrap() } else { db.update(put).unwrap() }
                 }
@@ -237,7 +237,7 @@ fn commits_are_told_in_their_order() {
         }
     });
     drop(db);
-    assert_eq!(listener.join().unwrap(), 800);
+    assert_eq!(listener.join().unwrap(), 8000);
 }
 
 /// A listener that takes nothing keeps nobody, and is told how much it has missed; then it is told again.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kv::Options;
 use kv::surgery::RawFile;
+use kv::{FreelistSync, Options};
 use pagefile_std::MemStore;
 
 use crate::stores::{Field, file, newest_meta, set_field, with_bytes, word};
@@ -15,7 +15,7 @@ const BYTES: usize = 88;
 const END: usize = 512;
 
 fn options() -> Options {
-    Options::new().page_size(PAGE as u32)
+    Options::new().page_size(PAGE as u32).freelist_sync(FreelistSync::OnClose)
 }
 
 /// A file whose newest meta, at the offset that comes with it, has an extension.

@@ -1,6 +1,6 @@
 //! What the looks inside tell agrees: page map, check, structure and figures.
 
-use kv::{BucketStructure, Options, PageId, PageKind, ReadTx};
+use kv::{BucketStructure, FreelistSync, Options, PageId, PageKind, ReadTx};
 use kv_testkit::Random;
 
 use crate::stores::{dump, file, with_bytes};
@@ -9,7 +9,7 @@ fn states() -> Vec<Vec<u8>> {
     [1024, 4096]
         .into_iter()
         .map(|page_size| {
-            file(&Options::new().page_size(page_size), |db| {
+            file(&Options::new().page_size(page_size).freelist_sync(FreelistSync::OnClose), |db| {
                 let mut random = Random::new(20);
                 for _ in 0..12 {
                     db.update(|tx| {

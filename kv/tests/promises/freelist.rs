@@ -42,10 +42,14 @@ fn is_sound(db: &Db) {
     assert_eq!(stats.free_bytes, free * u64::from(db.page_size()));
 }
 
+fn on_close() -> Options {
+    Options::new().page_size(1024).freelist_sync(FreelistSync::OnClose)
+}
+
 #[test]
 fn on_close_no_list_is_in_the_file_while_it_is_open() {
     for kind in KINDS {
-        let (db, store) = in_memory(&Options::new().page_size(1024).freelist(kind));
+        let (db, store) = in_memory(&on_close().freelist(kind));
         let mut random = Random::new(6);
         for _ in 0..30 {
             churn(&db, &mut random);
@@ -60,7 +64,7 @@ fn on_close_no_list_is_in_the_file_while_it_is_open() {
 
         // Found in the list after the close, and by looking after a crash.
         for bytes in [store.snapshot(), crashed] {
-            let again = with_bytes(&bytes, &Options::new().freelist(kind)).unwrap();
+            let again = with_bytes(&bytes, &on_close().freelist(kind)).unwrap();
             let found = again.stats().free_pages;
             assert!(found == free || found + 1 == free, "{found} of {free}: the list itself may take one");
             is_sound(&again);
@@ -71,7 +75,7 @@ fn on_close_no_list_is_in_the_file_while_it_is_open() {
 
 #[test]
 fn dropping_a_database_writes_the_list_too() {
-    let (db, store) = in_memory(&Options::new().page_size(1024));
+    let (db, store) = in_memory(&on_close());
     churn(&db, &mut Random::new(7));
     assert_eq!(listed_at(&store), NO_FREELIST);
     drop(db);

@@ -1,6 +1,6 @@
 //! Files whose parts are each well-formed and together make no sense: circles, shared pages, numbers at their extremes.
 
-use kv::{Error, Options, PageInfo, PageKind};
+use kv::{Error, FreelistSync, Options, PageInfo, PageKind};
 use pagefile_std::MemStore;
 
 use crate::hostile::{PAGE, each_case, zoo};
@@ -9,7 +9,7 @@ use crate::stores::{Field, file, newest_meta, set_field, with_bytes, word};
 const EXTREMES: [u64; 12] = [0, 1, 2, 15, 16, 1023, 1024, 0xFFFF, 0xFFFF_FFF0, 0xFFFF_FFFF, u64::MAX - 1, u64::MAX];
 
 fn clean() -> (Vec<u8>, Vec<PageInfo>) {
-    let bytes = zoo(&Options::new().page_size(PAGE as u32));
+    let bytes = zoo(&Options::new().page_size(PAGE as u32).freelist_sync(FreelistSync::OnClose));
     let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
     let map = db.begin_read().page_map().unwrap();
     (bytes, map)

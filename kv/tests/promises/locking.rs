@@ -84,9 +84,9 @@ fn clones_are_one_database_and_the_last_one_closes_it() {
     drop(one);
     assert!(is_open_here(&path, false));
     two.close().unwrap();
-    // The list of free pages is there: nothing has to be searched for.
+    // The log of the free pages is there: nothing has to be searched for.
     let db = Db::open(&path).unwrap();
-    assert_eq!(db.stats().freelist, kv::FreelistOrigin::Sealed);
+    assert_eq!(db.stats().freelist, kv::FreelistOrigin::Logged);
     assert!(db.begin_read().bucket("b").unwrap().get("after").unwrap().is_some());
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kv::{Db, Error, Options};
+use kv::{Db, Error, FreelistSync, Options};
 
 use crate::stores::{Fragile, dump_of, dump_of_bytes, file, in_memory};
 
@@ -52,13 +52,17 @@ fn max_size_stops_a_commit_and_changes_nothing() {
 fn max_size_is_a_limit_to_the_byte() {
     // 4 pages at first; the transaction needs as many as it needs, and that is exactly allowed.
     let fill = |db: &Db| db.update(|tx| tx.create_bucket("b")?.put("k", vec![1; 5000]));
-    let (free, _) = in_memory(&Options::new().page_size(1024));
+    let options = |sync| Options::new().page_size(1024).freelist_sync(sync);
+    let (free, _) = in_memory(&options(FreelistSync::OnClose));
     fill(&free).unwrap();
     let needed = free.begin_read().size();
-    let (db, _) = in_memory(&Options::new().page_size(1024).max_size(needed));
-    fill(&db).unwrap();
-    let (db, _) = in_memory(&Options::new().page_size(1024).max_size(needed - 1));
-    assert!(matches!(fill(&db), Err(Error::NotCommitted { .. })));
+    // A log of the free space takes no room that the data needs.
+    for sync in [FreelistSync::OnClose, FreelistSync::Log] {
+        let (db, _) = in_memory(&options(sync).max_size(needed));
+        fill(&db).unwrap();
+        let (db, _) = in_memory(&options(sync).max_size(needed - 1));
+        assert!(matches!(fill(&db), Err(Error::NotCommitted { .. })));
+    }
 }
 
 #[test]

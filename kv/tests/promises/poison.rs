@@ -112,7 +112,8 @@ fn a_failure_while_opening_is_an_error() {
 fn a_failure_while_closing_loses_nothing() {
     let reference = Fragile::new(&begin(), 0);
     let run = |store: &Arc<Fragile>| {
-        let db = Options::new().open_store(Box::new(Arc::clone(store))).unwrap();
+        let options = Options::new().freelist_sync(FreelistSync::OnClose);
+        let db = options.open_store(Box::new(Arc::clone(store))).unwrap();
         db.update(|tx| change(tx, 1)).unwrap();
         db
     };

@@ -31,17 +31,18 @@ fn overwrite(db: &Db, random: &mut Random) {
     .unwrap();
 }
 
-/// All bytes of the pages that a state can see, apart from free ones.
+/// All bytes of the pages that a state's trees have.
 fn pages_of(tx: &kv::ReadTx<'_>) -> Vec<u8> {
     let mut copy = Vec::new();
     tx.write_to(&mut copy).unwrap();
-    let used =
-        tx.page_map().unwrap().into_iter().filter(|info| !matches!(info.kind, kv::PageKind::Free | kv::PageKind::Meta));
-    used.flat_map(|info| {
-        let from = info.id.get() as usize * 1024;
-        copy[from..from + (1 + info.overflow as usize) * 1024].to_vec()
-    })
-    .collect()
+    let is_node = |info: &kv::PageInfo| matches!(info.kind, kv::PageKind::Branch | kv::PageKind::Leaf);
+    let nodes = tx.page_map().unwrap().into_iter().filter(is_node);
+    nodes
+        .flat_map(|info| {
+            let from = info.id.get() as usize * 1024;
+            copy[from..from + (1 + info.overflow as usize) * 1024].to_vec()
+        })
+        .collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One page in two places of a lying file: no write takes it from either, and what is there can still be read.
 
-use kv::{Db, Error, Options, WriteTx};
+use kv::{Db, Error, FreelistSync, Options, WriteTx};
 
 use crate::stores::{Field, NO_FREELIST, dump_of, file, newest_meta, set_field, with_bytes, word};
 
@@ -13,7 +13,7 @@ fn number(bytes: &[u8], at: usize, len: usize) -> usize {
 /// Buckets `a` and `b` with a page each, `large` with a value over several pages, `tree` with a branch, and so many
 /// others that the list of buckets has several leaves, the first of which has `a` and `b`.
 fn sound() -> Vec<u8> {
-    file(&Options::new().page_size(PAGE as u32), |db| {
+    file(&Options::new().page_size(PAGE as u32).freelist_sync(FreelistSync::OnClose), |db| {
         db.update(|tx| {
             for name in ["a", "b", "z"] {
                 tx.create_bucket(name)?.put(name, vec![b'v'; 600])?;

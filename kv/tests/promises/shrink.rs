@@ -79,7 +79,7 @@ fn used_and_mark(db: &Db) -> (u64, u64) {
 #[test]
 fn shrinking_keeps_the_content_and_ends_the_file_a_little_behind_it() {
     for kind in [FreelistKind::SpanMaps, FreelistKind::SortedArray] {
-        for sync in [FreelistSync::Every, FreelistSync::OnClose] {
+        for sync in [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log] {
             let options = options().freelist(kind).freelist_sync(sync);
             let (db, store) = in_memory(&options);
             fill(&db, 1);
@@ -168,7 +168,7 @@ fn a_reader_keeps_what_it_sees_and_the_file_waits_for_it() {
 
 #[test]
 fn commits_shrink_the_file_along_the_way_if_they_are_asked_to() {
-    for sync in [FreelistSync::Every, FreelistSync::OnClose] {
+    for sync in [FreelistSync::Every, FreelistSync::OnClose, FreelistSync::Log] {
         let (db, store) = in_memory(&options().freelist_sync(sync).shrink(8));
         fill(&db, 1);
         let before = store.len();

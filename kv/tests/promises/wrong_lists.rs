@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kv::{Db, Error, FreelistFault, FreelistOrigin, Options, PageId, PageInfo, PageKind};
+use kv::{Db, Error, FreelistFault, FreelistOrigin, FreelistSync, Options, PageId, PageInfo, PageKind};
 use pagefile_std::MemStore;
 
 use crate::stores::{dump_of, file, newest_meta, with_bytes};
@@ -87,20 +87,32 @@ fn values(db: &Db) -> Vec<Vec<u8>> {
     ["a", "c", "m", "z"].iter().map(|key| bucket.get(key).unwrap().unwrap_or_default().to_vec()).collect()
 }
 
+/// Writes the list on closing.
+fn on_close() -> Options {
+    Options::new().page_size(1024).freelist_sync(FreelistSync::OnClose)
+}
+
 /// Opens the file, which finds the list to be as `origin` says, with so many lost pages, and commits to both leaves; then
-/// the file has a list with a seal.
+/// the file has a list with a seal, or a log.
 fn heals(bytes: &[u8], origin: FreelistOrigin, reclaimed: u64) {
+    let left = [(FreelistSync::OnClose, FreelistOrigin::Sealed), (FreelistSync::Log, FreelistOrigin::Logged)];
+    for (sync, left) in left {
+        heals_with(bytes, sync, (origin, reclaimed), left);
+    }
+}
+
+fn heals_with(bytes: &[u8], sync: FreelistSync, (origin, reclaimed): (FreelistOrigin, u64), left: FreelistOrigin) {
     let store = Arc::new(MemStore::with_bytes(bytes));
-    let db = Options::new().open_store(Box::new(Arc::clone(&store))).unwrap();
+    let db = Options::new().freelist_sync(sync).open_store(Box::new(Arc::clone(&store))).unwrap();
     let stats = db.stats();
     assert_eq!((stats.freelist, stats.reclaimed_pages), (origin, reclaimed));
-    for (key, left) in [("z", ["leaf 5", "leaf 5", "leaf 6", "new"]), ("a", ["new", "leaf 5", "leaf 6", "new"])] {
+    for (key, now) in [("z", ["leaf 5", "leaf 5", "leaf 6", "new"]), ("a", ["new", "leaf 5", "leaf 6", "new"])] {
         db.update(|tx| tx.bucket_mut("b")?.put(key, "new")).unwrap();
-        assert_eq!(values(&db), left.map(|value| value.as_bytes().to_vec()), "{origin:?}");
+        assert_eq!(values(&db), now.map(|value| value.as_bytes().to_vec()), "{origin:?}");
     }
     db.close().unwrap();
     let db = with_bytes(&store.snapshot(), &Options::new()).unwrap();
-    assert_eq!((db.stats().freelist, db.stats().reclaimed_pages), (FreelistOrigin::Sealed, 0));
+    assert_eq!((db.stats().freelist, db.stats().reclaimed_pages), (left, 0));
     assert_eq!(db.begin_read().check().unwrap(), []);
 }
 
@@ -146,7 +158,7 @@ fn every_other_fault_of_a_list_is_found_too() {
 fn closing_writes_a_right_list_over_a_wrong_one_even_without_a_commit() {
     for (ids, sealed) in [(&[5, 7][..], true), (&[7], false)] {
         let store = Arc::new(MemStore::with_bytes(&Pages::with_list(ids).0));
-        Options::new().open_store(Box::new(Arc::clone(&store))).unwrap().close().unwrap();
+        on_close().open_store(Box::new(Arc::clone(&store))).unwrap().close().unwrap();
         let origin = with_bytes(&store.snapshot(), &Options::new()).unwrap().stats().freelist;
         assert_eq!(origin == FreelistOrigin::Sealed, sealed, "a list that is right stays as it is");
     }
@@ -173,7 +185,7 @@ fn walks(bytes: &[u8], options: Options) -> u64 {
 
 #[test]
 fn a_sealed_list_costs_no_walk_and_reading_never_does() {
-    let bytes = file(&Options::new().page_size(1024), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
+    let bytes = file(&on_close(), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
     assert_eq!(walks(&bytes, Options::new()), 0);
     let mut unsealed = bytes.clone();
     unsealed[newest_meta(&bytes, PAGE) + 80] ^= 1;
@@ -187,7 +199,7 @@ fn a_sealed_list_costs_no_walk_and_reading_never_does() {
 
 #[test]
 fn backups_and_repaired_copies_have_no_seal_and_compacted_ones_have_their_own() {
-    let bytes = file(&Options::new().page_size(1024), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
+    let bytes = file(&on_close(), |db| db.update(|tx| tx.create_bucket("b").map(drop)).unwrap());
     let origin = |bytes: &[u8]| with_bytes(bytes, &Options::new()).unwrap().stats().freelist;
     assert_eq!(origin(&bytes), FreelistOrigin::Sealed);
     let db = with_bytes(&bytes, &Options::new().read_only(true)).unwrap();
@@ -199,7 +211,7 @@ fn backups_and_repaired_copies_have_no_seal_and_compacted_ones_have_their_own() 
     kv::surgery::RawFile::new(MemStore::with_bytes(&bytes), None).unwrap().write_copy(&copy, &[], |_| ()).unwrap();
     assert_eq!(origin(&std::fs::read(copy).unwrap()), FreelistOrigin::Checked);
     let store = Arc::new(MemStore::new());
-    let compacted = Options::new().open_store(Box::new(Arc::clone(&store))).unwrap();
+    let compacted = on_close().open_store(Box::new(Arc::clone(&store))).unwrap();
     kv::compact(&db, &compacted, 0).unwrap();
     compacted.close().unwrap();
     assert_eq!(origin(&store.snapshot()), FreelistOrigin::Sealed);
@@ -209,7 +221,7 @@ fn backups_and_repaired_copies_have_no_seal_and_compacted_ones_have_their_own() 
 /// Enough pages for several threads, so that they, too, find what one would.
 #[test]
 fn a_large_tree_is_walked_by_threads_to_the_same_end() {
-    let bytes = file(&Options::new().page_size(1024), |db| {
+    let bytes = file(&on_close(), |db| {
         db.update(|tx| {
             let mut bucket = tx.create_bucket("b")?;
             (0..60_000u32).try_for_each(|key| bucket.put(format!("{key:05}"), vec![7; 150]))?;
@@ -220,7 +232,7 @@ fn a_large_tree_is_walked_by_threads_to_the_same_end() {
         .unwrap();
         db.update(|tx| tx.delete_bucket("nested")).unwrap();
     });
-    let sealed = with_bytes(&bytes, &Options::new()).unwrap().stats();
+    let sealed = with_bytes(&bytes, &on_close()).unwrap().stats();
     assert_eq!(sealed.freelist, FreelistOrigin::Sealed);
     let mut unsealed = bytes.clone();
     unsealed[newest_meta(&bytes, PAGE) + 80] ^= 1;

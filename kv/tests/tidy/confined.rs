@@ -31,6 +31,9 @@ const CONFINED: [Confined; 5] = [
         crates: &["kv/src"],
         places: &[
             ("kv/src/tx/persist.rs", "the commit"),
+            ("kv/src/tx/redo/checkpoint.rs", "the checkpoint of a redo log"),
+            ("kv/src/tx/redo/checkpointer.rs", "the same, beside commits"),
+            ("kv/src/db/settle.rs", "the seal of a checkpoint that a crash has left"),
             ("kv/src/db/open.rs", "the seal, and a store that is empty"),
             ("kv/src/db/db.rs", "`Db::sync`, which makes durable what `no_sync` has put off"),
             ("kv/cli/src/files/survey.rs", "a store that hides a page of another passes on what it is asked for"),
@@ -39,7 +42,10 @@ const CONFINED: [Confined; 5] = [
     Confined {
         code: ".write_durable_at(",
         crates: &["kv/src"],
-        places: &[("kv/src/tx/persist.rs", "the commit's meta")],
+        places: &[
+            ("kv/src/tx/persist.rs", "the commit's meta"),
+            ("kv/src/tx/redo/", "a unit of the redo log, and the meta of a checkpoint"),
+        ],
     },
     Confined {
         code: "from_le_bytes",

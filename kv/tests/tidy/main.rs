@@ -3,6 +3,9 @@
 //! Everything is read off the sources of the workspace, so a line in the wrong room fails the ordinary test run. Each
 //! rule is a function from a file to findings, and is shown to find something by a planted line.
 
+#[macro_use]
+extern crate kv_testkit;
+
 mod assertions;
 mod confined;
 mod features;

@@ -1,4 +1,4 @@
-//! This project's own engine, with default options.
+//! This project's own engine, with default options, and with a redo log where commits are durable.
 
 use std::path::Path;
 
@@ -12,7 +12,19 @@ const BUCKET: &str = "pairs";
 struct Kv(kv::Db);
 
 pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    let db = Options::new().no_sync(durability == Durability::NotSynced).open(dir.join("kv.db"))?;
+    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced))
+}
+
+/// Where nothing is synced, a log has no use.
+pub(super) fn open_log(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
+    match durability {
+        Durability::Durable => open_with(dir, Options::new().durability(kv::Durability::Log)),
+        Durability::NotSynced => open(dir, durability),
+    }
+}
+
+fn open_with(dir: &Path, options: Options) -> Result<Box<dyn Engine>> {
+    let db = options.open(dir.join("kv.db"))?;
     if db.view(|tx| Ok(tx.bucket(BUCKET).is_err()))? {
         db.update(|tx| tx.create_bucket(BUCKET).map(|_| ()))?;
     }

@@ -73,6 +73,18 @@ impl Peer {
 
 /// Free pages mean nothing where there are none.
 const LOG_STRUCTURED: Works = Works::AllBut(&["flatness"]);
+/// kv's redo log is of use only to commits that are durable.
+const LOGGED: Works = Works::Only(&[
+    "load",
+    "get",
+    "put-durable",
+    "put-100-durable",
+    "batch-100-threads",
+    "put-100-threads",
+    "churn",
+    "delete-range",
+    "retain",
+]);
 /// bbolt's node grows until the commit: one transaction of many puts takes quadratic time.
 const BBOLT: Works = Works::AllBut(&["load-one-tx"]);
 
@@ -82,6 +94,7 @@ pub const PEERS: &[Peer] = &[
     Peer::here("lmdb-writemap", "LMDB, writemap", lmdb::open_writemap, Works::All),
     Peer::here("lmdb-append", "LMDB, append", lmdb::open_append, Works::Only(&["load-in-order"])),
     Peer::here("kv", "kv", kv::open, Works::All),
+    Peer::here("kv-log", "kv, redo log", kv::open_log, LOGGED),
     Peer::here("redb", "redb", redb::open, Works::All),
     #[cfg(feature = "mdbx")]
     Peer::here("mdbx", "libmdbx", mdbx::open, Works::All),

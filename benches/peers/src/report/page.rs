@@ -106,7 +106,7 @@ fn comparison(report: &Report<'_>, peers: &[&'static Peer], figure: Figure) -> T
 
 fn latencies(report: &Report<'_>) -> Table {
     let mut table = table(&titles("work", &report.peers));
-    let measured = |work: &&Work| matches!(work.kind, Kind::Put(_) | Kind::Batch(_) | Kind::Churn(_));
+    let measured = |work: &&Work| matches!(work.kind, Kind::Put(_) | Kind::PutBy(_) | Kind::Batch(_) | Kind::Churn(_));
     for work in WORKS.iter().filter(measured) {
         let median = |peer: &&Peer, figure: Figure| report.median(work, peer, figure).map(time);
         let cell = |peer: &&Peer| {

@@ -6,6 +6,7 @@ use clap::Args;
 use kv::{KeyRange, prefix};
 
 use crate::failure::Result;
+use crate::files::walk::{Range, Rest};
 use crate::notation::{BadNotation, Parse};
 
 /// A range of keys.
@@ -34,25 +35,32 @@ pub(crate) struct Bounds {
     /// How the keys of --prefix, --from and --to are written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     parse_format: Parse,
+
+    /// With --live: where the other program commits, go on after the last key, in the newer state, instead of beginning
+    /// again. Each line is true of the moment when it was read, all of them together of none; a line on standard error says
+    /// from where on. For more than can be read between two commits
+    #[arg(long)]
+    pub(crate) across_commits: bool,
 }
 
-/// The keys from a bound to a bound.
-pub(crate) type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
-
 impl Bounds {
-    /// The keys within all bounds that were given.
-    pub(crate) fn range(&self) -> Result<Range> {
-        Ok(self.within(|text| self.parse_format.bytes(text))?)
+    /// A walk over the keys within all bounds that were given.
+    pub(crate) fn keys(&self) -> Result<Rest> {
+        Ok(self.walk(self.within(|text| self.parse_format.bytes(text))?))
     }
 
-    /// The rows of revisions within the bounds, which are numbers.
-    pub(crate) fn revisions(&self) -> Result<Range> {
+    /// A walk over the rows of revisions within the bounds, which are numbers.
+    pub(crate) fn revisions(&self) -> Result<Rest> {
         let row = |text: &str| match text.parse::<u64>() {
             // Rows begin with their revision, the most significant byte first.
             Ok(revision) => Ok(revision.to_le_bytes().into_iter().rev().collect()),
             Err(_) => Err(BadNotation::new(format!("{text:?} is not a revision: with --etcd, bounds are numbers"))),
         };
-        Ok(self.within(row)?)
+        Ok(self.walk(self.within(row)?))
+    }
+
+    fn walk(&self, range: Range) -> Rest {
+        Rest::new(range, self.limit.unwrap_or(usize::MAX), self.reverse)
     }
 
     fn within(&self, bytes: impl Fn(&str) -> Result<Vec<u8>, BadNotation>) -> Result<Range, BadNotation> {
@@ -67,12 +75,6 @@ impl Bounds {
             (Bound::Unbounded, to) => to,
         };
         Ok(whole(Some(start), end))
-    }
-
-    /// Of `items`, those that are asked for, in the order that is asked for.
-    pub(crate) fn choose<'i, I: DoubleEndedIterator + 'i>(&self, items: I) -> Box<dyn Iterator<Item = I::Item> + 'i> {
-        let limit = self.limit.unwrap_or(usize::MAX);
-        if self.reverse { Box::new(items.rev().take(limit)) } else { Box::new(items.take(limit)) }
     }
 }
 
@@ -92,9 +94,16 @@ mod tests {
         let bytes = |text: &str| Parse::Auto.bytes(text).unwrap();
         for prefix in given() {
             for (from, to) in given().flat_map(|from| given().map(move |to| (from.clone(), to))) {
-                let bounds =
-                    Bounds { prefix: prefix.clone(), from, to, limit: None, reverse: false, parse_format: Parse::Auto };
-                let range = bounds.range().unwrap();
+                let bounds = Bounds {
+                    prefix: prefix.clone(),
+                    from,
+                    to,
+                    limit: None,
+                    reverse: false,
+                    parse_format: Parse::Auto,
+                    across_commits: false,
+                };
+                let range = bounds.keys().unwrap().range();
                 for key in words.map(bytes) {
                     let listed = std::ops::RangeBounds::contains(&range, &key);
                     let starts = bounds.prefix.as_deref().is_none_or(|prefix| key.starts_with(&bytes(prefix)));
@@ -115,8 +124,9 @@ mod tests {
             limit: None,
             reverse: false,
             parse_format: Parse::Auto,
+            across_commits: false,
         };
-        let start = bounds("258").revisions().unwrap().0;
+        let start = bounds("258").revisions().unwrap().range().0;
         assert_eq!(start, Bound::Included(vec![0, 0, 0, 0, 0, 0, 1, 2]));
         assert!(bounds("x").revisions().is_err());
     }

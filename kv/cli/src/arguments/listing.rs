@@ -21,18 +21,40 @@ pub(crate) struct Listing {
 
 impl Listing {
     pub(crate) fn print(self, names: &mut dyn Iterator<Item = kv::Result<&[u8]>>, out: &mut impl Write) -> Result<()> {
-        if !self.json {
-            for name in names {
-                self.format.writeln(out, name?)?;
-            }
-            return Ok(());
+        let mut list = self.begin();
+        for name in names {
+            list.name(name?, out)?;
         }
-        // Element by element: all of them may not fit into memory.
-        write!(out, "[")?;
-        for (index, name) in names.enumerate() {
-            write!(out, "{}", if index == 0 { "\n  " } else { ",\n  " })?;
-            serde_json::to_writer(&mut *out, &Encoding::Text.text(name?))?;
+        list.end(out)
+    }
+
+    pub(crate) const fn begin(self) -> List {
+        List { listing: self, empty: true }
+    }
+}
+
+/// A list that is printed name by name: all of them may not fit into memory.
+#[derive(Debug)]
+pub(crate) struct List {
+    listing: Listing,
+    empty: bool,
+}
+
+impl List {
+    pub(crate) fn name(&mut self, name: &[u8], out: &mut impl Write) -> Result<()> {
+        if !self.listing.json {
+            return Ok(self.listing.format.writeln(out, name)?);
         }
-        Ok(writeln!(out, "\n]")?)
+        write!(out, "{}", if self.empty { "[\n  " } else { ",\n  " })?;
+        self.empty = false;
+        Ok(serde_json::to_writer(out, &Encoding::Text.text(name))?)
+    }
+
+    pub(crate) fn end(self, out: &mut impl Write) -> Result<()> {
+        match (self.listing.json, self.empty) {
+            (false, _) => Ok(()),
+            (true, true) => Ok(out.write_all(b"[\n]\n")?),
+            (true, false) => Ok(out.write_all(b"\n]\n")?),
+        }
     }
 }

@@ -5,13 +5,14 @@
 //! - `database`: the open file that answers
 //! - `input`: keys and mouse
 //! - `state`: the model: input in, state out; `tree` moves in it, `prompt` asks
-//! - `value`: a value as text, hex, JSON, or as etcd's row
+//! - `value`: a value as text, hex, JSON, or as etcd's row, of which `etcd` knows
 //! - `shown`: what is to be seen of the state
 //! - `view`: that on a screen
 //! - `screen`: the loop between terminal, state and view
 //! - `picture`: a screen as SVG
 
 mod database;
+mod etcd;
 mod input;
 mod items;
 mod picture;

@@ -24,12 +24,15 @@ pub(crate) fn run(state: &mut State, items: &dyn Items, colours: bool) -> io::Re
     shown.and(released).and(try_restore())
 }
 
+/// How long a search waits for a key before it goes on. With no time at all nothing is looked at.
+const LOOK: Duration = Duration::from_millis(1);
+
 fn until_done(terminal: &mut DefaultTerminal, state: &mut State, items: &dyn Items, colours: bool) -> io::Result<()> {
     while !state.is_done() {
         let screen = state.screen(items);
         terminal.draw(|frame| view::draw(&screen, colours, frame))?;
         // A search goes on while nobody types.
-        if state.is_busy() && !event::poll(Duration::ZERO)? {
+        if state.is_busy() && !event::poll(LOOK)? {
             state.work(items);
         } else if let Some(input) = of_event(&event::read()?) {
             state.take(input, items);

@@ -1,10 +1,10 @@
 //! A value in lines: as text, hex, JSON, or as etcd's row.
 
-use kv_etcd::mvcc::Revision;
 use serde_json::Value;
 
+use super::etcd::{self, EtcdRow};
 use super::items::Path;
-use crate::notation::{ETCD_ROWS, EtcdRow, named};
+use crate::notation::named;
 
 /// Bytes of a value that are read to be shown.
 pub(super) const SHOWN_MAX: usize = 1 << 20;
@@ -44,7 +44,7 @@ impl Form {
 
     /// The form for a value that is shown as what it looks like.
     fn of(path: &Path, key: &[u8], value: &[u8]) -> Self {
-        if row(path, key, value).is_some() {
+        if EtcdRow::decode(path, key, value).is_some() {
             return Self::Etcd;
         }
         let begins = value.trim_ascii_start().first();
@@ -55,22 +55,9 @@ impl Form {
     }
 }
 
-/// A key as the tree shows it: as text or in hex, etcd's revisions as numbers.
+/// A key as the tree shows it: as text or in hex, etcd's as they are meant.
 pub(super) fn row_name(path: &Path, key: &[u8]) -> String {
-    match Revision::parse(key) {
-        Ok((revision, delete)) if holds_rows(path) => {
-            format!("{}.{}{}", revision.main, revision.sub, if delete { " delete" } else { "" })
-        }
-        _ => named(key),
-    }
-}
-
-fn holds_rows(path: &Path) -> bool {
-    matches!(&path[..], [bucket] if bucket == ETCD_ROWS.as_bytes())
-}
-
-fn row(path: &Path, key: &[u8], value: &[u8]) -> Option<EtcdRow> {
-    EtcdRow::decode(key, value).ok().filter(|_| holds_rows(path))
+    etcd::name(path, key).unwrap_or_else(|| named(key))
 }
 
 fn is_text(value: &[u8]) -> bool {
@@ -89,9 +76,9 @@ fn is_text(value: &[u8]) -> bool {
 pub(super) fn lines(form: Form, path: &Path, key: &[u8], value: &[u8], width: usize) -> (Form, Vec<String>) {
     let form = if form == Form::Auto { Form::of(path, key, value) } else { form };
     let lines = match form {
-        Form::Etcd => match row(path, key, value) {
-            Some(row) => etcd(&row, width),
-            None => vec!["no row of etcd's bucket `key`".into()],
+        Form::Etcd => match EtcdRow::decode(path, key, value) {
+            Some(row) => row.lines(width),
+            None => vec!["no row of etcd's buckets `key`, `lease` and `meta`".into()],
         },
         Form::Json => match serde_json::from_slice::<Value>(value).and_then(|json| serde_json::to_string_pretty(&json))
         {
@@ -102,27 +89,6 @@ pub(super) fn lines(form: Form, path: &Path, key: &[u8], value: &[u8], width: us
         Form::Text | Form::Auto => text(value, width),
     };
     (form, lines)
-}
-
-fn etcd(row: &EtcdRow, width: usize) -> Vec<String> {
-    let mut lines = vec![
-        format!("revision  {}.{}", row.revision.main, row.revision.sub),
-        format!("{}  {}", if row.delete { "delete  " } else { "put     " }, named(&row.kv.key)),
-    ];
-    if row.delete {
-        return lines;
-    }
-    let kv = &row.kv;
-    lines.push(format!("created   {}", kv.create_revision));
-    lines.push(format!("version   {}", kv.version));
-    if kv.lease != 0 {
-        lines.push(format!("lease     {:x}", kv.lease));
-    }
-    let (form, value) = self::lines(Form::Auto, &Path::new(), b"", &kv.value, width);
-    lines.push(format!("value     {} bytes, {}", kv.value.len(), form.name()));
-    lines.push(String::new());
-    lines.extend(value);
-    lines
 }
 
 fn text(value: &[u8], width: usize) -> Vec<String> {
@@ -173,18 +139,6 @@ mod tests {
         assert_eq!(auto(&"caf\u{e9}".as_bytes()[..4]).0, Form::Text, "cut within a character");
         assert_eq!(auto(b"0123456789012345678901").1, ["01234567890123456789", "01"]);
         assert_eq!(auto(b"\x1b[31mred").0, Form::Hex, "no value writes to the terminal");
-    }
-
-    #[test]
-    fn a_row_of_etcd_is_decoded_in_its_bucket_only() {
-        let (key, value) = (b"\0\0\0\0\0\0\0\x02_\0\0\0\0\0\0\0\0", b"\x0a\x03foo\x10\x02\x18\x02\x20\x01\x2a\x03bar");
-        let (form, shown) = lines(Form::Auto, &vec![b"key".to_vec()], key, value, 40);
-        assert_eq!(form, Form::Etcd);
-        assert_eq!(shown[..2], ["revision  2.0", "put       foo"]);
-        assert_eq!(shown.last().unwrap(), "bar");
-        assert_eq!(lines(Form::Auto, &vec![b"other".to_vec()], key, value, 40).0, Form::Hex);
-        let (_, shown) = lines(Form::Etcd, &Path::new(), b"k", b"v", 40);
-        assert!(shown[0].contains("no row"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kv::surgery::RawFile;
-use kv::{CompactReport, Error, Options};
+use kv::{CompactReport, Error, FreelistSync, Options};
 use pagefile_std::FileOptions;
 use serde::Serialize;
 
@@ -70,7 +70,9 @@ impl Compact {
         unfinished.sync = !self.no_sync;
         let failed = |error| Failure::copying(&self.output, error);
         // Until it is synced as a whole, the copy has no name.
-        let options = Options::new().page_size(source.page_size().clamp(1024, 65536)).no_sync(true);
+        // With a list of free pages, which bbolt reads, too.
+        let options = Options::new().freelist_sync(FreelistSync::OnClose).no_sync(true);
+        let options = options.page_size(source.page_size().clamp(1024, 65536));
         let file_options = FileOptions { no_grow_sync: true, ..FileOptions::default() };
         let opened = unfinished.page_file(&file_options).and_then(|pages| options.open_store(Box::new(pages)));
         let target = opened.map_err(failed)?;

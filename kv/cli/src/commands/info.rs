@@ -18,6 +18,10 @@ use crate::terminal::Terminal;
 /// Reads only the newest meta page and the length of the freelist. So it is quick on files of any size, and works on
 /// files that are cut off or damaged. The exit code is 1 if the two meta pages name different states of one transaction. `kv
 /// stats` counts what is in a file, `kv check` looks for damage.
+///
+/// Of a file with a redo log, which a program that commits by one has open or has left when it crashed, the facts are those of
+/// the last checkpoint, and it is told how much follows in the log, which is read for that. Commands that only read show
+/// everything; bbolt and etcd refuse the file until `kv checkpoint`. The exit code is 1 if the log is damaged.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
     /// The database
@@ -42,13 +46,32 @@ struct Facts {
     bytes_in_file: u64,
     /// The meta page of these facts, if the other is as new and names another state.
     contested_meta: Option<usize>,
+    /// What follows the state of these facts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redo_log: Option<RedoLog>,
+}
+
+/// The log of commits that a crash has left, or that a program has open.
+#[derive(Debug, Serialize)]
+struct RedoLog {
+    first_page: u64,
+    pages: u64,
+    bytes: u64,
+    checkpoint_transaction: u64,
+    newest_transaction: Option<u64>,
+    units: Option<u64>,
+    transactions: Option<u64>,
+    bytes_used: Option<u64>,
+    /// What is wrong with it.
+    damage: Option<String>,
 }
 
 impl Info {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let facts = self.facts(terminal)?;
         let printed = self.print(&facts, terminal);
-        terminal.verdict(facts.contested_meta.is_none(), printed)
+        let damaged = facts.redo_log.as_ref().is_some_and(|log| log.damage.is_some());
+        terminal.verdict(facts.contested_meta.is_none() && !damaged, printed)
     }
 
     fn print(&self, facts: &Facts, terminal: &mut Terminal<'_>) -> Result<()> {
@@ -59,6 +82,9 @@ impl Info {
         writeln!(out, "Page Size: {}", facts.page_size)?;
         writeln!(out, "Transaction: {}", facts.transaction)?;
         writeln!(out, "Root page: {}", facts.root_page)?;
+        if let Some(log) = &facts.redo_log {
+            print_log(log, out)?;
+        }
         match (facts.freelist_page, facts.free_pages) {
             (Some(page), Some(free)) => writeln!(out, "Freelist: page {page}, {free} free pages")?,
             (Some(page), None) => writeln!(out, "Freelist: page {page}, damaged")?,
@@ -78,11 +104,17 @@ impl Info {
     fn facts(&self, terminal: &Terminal<'_>) -> Result<Facts> {
         let store = open::page_file(&self.file, terminal)?;
         let raw = RawFile::new(Arc::clone(&store), None).ok();
-        let Some((file, meta)) = raw.and_then(|file| file.newest().map(|meta| (file, meta))) else {
+        let told = raw.and_then(|file| {
+            let log = redo_log(&file).transpose();
+            let meta = file.newest().or_else(|| file.newest_checkpoint())?;
+            Some(log.map(|log| (file, meta, log)))
+        });
+        let Some(told) = told else {
             // Opening the database tells why no meta page is valid.
             let opened = Options::new().read_only(true).open_store(Box::new(store));
             return Err(opened.err().unwrap_or(Error::NotADatabase).into());
         };
+        let (file, meta, redo_log) = told?;
         let freelist_page = (meta.freelist_page != NO_FREELIST).then_some(meta.freelist_page);
         Ok(Facts {
             page_size: meta.page_size,
@@ -95,8 +127,66 @@ impl Info {
             bytes_used: meta.high_water.saturating_mul(meta.page_size.into()),
             bytes_in_file: file.file_len(),
             contested_meta: file.newest_slot().filter(|_| file.metas_disagree()),
+            redo_log,
         })
     }
+}
+
+/// What is known of the log, damaged or not, if there is one.
+fn redo_log(file: &RawFile) -> Option<kv::Result<RedoLog>> {
+    let ((first, pages), checkpoint) = (file.redo_log_pages()?, file.newest_checkpoint()?);
+    let place = RedoLog {
+        first_page: first.get(),
+        pages,
+        bytes: pages.saturating_mul(checkpoint.page_size.into()),
+        checkpoint_transaction: checkpoint.tx,
+        newest_transaction: None,
+        units: None,
+        transactions: None,
+        bytes_used: None,
+        damage: None,
+    };
+    Some(match file.redo_log() {
+        Ok(found) => Ok(RedoLog {
+            newest_transaction: found.map(|log| log.newest),
+            units: found.map(|log| log.units),
+            transactions: found.map(|log| log.transactions),
+            bytes_used: found.map(|log| log.bytes_used),
+            ..place
+        }),
+        Err(Error::Corrupt { what, .. }) => Ok(RedoLog { damage: Some(what.into()), ..place }),
+        Err(error @ (Error::Truncated { .. } | Error::TwoStates { .. })) => {
+            Ok(RedoLog { damage: Some(error.to_string()), ..place })
+        }
+        Err(error) => Err(error),
+    })
+}
+
+fn print_log(log: &RedoLog, out: &mut impl Write) -> Result<()> {
+    let (first, last) = (log.first_page, log.first_page.saturating_add(log.pages).saturating_sub(1));
+    writeln!(out, "Redo log: pages {first} to {last}, {} bytes", log.bytes)?;
+    if let (Some(transactions), Some(units), Some(bytes), Some(newest)) =
+        (log.transactions, log.units, log.bytes_used, log.newest_transaction)
+    {
+        writeln!(
+            out,
+            "In the log: {transactions} transactions, up to {newest}, in {units} whole units of {bytes} bytes, after the \
+             checkpoint of transaction {}",
+            log.checkpoint_transaction
+        )?;
+    } else {
+        let damage = log.damage.as_deref().unwrap_or_default();
+        writeln!(
+            out,
+            "In the log: damaged, after the checkpoint of transaction {}: {damage}",
+            log.checkpoint_transaction
+        )?;
+    }
+    writeln!(
+        out,
+        "bbolt and etcd refuse the file while it has a log: a program has it open, or `kv checkpoint FILE` ends it"
+    )?;
+    Ok(())
 }
 
 fn free_pages(file: &RawFile, page: u64) -> Option<u64> {

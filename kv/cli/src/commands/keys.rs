@@ -8,7 +8,7 @@ use crate::arguments::bounds::Bounds;
 use crate::arguments::bucket_path::{BucketFormat, bucket};
 use crate::arguments::listing::Listing;
 use crate::failure::Result;
-use crate::files::open;
+use crate::files::walk::walk;
 use crate::terminal::Terminal;
 
 /// List the keys of a bucket, one a line, including the names of nested buckets
@@ -20,6 +20,7 @@ Examples:
   kv keys FILE users --prefix a --limit 10
   kv keys FILE users --from m --reverse
   kv keys FILE key | head             etcd's revisions: bytes that are no text, as hex:0000...
+  kv keys --live --across-commits FILE key    while an etcd commits all the time
 
 What is shown as hex:... is taken back by every command: kv get FILE key hex:0000...")]
 pub(crate) struct Keys {
@@ -31,7 +32,7 @@ pub(crate) struct Keys {
     path: Vec<String>,
 
     #[command(flatten)]
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
 
     #[command(flatten)]
     listing: Listing,
@@ -43,10 +44,15 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
         let path = self.names.names(&self.path)?;
-        let db = open::to_read(&self.file, terminal)?;
-        let tx = db.begin_read();
-        let items = bucket(&tx, &path)?.items(self.bounds.range()?);
-        let mut names = self.bounds.choose(items).map(|item| item.map(|(key, _)| key));
-        self.listing.print(&mut names, &mut terminal.out)
+        let (mut list, mut rest) = (self.listing.begin(), self.bounds.keys()?);
+        walk(&self.file, self.bounds.across_commits, &mut rest, terminal, |tx, rest, out| {
+            for item in rest.choose(bucket(tx, &path)?.items(rest.range())) {
+                let (key, _) = item?;
+                list.name(key, out)?;
+                rest.passed(key);
+            }
+            Ok(())
+        })?;
+        list.end(&mut terminal.out)
     }
 }

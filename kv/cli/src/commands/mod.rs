@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod browse;
 pub(crate) mod buckets;
 pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod create;

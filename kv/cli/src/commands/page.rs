@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::surgery::{MetaFault, RawFile, RawItem, RawPage};
+use kv::surgery::{MetaFault, RawFile, RawItem, RawMeta, RawPage};
 use kv::{Error, PageId, PageKind};
 
 use crate::arguments::raw_pages::{RawOptions, page_id};
@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 
 /// Print pages, decoded
 ///
-/// Works on damaged files: reports a page that cannot be decoded, goes on with the next, and ends with exit code 1.
+/// Works on damaged files, and shows the pages as the file has them: reports a page that cannot be decoded, goes on with the next, and ends with exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -62,6 +62,7 @@ impl Page {
         terminal: &mut Terminal<'_>,
     ) -> Result<()> {
         let mut covered = 0;
+        let log = file.redo_log_pages().map(|(first, pages)| first.get()..first.get().saturating_add(pages));
         for (index, &id) in ids.iter().enumerate() {
             if self.all && id < covered {
                 continue;
@@ -71,6 +72,15 @@ impl Page {
             }
             if free.binary_search(&id).is_ok() {
                 writeln!(terminal.out, "Page ID:    {id}\nPage Type:  free\n")?;
+                continue;
+            }
+            if let Some(log) = log.as_ref().filter(|log| log.contains(&id)) {
+                writeln!(
+                    terminal.out,
+                    "Page ID:    {id}\nPage Type:  redo log, pages {} to {}\n",
+                    log.start,
+                    log.end - 1
+                )?;
                 continue;
             }
             match self.print(file, id, &mut terminal.out) {
@@ -93,10 +103,14 @@ impl Page {
     fn all_pages(&self, file: &RawFile, terminal: &mut Terminal<'_>) -> (Vec<u64>, Vec<u64>) {
         let map = open::to_read(&self.file, terminal).and_then(|db| Ok(db.begin_read().page_map()?));
         if let Ok(map) = map {
-            let free = map.iter().filter(|page| page.kind == PageKind::Free).map(|page| page.id.get()).collect();
-            return (map.iter().map(|page| page.id.get()).collect(), free);
+            // Beside a redo log, pages behind the checkpoint are in memory alone.
+            let end = file.newest_checkpoint().map_or(u64::MAX, |meta| meta.high_water);
+            let map = map.iter().filter(|page| page.id.get() < end);
+            let free = map.clone().filter(|page| page.kind == PageKind::Free).map(|page| page.id.get()).collect();
+            return (map.map(|page| page.id.get()).collect(), free);
         }
-        let end = file.newest().map_or(u64::MAX, |meta| meta.high_water).min(file.pages());
+        let newest = file.newest().or_else(|| file.newest_checkpoint());
+        let end = newest.map_or(u64::MAX, |meta| meta.high_water).min(file.pages());
         ((0..end).collect(), Vec::new())
     }
 
@@ -147,6 +161,9 @@ fn print_meta(file: &RawFile, id: u64, out: &mut impl Write) -> Result<()> {
     let Some((meta, checksum)) = file.meta_as_it_is(slot) else {
         return Err(Error::Corrupt { page: PageId::new(id), what: "meta page is cut off".into() }.into());
     };
+    if let Some(checkpoint) = file.checkpoint_meta(slot) {
+        return print_checkpoint(&checkpoint, out);
+    }
     let version = if let Err(MetaFault::Version { found }) = file.meta(slot) { found } else { 2 };
     writeln!(out, "Version:    {version}")?;
     writeln!(out, "Page Size:  {} bytes", meta.page_size)?;
@@ -160,4 +177,13 @@ fn print_meta(file: &RawFile, id: u64, out: &mut impl Write) -> Result<()> {
         writeln!(out, "Not valid:  {fault}")?;
     }
     Ok(writeln!(out)?)
+}
+
+/// The meta of a checkpoint, after which commits are in a log.
+fn print_checkpoint(meta: &RawMeta, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "Version:    of a checkpoint: later commits are in a redo log")?;
+    writeln!(out, "Page Size:  {} bytes", meta.page_size)?;
+    writeln!(out, "Root:       <pgid={}>", meta.root_page)?;
+    writeln!(out, "HWM:        <pgid={}>", meta.high_water)?;
+    Ok(writeln!(out, "Txn ID:     {}\n", meta.tx)?)
 }

@@ -14,7 +14,8 @@ use crate::terminal::Terminal;
 /// List all pages: what each is used for and how many items it has
 ///
 /// ITEMS counts keys, or page numbers on the freelist. OVRFLW counts the further pages that belong to this one, because
-/// its keys and values need more than one page. For a damaged file, use `kv check` and `kv page --all`.
+/// its keys and values need more than one page. For a damaged file, use `kv check` and `kv page --all`. While commits are in
+/// a redo log, the pages that they change are in memory, and here they follow those of the file.
 #[derive(Debug, Args)]
 pub(crate) struct Pages {
     /// The database
@@ -52,8 +53,8 @@ impl Pages {
         writeln!(out, "ID       TYPE       ITEMS  OVRFLW")?;
         writeln!(out, "======== ========== ====== ======")?;
         for page in &map {
-            let free = page.kind == PageKind::Free;
-            let count = if free { String::new() } else { page.count.to_string() };
+            let uncounted = matches!(page.kind, PageKind::Free | PageKind::RedoLog);
+            let count = if uncounted { String::new() } else { page.count.to_string() };
             let overflow = if page.overflow == 0 { String::new() } else { page.overflow.to_string() };
             writeln!(out, "{:<8} {:<10} {count:<6} {overflow:<6}", page.id.get(), page.kind.to_string())?;
         }

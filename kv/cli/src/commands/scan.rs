@@ -8,7 +8,7 @@ use clap::Args;
 use crate::arguments::bounds::Bounds;
 use crate::arguments::bucket_path::{BucketFormat, bucket};
 use crate::failure::{Failure, Result};
-use crate::files::open;
+use crate::files::walk::walk;
 use crate::notation::{ETCD_ROWS, Encoding, EtcdRow, Format, Record, quoted_or_hex};
 use crate::terminal::Terminal;
 
@@ -35,7 +35,7 @@ pub(crate) struct Scan {
     path: Vec<String>,
 
     #[command(flatten)]
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
 
     /// Only the keys
     #[arg(long)]
@@ -63,18 +63,19 @@ impl Scan {
         if path.is_empty() {
             path.push(ETCD_ROWS.into());
         }
-        let range = if self.etcd { self.bounds.revisions()? } else { self.bounds.range()? };
-        let db = open::to_read(&self.file, terminal)?;
-        let tx = db.begin_read();
-        for pair in self.bounds.choose(bucket(&tx, &path)?.range(range)) {
-            let (key, value) = pair?;
-            if self.etcd {
-                self.row(key, value, &mut terminal.out)?;
-            } else {
-                self.pair(&path, key, value, &mut terminal.out)?;
+        let mut rest = if self.etcd { self.bounds.revisions()? } else { self.bounds.keys()? };
+        walk(&self.file, self.bounds.across_commits, &mut rest, terminal, |tx, rest, out| {
+            for pair in rest.choose(bucket(tx, &path)?.range(rest.range())) {
+                let (key, value) = pair?;
+                if self.etcd {
+                    self.row(key, value, out)?;
+                } else {
+                    self.pair(&path, key, value, out)?;
+                }
+                rest.passed(key);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn pair(&self, path: &[Vec<u8>], key: &[u8], value: &[u8], out: &mut impl Write) -> Result<()> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use kv::{Options, Shrunk};
+use kv::{FreelistSync, Options, Shrunk};
 use serde::Serialize;
 
 use crate::failure::{At, Result};
@@ -42,8 +42,10 @@ struct Figures {
 
 impl Shrink {
     pub(crate) fn run(&self, terminal: &mut Terminal<'_>) -> Result<()> {
-        // A list of free pages with each of the many commits would cost more than the moves.
-        let options = Options::new().create(false).lock_timeout(terminal.lock_timeout);
+        // A list of free pages with each of the many commits would cost more than the moves; on closing, whoever opens the
+        // file next, bbolt for example, finds one.
+        let options = Options::new().freelist_sync(FreelistSync::OnClose).create(false);
+        let options = options.lock_timeout(terminal.lock_timeout);
         let db = open::or_create(&self.file, options, terminal.progress)?;
         open::note_wrong_list(&db, &self.file, terminal);
         let bar = terminal.progress.items("moving pages", 0);

@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use kv::Error;
+use kv::surgery::RawFile;
+use kv::{Db, Error, PageId};
 use pagefile_std::{Operation, StoreError};
 
 use crate::notation::quoted_or_hex;
@@ -24,9 +25,13 @@ pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
         Error::Store(error) => store(error),
         Error::Locked { waited, .. } => locked(waited.as_secs_f32()),
         Error::TooBusy { tries, waited, .. } => format!(
-            "another program committed during each of {tries} tries to read this ({:.1} s): read less at once, or try longer \
-             with --lock-timeout",
+            "another program committed during each of {tries} tries to read this ({:.1} s): read less at once, try longer \
+             with --lock-timeout, or list a bucket with `kv keys` or `kv scan` and --across-commits",
             waited.as_secs_f32()
+        ),
+        Error::Corrupt { page, what } if path.is_some_and(|path| is_of_log(path, *page)) => format!(
+            "the redo log at page {page} is damaged: {what}; restore a backup, or give up what was committed after the last \
+             checkpoint with `kv surgery abandon-log`, in a copy"
         ),
         Error::Corrupt { page, what } => {
             format!("page {page} is damaged: {what}; restore a backup, or see `kv check` and `kv surgery --help`")
@@ -38,6 +43,9 @@ pub(super) fn describe(error: &Error, path: Option<&Path>) -> String {
             "both meta pages are valid and of transaction {tx}, but they name different states, of which reading commands \
              show that of page {shown}: keep one of them in a copy with `kv surgery meta choose`"
         ),
+        Error::Unsettled => "the last commits are in a log, and change more pages than can be shown from memory: \
+                             `kv checkpoint FILE` brings them into the trees, as any command that writes does"
+            .into(),
         Error::Truncated { expected, found, older_fits } => truncated(*expected, *found, *older_fits),
         Error::NotADatabase if path.is_some_and(is_empty) => {
             "the file is empty: `kv create FILE BUCKET` makes a database in it".into()
@@ -129,6 +137,13 @@ fn argument(option: &str) -> &str {
         "meta page" => "--meta-page",
         other => other,
     }
+}
+
+/// Whether page `page` of the file is one of its redo log.
+fn is_of_log(path: &Path, page: PageId) -> bool {
+    let pages = Db::peek(path).and_then(|peek| peek.pages());
+    let log = pages.and_then(|pages| RawFile::new(pages, None)).ok().and_then(|file| file.redo_log_pages());
+    log.is_some_and(|(first, count)| (first.get()..first.get().saturating_add(count)).contains(&page.get()))
 }
 
 fn is_empty(path: &Path) -> bool {

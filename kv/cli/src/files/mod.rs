@@ -5,3 +5,4 @@ pub(crate) mod new_file;
 pub(crate) mod open;
 pub(crate) mod size_limit;
 pub(crate) mod survey;
+pub(crate) mod walk;

@@ -18,6 +18,8 @@ use crate::terminal::Terminal;
 pub(crate) enum Use {
     Meta,
     Freelist,
+    /// The log of commits of a file that is open with it, or that a crash has left.
+    RedoLog,
     Branch,
     Leaf,
     /// Free in this state, in use in the previous one.
@@ -26,12 +28,14 @@ pub(crate) enum Use {
 }
 
 impl Use {
-    pub(crate) const ALL: [Self; 6] = [Self::Meta, Self::Freelist, Self::Branch, Self::Leaf, Self::Pending, Self::Free];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Meta, Self::Freelist, Self::RedoLog, Self::Branch, Self::Leaf, Self::Pending, Self::Free];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",
             Self::Freelist => "freelist",
+            Self::RedoLog => "redo log",
             Self::Branch => "branch",
             Self::Leaf => "leaf",
             Self::Pending => "pending",
@@ -44,6 +48,7 @@ impl Use {
         match self {
             Self::Meta => 'M',
             Self::Freelist => 'F',
+            Self::RedoLog => 'R',
             Self::Branch => 'B',
             Self::Leaf => 'L',
             Self::Pending => 'p',
@@ -55,6 +60,7 @@ impl Use {
         match kind {
             PageKind::Meta => Self::Meta,
             PageKind::Freelist | PageKind::SpaceLog => Self::Freelist,
+            PageKind::RedoLog => Self::RedoLog,
             PageKind::Branch => Self::Branch,
             PageKind::Leaf => Self::Leaf,
             _ => Self::Free,

@@ -17,9 +17,12 @@ pub(crate) use held_back::Printed;
 pub(crate) use progress::Progress;
 pub use streams::Streams;
 
+/// Standard output.
+pub(crate) type Output<'s> = BufWriter<Box<dyn Write + 's>>;
+
 pub(crate) struct Terminal<'s> {
     pub(crate) input: Box<dyn BufRead + 's>,
-    pub(crate) out: BufWriter<Box<dyn Write + 's>>,
+    pub(crate) out: Output<'s>,
     err: Box<dyn Write + 's>,
     pub(crate) progress: Progress,
     pub(crate) colours: bool,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use ratatui::crossterm::terminal;
+
 use super::progress::Progress;
 
 /// Standard input, standard output and standard error of a command, or what takes their place.
@@ -33,7 +35,7 @@ impl Streams<'static> {
             output: Box::new(io::stdout().lock()),
             error: Box::new(io::stderr()),
             progress: Progress::on_standard_error(to_terminal),
-            size: to_terminal.then(ratatui::crossterm::terminal::size).and_then(Result::ok),
+            size: to_terminal.then(terminal::size).and_then(Result::ok),
             colours: to_terminal && coloured(),
         }
     }

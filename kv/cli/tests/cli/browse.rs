@@ -10,6 +10,8 @@ use crate::tty::{COLUMNS, ROWS, Tty};
 
 const DOWN: &str = "\x1b[B";
 const RIGHT: &str = "\x1b[C";
+const LEFT: &str = "\x1b[D";
+const UP: &str = "\x1b[A";
 const END: &str = "\x1b[F";
 const ENTER: &str = "\r";
 
@@ -123,11 +125,36 @@ fn a_terminal_that_changes_its_size_gets_another_screen() {
     assert_eq!(tty.ends(), 0);
 }
 
+/// A key that comes together with a change of the size is not kept back until the next key.
+#[test]
+fn keys_are_heard_while_the_terminal_changes_its_size() {
+    let bench = zoo();
+    let mut tty = Tty::run(&bench, &["browse", "db"], true);
+    tty.shows(&["+ birds", "+ cats"]);
+    for round in 0..60 {
+        let (key, shown) = if round % 2 == 0 { (RIGHT, "- birds") } else { (LEFT, "+ birds") };
+        let cols = 60 + round % 7;
+        // While it draws, so that it finds both at once.
+        tty.press(DOWN).press(UP);
+        tty.master.resize(PtySize { rows: 20, cols, ..PtySize::default() }).unwrap();
+        let nonzero = |side| NonZeroU16::new(side).unwrap();
+        tty.screen.set_size(nonzero(20), nonzero(cols));
+        tty.press(key).shows(&[shown]);
+    }
+    tty.press("q");
+    assert_eq!(tty.ends(), 0);
+}
+
 #[test]
 fn rows_of_etcd_are_shown_decoded() {
     let bench = Bench::with("etcd34-small-array");
     let mut tty = Tty::run(&bench, &["browse", "--keys", "gkey<Enter><Right><Down>", "db"], true);
     tty.shows(&["- key", "as etcd", "revision  ", "put       ", "version   "]);
+    // Back to the bucket, and closed, so that the next bucket is sought beside it.
+    tty.press("hhglease\r").press(RIGHT).press(DOWN);
+    tty.shows(&["lease 5686a202198f1a32", "13 bytes as etcd", "granted   3600 s"]);
+    tty.press("hhgmeta\r").press(RIGHT).press(DOWN).shows(&["consistent_index", "index in etcd's log  51"]);
+    tty.press(DOWN).shows(&["compaction done  up to revision 42"]);
     tty.press("q");
     assert_eq!(tty.ends(), 0);
 }

@@ -26,11 +26,12 @@ const READING: [&[&str]; 14] = [
     &["page", "FILE", "0"],
     &["surgery", "revert-meta-page", "--output", "out", "FILE"],
 ];
-const WRITING: [&[&str]; 4] = [
+const WRITING: [&[&str]; 5] = [
     &["put", "FILE", "b", "k", "v"],
     &["del", "FILE", "b", "k"],
     &["del", "--bucket", "FILE", "b"],
     &["shrink", "FILE"],
+    &["checkpoint", "FILE"],
 ];
 
 fn on<'a>(command: &[&'a str], file: &'a str) -> Vec<&'a str> {

@@ -224,7 +224,7 @@ fn help_teaches_and_completions_are_there() {
         assert!(bench.kv(&[command, "--help"]).ok().contains("Usage: kv"), "{command}");
         count += 1;
     }
-    assert_eq!(count, 29);
+    assert_eq!(count, 30);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(bench.kv(&["completions", shell]).ok().contains("surgery"), "{shell}");
     }

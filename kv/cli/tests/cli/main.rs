@@ -3,6 +3,7 @@
 #[macro_use]
 extern crate kv_testkit;
 
+mod across_commits;
 #[cfg(unix)]
 mod browse;
 mod damaged;

@@ -218,6 +218,136 @@ fn a_file_becomes_shorter_in_place() {
     assert_eq!(bench.kv(&["export", "db"]).ok(), content);
 }
 
+/// A file with a checkpoint, and two transactions after it that are in the log alone.
+fn with_a_log(bench: &Bench) -> Vec<u8> {
+    let store = std::sync::Arc::new(kv::MemStore::new());
+    let options = kv::Options::new().durability(kv::Durability::Log).log_size(0);
+    let db = options.open_store(Box::new(std::sync::Arc::clone(&store))).unwrap();
+    db.update(|tx| tx.create_bucket("b").map(drop)).unwrap();
+    db.checkpoint().unwrap();
+    for key in ["one", "two"] {
+        db.update(|tx| tx.bucket_mut("b")?.put(key, "value")).unwrap();
+    }
+    let left = store.snapshot();
+    std::fs::write(bench.path("db"), &left).unwrap();
+    left
+}
+
+#[test]
+fn a_damaged_log_is_given_up_in_a_copy() {
+    let bench = Bench::new();
+    let left = with_a_log(&bench);
+    let said = bench.kv(&["surgery", "abandon-log", "--output", "whole", "db"]).ok();
+    assert!(said.contains("Lost are 2 transactions, up to ") && said.contains("the log is whole"), "{said}");
+    // The first of two units: what follows it is there, so it is no end.
+    let at = left.windows(3).rposition(|window| window == b"one").unwrap();
+    let mut damaged = left;
+    damaged[at] ^= 1;
+    std::fs::write(bench.path("db"), &damaged).unwrap();
+    let told = bench.kv(&["keys", "db", "b"]).failed(1);
+    assert!(told.contains("kv surgery abandon-log"), "{told}");
+    let said = bench.kv(&["surgery", "abandon-log", "--output", "out", "db"]).ok();
+    assert!(said.contains("What was committed after it is lost"), "{said}");
+    for copy in ["whole", "out"] {
+        assert_eq!(bench.kv(&["check", copy]).ok(), "OK\n");
+        assert_eq!(bench.kv(&["keys", copy, "b"]).ok(), "");
+        bench.kv(&["put", copy, "b", "new", "value"]).ok();
+        assert_eq!(bench.kv(&["check", copy]).ok(), "OK\n");
+    }
+    assert_eq!(bench.read("db"), damaged, "the source is only read");
+    let none = bench.kv(&["surgery", "abandon-log", "--output", "none", "out"]).failed(1);
+    assert!(none.contains("there is no log of commits"), "{none}");
+}
+
+#[test]
+fn what_a_crash_leaves_in_a_log_is_shown_by_all_that_read_and_stays_there() {
+    let bench = Bench::new();
+    let left = with_a_log(&bench);
+    let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    std::fs::File::options().write(true).open(bench.path("db")).unwrap().set_modified(then).unwrap();
+    for live in [&[][..], &["--live"]] {
+        let kv = |args: &[&str]| bench.kv(&[args, live].concat()).ok();
+        assert_eq!(kv(&["keys", "db", "b"]), "one\ntwo\n");
+        assert_eq!(kv(&["get", "db", "b", "two"]), "value\n");
+        assert_eq!(kv(&["scan", "db", "b"]), "one\tvalue\ntwo\tvalue\n");
+        assert_eq!(kv(&["check", "db"]), "OK\n");
+        assert!(kv(&["stats", "db"]).contains("Number of keys/value pairs: 2"));
+        assert!(kv(&["export", "db"]).contains("\"two\""));
+        assert!(kv(&["map", "db"]).contains("R redo log"));
+        assert!(kv(&["map", "db", "--json"]).contains("\"redo_log\": 8"));
+        let pages = kv(&["pages", "db"]);
+        assert!(pages.lines().any(|line| line.contains("redo log") && line.trim_end().ends_with(" 7")), "{pages}");
+        assert!(kv(&["page", "db", "--all"]).contains("Page Type:  redo log, pages "));
+        assert!(kv(&["page", "db", "0", "1"]).contains("of a checkpoint"));
+        kv(&["inspect", "db"]);
+        kv(&["buckets", "db"]);
+    }
+    bench.kv(&["backup", "db", "--output", "copy"]).ok();
+    bench.kv(&["compact", "db", "--output", "dense"]).ok();
+    for copy in ["copy", "dense"] {
+        assert_eq!(bench.kv(&["keys", copy, "b"]).ok(), "one\ntwo\n");
+        assert_eq!(bench.kv(&["digest", copy]).ok(), bench.kv(&["digest", "db"]).ok());
+        assert!(!bench.kv(&["info", copy]).ok().contains("Redo log"));
+    }
+    assert!(bench.read("db") == left, "nothing has changed");
+    assert_eq!(bench.path("db").metadata().unwrap().modified().unwrap(), then);
+}
+
+#[test]
+fn info_tells_what_is_in_a_log() {
+    let bench = Bench::new();
+    let left = with_a_log(&bench);
+    for live in [&[][..], &["--live"]] {
+        let said = bench.kv(&[&["info", "db"], live].concat()).ok();
+        for part in [
+            "Redo log: pages ",
+            " 32768 bytes\n",
+            "In the log: 2 transactions, up to ",
+            " in 2 whole units of 8192 bytes, after the checkpoint of transaction ",
+            "bbolt and etcd refuse the file",
+            "kv checkpoint FILE",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let told: serde_json::Value =
+            serde_json::from_str(&bench.kv(&[&["info", "--json", "db"], live].concat()).ok()).unwrap();
+        let log = &told["redo_log"];
+        assert_eq!((&log["units"], &log["transactions"], &log["bytes_used"]), (&2.into(), &2.into(), &8192.into()));
+        assert_eq!((&log["bytes"], &log["pages"], &log["damage"]), (&32768.into(), &8.into(), &().into()));
+        assert_eq!(told["transaction"], log["checkpoint_transaction"]);
+        assert_eq!(log["newest_transaction"].as_u64(), log["checkpoint_transaction"].as_u64().map(|tx| tx + 2));
+    }
+    let told: serde_json::Value = serde_json::from_str(&bench.kv(&["info", "--json", "db"]).ok()).unwrap();
+    let first = usize::try_from(told["redo_log"]["first_page"].as_u64().unwrap()).unwrap() * 4096;
+    let mut damaged = left;
+    let unit = (first..).step_by(4096).find(|&at| damaged[at + 60..at + 70].windows(3).any(|w| w == b"one"));
+    damaged[unit.unwrap() + 60] ^= 1;
+    std::fs::write(bench.path("db"), &damaged).unwrap();
+    let answer = bench.kv(&["info", "db"]);
+    let said = String::from_utf8(answer.out).unwrap();
+    assert!(answer.code == 1 && said.contains("In the log: damaged"), "{said}");
+    let error = bench.kv(&["keys", "db", "b"]).failed(1);
+    assert!(error.contains("is damaged: a unit of the log"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_brings_a_log_into_the_trees_and_so_does_whoever_writes() {
+    let bench = Bench::new();
+    let left = with_a_log(&bench);
+    assert!(bench.kv(&["checkpoint", "db"]).ok().starts_with("everything is in the trees, up to transaction "));
+    assert_eq!(bench.kv(&["keys", "db", "b"]).ok(), "one\ntwo\n");
+    assert_eq!(bench.kv(&["check", "db"]).ok(), "OK\n");
+    assert_eq!(bench.kv(&["checkpoint", "db"]).ok(), "there is nothing in a log\n");
+    // Any command that writes does it, too.
+    for writes in [&["put", "db", "b", "three", "value"][..], &["shrink", "db"]] {
+        std::fs::write(bench.path("db"), &left).unwrap();
+        bench.kv(writes).ok();
+        assert!(bench.kv(&["keys", "db", "b"]).ok().ends_with("two\n"));
+        assert!(!bench.kv(&["info", "db"]).ok().contains("Redo log"));
+    }
+    assert!(bench.read("db").len() < left.len(), "the pages of the log are gone");
+}
+
 #[test]
 fn every_write_and_read_mode_is_measured() {
     let bench = Bench::new();

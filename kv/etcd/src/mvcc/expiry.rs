@@ -68,6 +68,7 @@ fn end_expired(shared: &Shared) {
     }
     drop(tell);
     for (id, ended) in told {
+        debug_assert!(!ended || !lock(&shared.lessor).is_ending(id), "a lease that has ended is not about to end");
         if !ended {
             lock(&shared.lessor).not_ended(id);
         }

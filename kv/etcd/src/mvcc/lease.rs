@@ -150,6 +150,11 @@ impl Lessor {
         new
     }
 
+    /// Whether a lease's time is over, and its end was told.
+    pub(super) fn is_ending(&self, id: i64) -> bool {
+        self.ending.contains(&id)
+    }
+
     /// The end of a lease failed: it is tried again.
     pub(super) fn not_ended(&mut self, id: i64) {
         self.ending.remove(&id);

@@ -54,6 +54,6 @@ pub use response::{
     PutResponse, RangeResponse, ResponseOp, Status, TxnResponse,
 };
 pub use revision::Revision;
-pub use row::KeyValue;
+pub use row::{KeyValue, LeaseRow};
 pub use store::Store;
 pub use watch::{Event, Events, WatchRequest, WatchUpdate, Watcher};

@@ -119,6 +119,7 @@ impl Queue {
             Error::TooManyRequests
         } else {
             state.jobs.push_back(job);
+            debug_assert!(state.jobs.len() <= max, "no more wait than may");
             drop(state);
             return self.filled.notify_one();
         };

@@ -5,7 +5,6 @@ use std::thread;
 
 use bytes::Bytes;
 use kv::{Db, ReadTx};
-use prost::Message as _;
 
 use super::error::{Error, Result};
 use super::index::Index;
@@ -109,11 +108,12 @@ pub(super) fn restore(db: &Db, options: &Options) -> Result<Restored> {
     debug_assert!(last.is_none_or(|last| last >= 0), "a revision is read as a number from 0");
     let finished = meta.finished.unwrap_or(-1);
     let scheduled = meta.scheduled.unwrap_or(-1);
+    let compacted = finished.max(scheduled);
     Ok(Restored {
         index,
         lessor,
-        current: last.unwrap_or(1).max(1).max(finished).max(scheduled),
-        compacted: finished.max(scheduled),
+        current: last.unwrap_or(1).max(1).max(compacted),
+        compacted,
         unfinished: (scheduled > finished).then_some(scheduled),
         meta,
     })
@@ -124,7 +124,7 @@ fn leases(tx: &ReadTx<'_>) -> Result<Lessor> {
     let Some(bucket) = tx.get_bucket(LEASE)? else { return Ok(lessor) };
     for item in bucket {
         let (key, value) = item?;
-        let row = LeaseRow::decode(value).map_err(|_| damaged(LEASE, key, "its value is not a lease"))?;
+        let row = LeaseRow::parse(value).map_err(|what| damaged(LEASE, key, what))?;
         if key.len() != 8 || from_big_endian(key).cast_signed() != row.id {
             return Err(damaged(LEASE, key, "it is not the id of its lease"));
         }

@@ -45,16 +45,35 @@ impl KeyValue {
     }
 }
 
-/// `leasepb.Lease`, the value of a row of the bucket `lease`.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(super) struct LeaseRow {
+/// A lease: `leasepb.Lease`, the value of a row of the bucket `lease`. Which keys are attached to it is in the rows of the keys
+/// alone, and when it ends is nowhere: it begins anew with each start of a server.
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
+pub struct LeaseRow {
+    /// Its id, which is the key of the row too, big-endian.
     #[prost(int64, tag = "1")]
-    pub(super) id: i64,
+    pub id: i64,
+    /// Seconds that it was granted.
     #[prost(int64, tag = "2")]
-    pub(super) ttl: i64,
+    pub ttl: i64,
     /// Seconds that were left at the last checkpoint; 0 if there was none since the last renewal.
     #[prost(int64, tag = "3")]
-    pub(super) remaining_ttl: i64,
+    pub remaining_ttl: i64,
+}
+
+impl LeaseRow {
+    /// Reads the value of a row of the bucket `lease`. O(bytes).
+    ///
+    /// ```
+    /// let row = kv_etcd::mvcc::LeaseRow::parse(b"\x08\x07\x10\x64")?;
+    /// assert_eq!((row.id, row.ttl, row.remaining_ttl), (7, 100, 0));
+    /// # Ok::<_, &str>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The broken rule.
+    pub fn parse(row: &[u8]) -> Result<Self, &'static str> {
+        <Self as prost::Message>::decode(row).map_err(|_| "its value is not a lease")
+    }
 }
 
 /// `etcdserverpb.AlarmMember`, the key of a row of the bucket `alarm`.

@@ -215,6 +215,7 @@ impl<'a> Group<'a, '_> {
         self.tx.bucket_mut(META)?.put(SCHEDULED_COMPACT, row)?;
         self.changed = true;
         self.compacted = request.revision;
+        debug_assert!(self.compacted > self.shared.pins.compacted(), "what is compacted only rises");
         Ok(CompactResponse { revision: self.revision })
     }
 

@@ -59,7 +59,9 @@ pub struct Options {
     pub compaction_sleep_interval: Duration,
     /// What becomes of deletes at the compacted revision.
     pub tombstones: Tombstones,
-    /// How the file is opened, but for the wait for its lock.
+    /// How the file is opened, but for the wait for its lock. Default: [`kv::Options::new`] with [`kv::Durability::Log`], so
+    /// that the writes that wait share one sync. While the server runs, and after a crash, etcd refuses the file, until this
+    /// server or `kv checkpoint` has opened it; with [`kv::Durability::TwoSync`] it opens it at any moment.
     pub engine: kv::Options,
     /// How long to wait while another process has the file.
     pub lock_timeout: Duration,
@@ -92,7 +94,7 @@ impl Options {
             compaction_batch_limit: 1000,
             compaction_sleep_interval: Duration::from_millis(10),
             tombstones: Tombstones::default(),
-            engine: kv::Options::new(),
+            engine: kv::Options::new().durability(kv::Durability::Log),
             lock_timeout: Duration::from_secs(5),
             report: |_| (),
         }

@@ -11,6 +11,7 @@
 extern crate kv_testkit;
 
 mod any_rows;
+mod compacting;
 mod crash;
 mod fixtures;
 mod hashes;

@@ -94,7 +94,7 @@ pub fn run(bytes: &[u8]) {
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut options = Options::new(directory.path());
-    options.engine = options.engine.no_sync(true);
+    options.engine = kv::Options::new().no_sync(true);
     options.listen_client_urls = vec!["http://127.0.0.1:0".parse().expect("an address")];
     let server = Server::start(&options).expect("it starts");
     let url = server.client_urls()[0].to_string();

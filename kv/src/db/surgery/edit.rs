@@ -63,6 +63,13 @@ pub struct Cleared {
     pub leaves_orphans: bool,
 }
 
+impl Edit {
+    /// `bytes` in place of those at `offset`.
+    pub(super) const fn new(offset: u64, bytes: Vec<u8>) -> Self {
+        Self { offset, bytes }
+    }
+}
+
 impl RawFile {
     /// Returns the repair that gives meta page `slot`, 0 or 1, these fields and the checksum of them. O(1).
     ///
@@ -196,7 +203,10 @@ impl RawFile {
     /// The edits that take the extension from each meta page that has one: what it says of pages may not be true of a
     /// repaired copy.
     fn without_extensions(&self) -> Vec<Edit> {
-        let extended = |meta: &MetaBytes| meta.fields().is_some_and(|meta| meta.extension != Extension::NONE);
+        // That of a checkpoint has the place of its log there.
+        let extended = |meta: &MetaBytes| {
+            meta.marked().is_none() && meta.fields().is_some_and(|meta| meta.extension != Extension::NONE)
+        };
         let offsets = (META_BYTES as u64..).step_by(self.page_size as usize);
         let extensions = offsets.zip(&self.metas).filter(|(_, meta)| extended(meta));
         extensions.map(|(offset, _)| Edit { offset, bytes: vec![0; SECTOR.saturating_sub(META_BYTES)] }).collect()

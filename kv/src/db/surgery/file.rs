@@ -185,14 +185,14 @@ fn can_be(page_size: u32) -> bool {
 /// The page size in the first meta page, or in a second one that lies where its page size puts it. A valid meta page
 /// takes precedence over one with a wrong checksum.
 fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
-    if let Ok(meta) = first.judged() {
-        return Ok(meta.page_size);
+    if let Some(size) = told_size(first) {
+        return Ok(size);
     }
     let mut suspect = damaged_size(first);
     let mut fault = telling(first);
     for size in page_sizes() {
         let second = MetaBytes::read(store, size.into())?;
-        if second.judged().is_ok_and(|meta| meta.page_size == size) {
+        if told_size(&second) == Some(size) {
             return Ok(size);
         }
         suspect = suspect.or_else(|| damaged_size(&second).filter(|&found| found == size));
@@ -201,6 +201,12 @@ fn find_page_size(store: &dyn PageStore, first: &MetaBytes) -> Result<u32> {
     let unknown =
         if store.len() < u64::from(*PAGE_SIZES_OPENED.start()) { Error::NotADatabase } else { Error::PageSizeUnknown };
     suspect.ok_or(fault.unwrap_or(unknown))
+}
+
+/// The page size in a valid meta page, or in one of a checkpoint with a log.
+fn told_size(meta: &MetaBytes) -> Option<u32> {
+    let plain = meta.judged().ok().map(|meta| meta.page_size);
+    plain.or_else(|| meta.marked().map(|marked| marked.meta.page_size))
 }
 
 /// The error for a meta page of a byte order or version that this library does not read.

@@ -3,7 +3,7 @@
 use pagefile_std::PageStore;
 
 use crate::error::Result;
-use crate::format::{Extension, META_BYTES, Meta, MetaError, SECTOR};
+use crate::format::{Extension, META_BYTES, MarkedMeta, Meta, MetaError, SECTOR};
 
 /// The fields of a meta page. [`RawFile::meta`](super::RawFile::meta) returns them.
 ///
@@ -125,6 +125,11 @@ impl MetaBytes {
 
     pub(super) fn judged(&self) -> Result<Meta, MetaFault> {
         Meta::parse(self.bytes()).map_err(MetaFault::from)
+    }
+
+    /// The meta of a checkpoint, if it is one.
+    pub(super) fn marked(&self) -> Option<MarkedMeta> {
+        MarkedMeta::parse(self.bytes())
     }
 
     pub(super) fn fields(&self) -> Option<Meta> {

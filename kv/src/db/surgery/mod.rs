@@ -28,11 +28,13 @@ mod edit;
 mod file;
 mod meta;
 mod page;
+mod redo_log;
 
 pub use edit::{Cleared, Edit};
 pub use file::RawFile;
 pub use meta::{MetaFault, RawMeta};
 pub use page::{RawItem, RawPage};
+pub use redo_log::RedoLog;
 
 /// The value of [`RawMeta::freelist_page`] in a file without a list of free pages.
 ///

@@ -52,6 +52,10 @@ pub(crate) struct FreeSpace {
     log_turn: LogTurn,
     /// What the transaction in progress has freed and taken, in this order, as far as the log does not have it.
     changes: Vec<SpaceChange>,
+    /// Pages that no tree uses and that are not free: a redo log.
+    reserved: Option<Span>,
+    /// What was reserved before the transaction in progress.
+    reserved_before: Option<Span>,
     origin: FreelistOrigin,
     /// Pages that neither the list in the file nor a tree had.
     reclaimed: u64,
@@ -132,6 +136,17 @@ impl FreeSpace {
         Self::new(empty, meta, max_bytes, found, used.absent())
     }
 
+    /// A free space without a free page, whatever is free in the state of `meta`: new pages lie behind that state.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn behind(empty: AnySpans, meta: &Meta) -> Result<Self> {
+        let found = Found { stored: None, origin: FreelistOrigin::Walked, reclaimed: 0 };
+        let space = Self::new(empty, meta, None, found, std::iter::empty())?;
+        assert_eq!(space.free_pages(), 0, "nothing that the file has is handed out");
+        Ok(space)
+    }
+
     /// The free space whose free pages are `free`, as bits: bit `b` of word `n` is of page `64 n + b`.
     fn new(
         empty: AnySpans,
@@ -149,6 +164,8 @@ impl FreeSpace {
             log: None,
             log_turn: LogTurn::default(),
             changes: Vec::new(),
+            reserved: None,
+            reserved_before: None,
             origin: found.origin,
             reclaimed: found.reclaimed,
             outdated: matches!(found.origin, FreelistOrigin::Rebuilt(_)),
@@ -219,6 +236,38 @@ impl FreeSpace {
             self.note_taken(span);
         }
         Ok(())
+    }
+
+    /// Takes `pages` contiguous pages for transaction `tx`, which no tree uses: a redo log.
+    ///
+    /// # Errors
+    /// As [`place`](Self::place).
+    pub(crate) fn reserve(&mut self, tx: TxId, pages: u64) -> Result<Span> {
+        self.begin(tx);
+        let span = self.allocate(tx, pages)?;
+        self.reserved = Some(span);
+        Ok(span)
+    }
+
+    /// These pages, which no tree uses, are taken already.
+    pub(crate) const fn set_reserved(&mut self, span: Span) {
+        self.reserved = Some(span);
+    }
+
+    /// What was reserved is free, at once: no state has ever had it. To be called between transactions.
+    ///
+    /// # Errors
+    /// Out of memory. Then nobody has these pages until the file is opened again.
+    pub(crate) fn release_reserved(&mut self) -> Result<()> {
+        assert!(self.in_progress.is_none(), "no transaction is in progress");
+        let Some(span) = self.reserved.take() else { return Ok(()) };
+        Ok(self.allocator.release(span)?)
+    }
+
+    /// Whether some part of the newest state has page `page`, once the transaction in progress commits.
+    pub(crate) fn is_in_use(&self, page: u64) -> bool {
+        let (page, list) = (PageId::new(page), self.allocator.list());
+        !list.is_free(page) && !list.is_pending(page)
     }
 
     /// The first page number that the file may not have.
@@ -389,14 +438,18 @@ impl FreeSpace {
             Err(AllocError::Source(never)) => match never {},
         }
         assert_eq!(self.planned_high_water(), self.high_water, "a rollback gives the end of the file back");
-        self.in_progress = None;
+        if self.in_progress.take().is_some() {
+            self.reserved = self.reserved_before;
+        }
         Ok(())
     }
 
     /// Notes that transaction `tx` changes the free space.
     fn begin(&mut self, tx: TxId) {
         assert!(self.in_progress.is_none_or(|other| other == tx), "one transaction at a time changes the free space");
-        self.in_progress = Some(tx);
+        if self.in_progress.replace(tx).is_none() {
+            self.reserved_before = self.reserved;
+        }
     }
 
     /// The high-water mark once the transaction in progress commits.
@@ -413,7 +466,7 @@ impl FreeSpace {
     /// `written`. O(regions).
     pub(crate) fn own_pages(&self, written: &Written) -> Vec<Span> {
         match written {
-            Written::Nothing => Vec::new(),
+            Written::Nothing => self.reserved.into_iter().collect(),
             Written::List(list) => vec![list.span],
             Written::Log(_) => self.log.as_ref().map_or_else(Vec::new, SpaceLog::own_pages),
         }

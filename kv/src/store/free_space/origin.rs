@@ -19,7 +19,7 @@ use crate::store::{PageSet, Pages};
 /// db.update(|tx| tx.create_bucket("b").map(drop))?;
 /// db.close()?;
 /// let db = Options::new().open_store(Box::new(store))?;
-/// assert_eq!(db.stats().freelist, FreelistOrigin::Sealed, "closing the database wrote a list and its seal");
+/// assert_eq!(db.stats().freelist, FreelistOrigin::Logged, "each commit has written what it changed");
 /// # Ok::<_, kv::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -73,8 +73,8 @@ pub(super) enum LogTurn {
     GivenUp,
 }
 
-/// Free pages below a ceiling from which on the log moves there.
-const ROOM_FOR_LOG: u64 = 64;
+/// Free pages below a ceiling from which on the log moves there: it takes a few at once, and gives up as many.
+const ROOM_FOR_LOG: u64 = 8;
 
 impl FreeSpace {
     /// Writes what transaction `tx` is to carry of the free space: after it has freed and taken all that its trees do.

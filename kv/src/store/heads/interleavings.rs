@@ -62,7 +62,7 @@ fn interleavings_show_a_whole_page_or_none() {
             let frame = Arc::clone(&frame);
             move || fill(&frame, PAGES[0])
         });
-        PAGES.map(|page| told(&frame, page));
+        let _ = PAGES.map(|page| told(&frame, page));
         filler.join().unwrap();
         other.join().unwrap();
     });

@@ -27,9 +27,9 @@ impl Listeners {
         Changes(inbox)
     }
 
-    /// For a transaction that begins: a log, if somebody listens.
-    pub(crate) fn log(&self) -> Option<ChangeLog> {
-        match self.limit.load(Ordering::Relaxed) {
+    /// For a transaction that begins: a log, if somebody listens, or takes `others` bytes of changes beside the listeners.
+    pub(crate) fn log(&self, others: usize) -> Option<ChangeLog> {
+        match self.limit.load(Ordering::Relaxed).max(others) {
             0 => None,
             limit => Some(ChangeLog::new(limit)),
         }

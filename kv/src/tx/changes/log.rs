@@ -26,7 +26,7 @@ impl ChangeLog {
     }
 
     /// All changes, if none is missing.
-    pub(super) fn complete(&self) -> Option<&[Change]> {
+    pub(in crate::tx) fn complete(&self) -> Option<&[Change]> {
         debug_assert!(!self.incomplete || self.changes.is_empty(), "nothing is told of a log that lacks something");
         (!self.incomplete).then_some(&self.changes)
     }

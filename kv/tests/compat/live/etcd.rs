@@ -1,5 +1,5 @@
 //! Looks into the file of a running etcd that takes puts: each shows all revisions up to its newest, each once, with what
-//! clients have put.
+//! clients have put. Once there are more than can be read between two commits, it shows a part of them, and the newest.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -9,12 +9,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kv::{Db, Error};
+use kv_testkit::Random;
 use kv_testkit::bbolt::left_out;
 use kv_testkit::etcd::{Etcd, database};
 use kv_testkit::etcd_release::Programs;
 use kv_testkit::found::found;
 
 const CLIENTS: usize = 4;
+/// Rows that can be read between two commits of etcd's, which it makes ten times a second.
+const ROWS: usize = 10_000;
+const FIRST: u64 = 2;
 
 fn value(client: usize, n: usize) -> String {
     format!("value {n} of client {client} ").repeat(1 + n % 20)
@@ -41,17 +45,24 @@ fn a_look_beside_etcd() {
             })
             .collect();
         let (began, mut looks, mut newest, mut tries, mut defragmented) = (Instant::now(), 0u64, 0, 0u64, false);
+        let mut random = Random::new(1);
         while began.elapsed() < super::seconds() || newest < 100 {
-            let rows = peek.view(|tx| {
+            let all = newest < ROWS as u64 / 2;
+            let from = if all { FIRST } else { FIRST + random.below_u64(newest - FIRST) };
+            let seen = peek.view(|tx| {
                 tries += 1;
                 let bucket = tx.bucket("key")?;
-                bucket
-                    .iter()
-                    .map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
-                    .collect::<Result<Vec<_>, Error>>()
+                let rows = bucket.range(&row_key(from)[..]..).take(ROWS);
+                let rows = rows.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())));
+                let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+                Ok::<_, Error>((rows, bucket.iter().next_back().transpose()?.map(|(key, _)| key.to_vec())))
             });
-            let revision = judge(&rows.expect("all rows of one state"));
+            let (rows, last) = seen.expect("rows of one state");
+            judge(from, &rows);
+            let revision = last.map_or(0, |key| number(&key));
             assert!(revision >= newest, "revision {revision} after {newest}");
+            let shown = (revision + 1 - from.min(revision + 1)).min(ROWS as u64);
+            assert_eq!(rows.len() as u64, shown, "no row is missing from {from} to {revision}");
             (newest, looks) = (revision, looks + 1);
             // Another file takes the name meanwhile.
             if !defragmented && began.elapsed() > super::seconds() / 2 {
@@ -62,28 +73,36 @@ fn a_look_beside_etcd() {
         ended.store(true, Ordering::Relaxed);
         let puts: usize = clients.into_iter().map(|client| client.join().expect("a client")).sum();
         println!(
-            "looks beside etcd: {looks} answers of all rows in {tries} tries, {newest} revisions seen of {puts} puts"
+            "looks beside etcd: {looks} answers of {ROWS} rows or all in {tries} tries, {newest} revisions seen of {puts} puts"
         );
     });
     etcd.stop();
 }
 
-/// Checks all rows, and returns the newest revision.
-fn judge(rows: &[(Vec<u8>, Vec<u8>)]) -> u64 {
-    let mut next = [0; CLIENTS];
-    for (revision, (key, row)) in (2u64..).zip(rows) {
-        assert!(key.len() == 17 && key[8] == b'_' && key[9..] == [0; 8], "a revision of one put: {key:?}");
-        let number = key[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        assert_eq!(number, revision, "each revision once");
+/// Checks the rows from a revision on.
+fn judge(from: u64, rows: &[(Vec<u8>, Vec<u8>)]) {
+    // Of each client, what comes next; where not all is looked at, its first row says it.
+    let mut next = [if from == FIRST { Some(0) } else { None }; CLIENTS];
+    for (revision, (key, row)) in (from..).zip(rows) {
+        assert_eq!(*key, row_key(revision), "each revision once, a put each");
         let (key, value) = key_and_value(row);
         let text = std::str::from_utf8(key).expect("what a client has put");
         let (client, n) = text.split_once('/').expect("client and number");
         let (client, n): (usize, usize) = (client.parse().expect("a number"), n.parse().expect("a number"));
-        assert_eq!(n, next[client], "client {client} puts one after the other");
-        next[client] += 1;
+        assert_eq!(n, next[client].unwrap_or(n), "client {client} puts one after the other");
+        next[client] = Some(n + 1);
         assert!(value == self::value(client, n).as_bytes(), "the value of {text}");
     }
-    rows.len() as u64 + 1
+}
+
+/// The key of the row of a revision with one put.
+fn row_key(revision: u64) -> Vec<u8> {
+    // The most significant byte first.
+    revision.to_le_bytes().into_iter().rev().chain(*b"_").chain([0; 8]).collect()
+}
+
+fn number(row_key: &[u8]) -> u64 {
+    row_key[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Fields 1 and 5 of a message `mvccpb.KeyValue`.

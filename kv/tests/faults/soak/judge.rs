@@ -5,7 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use kv::{Options, ReadTx};
+use kv::surgery::RawFile;
+use kv::{Db, FileOptions, Options, PageFile, ReadTx};
 use kv_testkit::bbolt::Bbolt;
 use kv_testkit::budget::seed;
 use kv_testkit::peer::Peer;
@@ -95,6 +96,22 @@ impl Judge {
         if !self.file.exists() {
             return assert_eq!(heard.acknowledged, self.numbers(), "the file is there before anything is acknowledged");
         }
+        self.judge_file(heard);
+        if self.has_log() {
+            // What was shown from memory is then brought into the trees, for bbolt, too.
+            Db::open(&self.file).and_then(Db::close).expect("its redo log is done again");
+            self.judge_file(heard);
+        }
+    }
+
+    fn has_log(&self) -> bool {
+        let options = FileOptions { read_only: true, ..FileOptions::default() };
+        let pages = PageFile::open(&self.file, &options).expect("it opens after a kill");
+        RawFile::new(pages, None).expect("a meta page").redo_log_pages().is_some()
+    }
+
+    /// As who only reads finds it.
+    fn judge_file(&mut self, heard: &Heard) {
         let db = Options::new().read_only(true).open(&self.file).expect("it opens after a kill");
         let tx = db.begin_read();
         assert_eq!(tx.check().unwrap(), [], "after a life");

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{Scope, scope, sleep};
 use std::time::{Duration, Instant};
 
-use kv::{Db, Error, FreelistKind, FreelistSync, Options, ReadTx, Result, Shrunk};
+use kv::{Db, Durability, Error, FreelistKind, FreelistSync, Options, ReadTx, Result, Shrunk};
 use kv_testkit::Random;
 use kv_testkit::budget::{number, seed};
 
@@ -26,6 +26,9 @@ use crate::child::say;
 /// Writers; the first ones commit alone, the others in batches.
 pub(super) const WRITERS: u8 = 6;
 const ALONE: u8 = 2;
+
+/// One life in so many has a redo log.
+const LIVES_A_LOG: u64 = 3;
 
 const SHORT_READERS: u64 = 2;
 const LONG_READERS: u64 = 2;
@@ -63,7 +66,10 @@ pub(super) fn live(path: &Path) {
         .zip(0..)
         .map(|(number, writer)| Oracle::after(seed(), writer, number.parse().unwrap()))
         .collect();
-    let options = options(&mut Random::of(seed(), life));
+    let may_fill = number(LIMITED, 0) == 1;
+    // A file with a redo log needs room to open.
+    let has_log = !may_fill && life % LIVES_A_LOG == LIVES_A_LOG - 1;
+    let options = options(&mut Random::of(seed(), life), has_log);
     let started = |oracle: &Oracle| Progress {
         acknowledged: oracle.number.into(),
         begun: Mutex::new(vec![(oracle.number, oracle.tally)]),
@@ -71,7 +77,7 @@ pub(super) fn live(path: &Path) {
     let life = Life {
         db: options.open(path).expect("it opens, however it was left"),
         number: life,
-        may_fill: number(LIMITED, 0) == 1,
+        may_fill,
         writers: oracles.iter().map(started).collect(),
         full: AtomicBool::new(false),
     };
@@ -89,15 +95,23 @@ fn die_with_the_first_panic() {
 }
 
 /// What opens the file differs from life to life.
-fn options(random: &mut Random) -> Options {
+fn options(random: &mut Random, has_log: bool) -> Options {
     let options = Options::new()
         .freelist(*random.pick(&[FreelistKind::SpanMaps, FreelistKind::SortedArray]))
         .freelist_sync(*random.pick(&[FreelistSync::OnClose, FreelistSync::Every, FreelistSync::Log]))
         .shrink(*random.pick(&[0, 4, 64]))
         // A kill does not lose what the kernel has, synced or not.
         .no_sync(random.one_in(3));
+    // Without memory transactions write pages before their commit.
+    let options = if random.one_in(3) { options.write_memory(64 << 10) } else { options };
     // Without a reserve the map moves as the file grows.
-    if random.one_in(3) { options.reserve(0) } else { options }
+    let options = if random.one_in(3) { options.reserve(0) } else { options };
+    if has_log {
+        // So small that there are checkpoints all the time.
+        options.durability(Durability::Log).log_size(256 << 10).log_memory(2 << 20).shrink(0).no_sync(false)
+    } else {
+        options
+    }
 }
 
 impl Life {

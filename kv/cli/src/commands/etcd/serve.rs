@@ -104,6 +104,10 @@ pub(crate) struct Serve {
     )]
     watch_progress_notify_interval: Duration,
 
+    /// How writes get to the disk
+    #[arg(long, value_enum, default_value_t)]
+    durability: Durability,
+
     /// Rows that a compaction deletes in one commit
     #[arg(long, alias = "experimental-compaction-batch-limit", value_name = "N", default_value_t = 1000)]
     compaction_batch_limit: usize,
@@ -136,6 +140,25 @@ enum Mode {
     #[default]
     Periodic,
     Revision,
+}
+
+/// What a write waits for before it is acknowledged. It is on the disk then in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Durability {
+    /// By a log inside the file: one sync. After a crash etcd opens the file once `kv etcd serve` or `kv checkpoint` did
+    #[default]
+    Log,
+    /// By two syncs: etcd opens the file even after a crash
+    TwoSync,
+}
+
+impl From<Durability> for kv::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Log => Self::Log,
+            Durability::TwoSync => Self::TwoSync,
+        }
+    }
 }
 
 impl Serve {
@@ -177,6 +200,7 @@ impl Serve {
             keepalive_timeout: self.grpc_keepalive_timeout,
             compaction_batch_limit: self.compaction_batch_limit,
             compaction_sleep_interval: self.compaction_sleep_interval,
+            engine: kv::Options::new().durability(self.durability.into()),
             report,
             ..Options::new(data_dir)
         })

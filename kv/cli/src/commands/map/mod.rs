@@ -18,8 +18,11 @@ use crate::terminal::Terminal;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each letter is a page. In a large file it is several pages: the use of most of them, in a small letter if they differ.
-  M meta   F freelist   B branch   L leaf   p pending   . free
+  M meta   F freelist   R redo log   B branch   L leaf   p pending   . free
 A pending page was freed by the last transaction. The state before, to which a crash may return, still needs it.
+
+A redo log has the commits of a program that has the file open with it, or has crashed. The pages that they change are in \
+memory, and follow those of the file here.
 
 Examples:
   kv map FILE
@@ -67,6 +70,7 @@ struct Figures {
     pages: usize,
     meta: usize,
     freelist: usize,
+    redo_log: usize,
     branch: usize,
     leaf: usize,
     pending: usize,
@@ -86,6 +90,7 @@ impl Figures {
             pages: survey.pages.len(),
             meta: count(Use::Meta),
             freelist: count(Use::Freelist),
+            redo_log: count(Use::RedoLog),
             branch: count(Use::Branch),
             leaf: count(Use::Leaf),
             pending: count(Use::Pending),

@@ -130,6 +130,7 @@ const fn colour(used: Use) -> &'static str {
     match used {
         Use::Meta => "#000000",
         Use::Freelist => "#0072b2",
+        Use::RedoLog => "#56b4e9",
         Use::Branch => "#e69f00",
         Use::Leaf => "#009e73",
         Use::Pending => "#cc79a7",

@@ -55,6 +55,7 @@ const fn colour(used: Use) -> &'static str {
     match used {
         Use::Meta => "1;35",
         Use::Freelist => "1;34",
+        Use::RedoLog => "1;36",
         Use::Branch => "1;33",
         Use::Leaf => "32",
         Use::Pending => "31",

@@ -1,6 +1,7 @@
 //! `kv surgery`: repairs by hand, in a copy.
 
 mod freelist;
+mod log;
 mod meta;
 mod pages;
 mod repair;
@@ -22,6 +23,7 @@ How to proceed:
   kv surgery meta validate FILE             are both meta pages valid?
   kv surgery revert-meta-page --output A FILE && kv check A
                                             is the previous state sound?
+  kv surgery abandon-log --output A FILE    where the redo log is damaged: is the last checkpoint sound?
   kv page FILE N                            what is in a damaged page
   kv surgery clear-page --pageId N --output B FILE
   kv surgery freelist abandon --output C B  have the free pages found again
@@ -39,6 +41,7 @@ enum Operation {
     ClearPage(pages::ClearPage),
     ClearPageElements(pages::ClearPageElements),
     Freelist(freelist::Freelist),
+    AbandonLog(log::AbandonLog),
     Meta(meta::Meta),
 }
 
@@ -50,6 +53,7 @@ impl Surgery {
             Operation::ClearPage(operation) => &operation.files.file,
             Operation::ClearPageElements(operation) => &operation.files.file,
             Operation::Freelist(operation) => operation.file(),
+            Operation::AbandonLog(operation) => &operation.files.file,
             Operation::Meta(operation) => operation.file(),
         }
     }
@@ -61,6 +65,7 @@ impl Surgery {
             Operation::ClearPage(operation) => operation.run(terminal),
             Operation::ClearPageElements(operation) => operation.run(terminal),
             Operation::Freelist(operation) => operation.run(terminal),
+            Operation::AbandonLog(operation) => operation.run(terminal),
             Operation::Meta(operation) => operation.run(terminal),
         }
     }
