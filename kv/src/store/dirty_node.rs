@@ -1,18 +1,20 @@
 //! A node that a write transaction changes, kept in the form of its page.
 //!
-//! The bytes are at every moment what the page would be: header, element table, then keys and values packed in
-//! element order, with nothing between and nothing after. So a changed node is read by the same code as a page of the
-//! file, an insertion is two moves within a few kilobytes, and a commit writes the bytes unchanged.
+//! The bytes are at every moment a page: header, element table, then keys and values. So a changed node is read by the same
+//! code as a page of the file. In *packed form* the data follow in element order, with nothing between and nothing after, and
+//! a commit writes the bytes unchanged.
 //!
-//! **Invariant:** packed form. [`DirtyNode::from_node`] establishes it, whatever a page from disk looked like, and every
-//! edit keeps it. So the positions computed here are within the bytes, and indexing is an assertion about this file's
-//! logic.
+//! **Invariant:** a node is in packed form, or it has [room](mod@room) between table and data, or data in another order, and
+//! says so; nothing else lies in its bytes. [`DirtyNode::from_node`] establishes packed form, whatever a page from disk looked
+//! like; insertions may leave it; every other edit wants it and keeps it. So the positions computed here are within the bytes,
+//! and indexing is an assertion about this file's logic.
 #![allow(clippy::indexing_slicing, reason = "positions follow from the packed form, which this file keeps")]
 #![allow(clippy::cast_possible_truncation, reason = "a node stays below 4 GiB, see NODE_BYTES_MAX")]
 #![allow(clippy::arithmetic_side_effects, reason = "positions are within a node, which stays below 4 GiB")]
 
 mod cut;
 mod heads;
+mod room;
 mod seal;
 
 use self::heads::KeyHeads;
@@ -25,8 +27,9 @@ use crate::format::{
 pub(crate) use cut::share_of;
 
 /// Leaf or branch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum NodeKind {
+    #[default]
     Leaf,
     Branch,
 }
@@ -36,7 +39,7 @@ pub(crate) enum NodeKind {
 pub(crate) struct DirtyNode {
     bytes: Vec<u8>,
     count: usize,
-    branch: bool,
+    kind: NodeKind,
     /// Lost an element since it was read: a candidate for merging.
     pub(crate) shrunk: bool,
     /// Was cut off the node before it by this transaction.
@@ -44,6 +47,12 @@ pub(crate) struct DirtyNode {
     /// Where the next insertion would be if insertions come in key order, and how many in a row have.
     next_in_order: usize,
     in_order: usize,
+    /// Bytes between the element table and the data.
+    room: usize,
+    /// The data are not in element order.
+    unordered: bool,
+    /// Insertions since the node was read or another edit.
+    inserted: usize,
     heads: KeyHeads,
 }
 
@@ -54,10 +63,9 @@ impl DirtyNode {
     /// An empty node in `buffer`, whose old bytes are dropped and whose capacity is used again.
     pub(crate) fn empty(kind: NodeKind, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        let branch = kind == NodeKind::Branch;
-        let kind = if branch { Kind::Branch } else { Kind::Leaf };
-        buffer.extend_from_slice(&header_bytes(Header { id: 0, kind, count: 0, overflow: 0 }));
-        Self { bytes: buffer, branch, next_in_order: NO_ORDER, ..Self::default() }
+        let stored = if kind == NodeKind::Branch { Kind::Branch } else { Kind::Leaf };
+        buffer.extend_from_slice(&header_bytes(Header { id: 0, kind: stored, count: 0, overflow: 0 }));
+        Self { bytes: buffer, kind, next_in_order: NO_ORDER, ..Self::default() }
     }
 
     /// A copy of `node`, packed. Elements that overlap in a damaged page would unpack to more bytes than the page
@@ -128,7 +136,7 @@ impl DirtyNode {
     }
 
     pub(crate) const fn is_branch(&self) -> bool {
-        self.branch
+        matches!(self.kind, NodeKind::Branch)
     }
 
     pub(crate) const fn count(&self) -> usize {
@@ -140,8 +148,8 @@ impl DirtyNode {
     }
 
     /// Bytes of header, elements, keys and values.
-    pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
+    pub(crate) const fn size(&self) -> usize {
+        self.bytes.len() - self.room
     }
 
     /// Bytes of memory for them.
@@ -151,7 +159,7 @@ impl DirtyNode {
 
     /// How many pages of `page_size` bytes this node takes.
     pub(crate) fn pages(&self, page_size: usize) -> u64 {
-        self.bytes.len().div_ceil(page_size) as u64
+        self.size().div_ceil(page_size) as u64
     }
 
     /// Bytes that element `index` takes in its node.
@@ -159,9 +167,9 @@ impl DirtyNode {
         ELEMENT + self.data_end(index) - self.data_start(index)
     }
 
-    /// Makes the buffer hold at least `capacity` bytes.
-    pub(crate) fn reserve(&mut self, capacity: usize) {
-        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
+    /// Makes the buffer hold at least `capacity` bytes, and `added` more than there are.
+    pub(crate) fn reserve(&mut self, capacity: usize, added: usize) {
+        self.bytes.reserve_exact(added.max(capacity.saturating_sub(self.bytes.len())));
     }
 
     /// Gives the buffer back for another node.
@@ -182,13 +190,13 @@ impl DirtyNode {
 
     /// A leaf element's flags.
     pub(crate) fn flags(&self, index: usize) -> u32 {
-        debug_assert!(!self.branch && index < self.count, "only an element of a leaf has flags");
+        debug_assert!(!self.is_branch() && index < self.count, "only an element of a leaf has flags");
         self.word(element_at(index)) as u32
     }
 
     /// A branch's child, as the element has it.
     pub(crate) fn child(&self, index: usize) -> u64 {
-        debug_assert!(self.branch && index < self.count, "only an element of a branch has a child");
+        debug_assert!(self.is_branch() && index < self.count, "only an element of a branch has a child");
         let at = element_at(index) + 8;
         let mut child = [0; 8];
         child.copy_from_slice(&self.bytes[at..at + 8]);
@@ -196,7 +204,7 @@ impl DirtyNode {
     }
 
     pub(crate) fn insert_leaf(&mut self, index: usize, flags: u32, key: &[u8], value: &[u8]) {
-        assert!(!self.branch, "a pair goes into a leaf");
+        assert!(!self.is_branch(), "a pair goes into a leaf");
         let at = element_at(index);
         let pos = self.open_gap(index, key.len() + value.len());
         let element = leaf_element(flags, pos - at, key.len(), value.len());
@@ -207,7 +215,7 @@ impl DirtyNode {
     }
 
     pub(crate) fn insert_branch(&mut self, index: usize, key: &[u8], child: u64) {
-        assert!(self.branch, "a child goes into a branch");
+        assert!(self.is_branch(), "a child goes into a branch");
         let at = element_at(index);
         let pos = self.open_gap(index, key.len());
         self.bytes[at..at + ELEMENT].copy_from_slice(&branch_element(pos - at, key.len(), child));
@@ -216,14 +224,14 @@ impl DirtyNode {
     }
 
     pub(crate) fn set_child(&mut self, index: usize, child: u64) {
-        assert!(self.branch && index < self.count, "only an element of a branch has a child");
+        assert!(self.is_branch() && index < self.count, "only an element of a branch has a child");
         let at = element_at(index) + 8;
         self.bytes[at..at + 8].copy_from_slice(&child.to_le_bytes());
     }
 
-    /// Replaces a leaf element's flags and value.
+    /// Replaces a leaf element's flags and value. A value of another length wants packed form.
     pub(crate) fn replace_value(&mut self, index: usize, flags: u32, value: &[u8]) {
-        assert!(!self.branch, "only an element of a leaf has a value");
+        assert!(!self.is_branch(), "only an element of a leaf has a value");
         let (key_len, old_len) = (self.key_len(index), self.value_len(index));
         let start = self.data_start(index) + key_len;
         self.resize_data(index, start, old_len, value.len());
@@ -244,9 +252,9 @@ impl DirtyNode {
         self.bytes[end - value.len()..end].copy_from_slice(value);
     }
 
-    /// Replaces a branch element's key.
+    /// Replaces a branch element's key. Wants packed form.
     pub(crate) fn replace_key(&mut self, index: usize, key: &[u8]) {
-        assert!(self.branch, "the key of a pair never changes");
+        assert!(self.is_branch(), "the key of a pair never changes");
         let (start, old_len, child) = (self.data_start(index), self.key_len(index), self.child(index));
         self.resize_data(index, start, old_len, key.len());
         self.bytes[start..start + key.len()].copy_from_slice(key);
@@ -255,8 +263,11 @@ impl DirtyNode {
         self.heads.clear();
     }
 
+    /// Wants packed form.
     pub(crate) fn remove(&mut self, index: usize) {
         assert!(index < self.count, "what is removed is there");
+        assert!(self.is_packed(), "a removal closes the gap that it leaves");
+        self.inserted = 0;
         let (start, end, old_len) = (self.data_start(index), self.data_end(index), self.bytes.len());
         let (at, gone) = (element_at(index), end - start);
         self.shift_positions(0, index, distance(ELEMENT, 0));
@@ -274,6 +285,10 @@ impl DirtyNode {
     fn open_gap(&mut self, index: usize, len: usize) -> usize {
         self.in_order = if index == self.next_in_order { self.in_order + 1 } else { 0 };
         self.next_in_order = index + 1;
+        if self.wants_room(len) {
+            return self.open_at_end(index, len);
+        }
+        assert!(self.is_packed(), "a node that has room uses it");
         let (at, data, old_len) = (element_at(index), self.data_limit(index), self.bytes.len());
         assert!(index <= self.count && at <= data && data <= old_len, "an element goes between others or after all");
         assert!(len <= NODE_BYTES_MAX - ELEMENT - old_len, "positions within a node are 32-bit");
@@ -288,25 +303,33 @@ impl DirtyNode {
 
     /// Changes the length of a piece of element `index`'s data that starts at `start`.
     fn resize_data(&mut self, index: usize, start: usize, old: usize, new: usize) {
+        if new == old {
+            return;
+        }
+        assert!(self.is_packed(), "data that change their length move what is behind them");
+        self.inserted = 0;
         let old_len = self.bytes.len();
         if new > old {
             self.bytes.resize(old_len + (new - old), 0);
         }
-        if new != old {
-            self.bytes.copy_within(start + old..old_len, start + new);
-            self.bytes.truncate(old_len - old + new);
-            self.shift_positions(index + 1, self.count, distance(old, new));
-        }
+        self.bytes.copy_within(start + old..old_len, start + new);
+        self.bytes.truncate(old_len - old + new);
+        self.shift_positions(index + 1, self.count, distance(old, new));
     }
 
     /// Adds `by` to the positions of the elements `from..to`, modulo 2^32.
     fn shift_positions(&mut self, from: usize, to: usize, by: u32) {
-        let pos_at = if self.branch { 0 } else { 4 };
+        let pos_at = self.position_at();
         for element in self.bytes[element_at(from)..element_at(to)].chunks_exact_mut(ELEMENT) {
             if let Some(pos) = element[pos_at..].first_chunk_mut::<4>() {
                 *pos = u32::from_le_bytes(*pos).wrapping_add(by).to_le_bytes();
             }
         }
+    }
+
+    /// Where an element has its position.
+    const fn position_at(&self) -> usize {
+        if self.is_branch() { 0 } else { 4 }
     }
 
     fn word(&self, at: usize) -> usize {
@@ -316,24 +339,24 @@ impl DirtyNode {
     }
 
     fn key_len(&self, index: usize) -> usize {
-        self.word(element_at(index) + if self.branch { 4 } else { 8 })
+        self.word(element_at(index) + if self.is_branch() { 4 } else { 8 })
     }
 
     fn value_len(&self, index: usize) -> usize {
-        if self.branch { 0 } else { self.word(element_at(index) + 12) }
+        if self.is_branch() { 0 } else { self.word(element_at(index) + 12) }
     }
 
     fn data_start(&self, index: usize) -> usize {
         debug_assert!(index < self.count, "an element is below the count");
         let at = element_at(index);
-        at + self.word(at + if self.branch { 0 } else { 4 })
+        at + self.word(at + self.position_at())
     }
 
     fn data_end(&self, index: usize) -> usize {
         self.data_start(index) + self.key_len(index) + self.value_len(index)
     }
 
-    /// Where the data of element `index` starts, or would if it were appended.
+    /// Where the data of element `index` starts, or would if it were appended, in packed form.
     fn data_limit(&self, index: usize) -> usize {
         if index < self.count { self.data_start(index) } else { self.bytes.len() }
     }

@@ -150,7 +150,7 @@ impl WriteSet {
         self.early.in_doubt = true;
         for &(page, slot) in nodes {
             assert!(self.early.has(PageId::new(page)), "nothing before the end of the snapshot is written");
-            self.dirty_mut(slot).seal(page, page_size);
+            self.packed(slot).seal(page, page_size);
         }
         let images = nodes.iter().map(|&(page, slot)| (page, self.dirty(slot).bytes()));
         let bytes: usize = images.clone().map(|(_, bytes)| bytes.len()).sum();

@@ -94,6 +94,25 @@ impl WriteSet {
         &mut self.nodes[slot.index()]
     }
 
+    /// The node at `slot` in packed form, which every edit but an insertion wants. O(1) if it is packed, O(its bytes) if not.
+    pub(crate) fn packed(&mut self, slot: Slot) -> &mut DirtyNode {
+        if !self.dirty(slot).is_packed() {
+            self.pack(slot);
+        }
+        self.dirty_mut(slot)
+    }
+
+    fn pack(&mut self, slot: Slot) {
+        let node = self.dirty(slot);
+        let (size, before) = (node.size(), node.capacity());
+        // A small node does not get the buffer of a page.
+        let scratch = if before < self.buffer_size() { Vec::with_capacity(size) } else { self.buffer() };
+        let buffer = self.dirty_mut(slot).pack(scratch);
+        let after = self.dirty(slot).capacity();
+        self.early.note(after, before);
+        self.keep(buffer);
+    }
+
     /// A number that changes when a node leaves memory, is replaced or cut: a path through the nodes holds as long as it
     /// stays.
     pub(crate) const fn shape(&self) -> u64 {
@@ -116,9 +135,9 @@ impl WriteSet {
     pub(crate) fn make_room(&mut self, slot: Slot, added: usize) {
         let (half, whole) = (self.page_size() / 2, self.buffer_size());
         let node = self.dirty_mut(slot);
-        let (size, before) = (node.size().saturating_add(added), node.capacity());
-        if size > half {
-            node.reserve(whole.max(size));
+        let before = node.capacity();
+        if node.size().saturating_add(added) > half {
+            node.reserve(whole, added);
         }
         let after = node.capacity();
         self.early.note(after, before);
@@ -192,7 +211,7 @@ impl WriteSet {
         let buffer = self.buffer();
         let at_end = self.dirty(slot).grew_at_end();
         self.early.note_cut(at_end);
-        let upper = self.dirty_mut(slot).split_off(index, buffer);
+        let upper = self.packed(slot).split_off(index, buffer);
         let lower = self.dirty(slot);
         assert!(lower.count().min(upper.count()) >= lower.fewest(), "a split leaves both halves enough elements");
         self.splits = self.splits.saturating_add(1);
@@ -201,13 +220,14 @@ impl WriteSet {
 
     /// Appends the elements of `right` to `left` and vacates `right`.
     pub(crate) fn merge(&mut self, left: Slot, right: Slot) {
+        self.packed(right);
         let gone = self.take(right);
         let kept = self.dirty(left);
         assert!(
             kept.count().checked_sub(1).is_none_or(|last| gone.count() == 0 || kept.key(last) < gone.key(0)),
             "the keys of the node that is appended are greater"
         );
-        self.dirty_mut(left).append(&gone);
+        self.packed(left).append(&gone);
         self.recycle(gone);
         self.vacant.push(right);
         self.note_merge();
@@ -239,17 +259,19 @@ impl WriteSet {
         !link.in_memory() && self.freed.has(link.page_id())
     }
 
-    /// The buffers, for the next transaction. There are no more than a moderate transaction uses, so that a large one
-    /// does not keep its memory for ever.
+    /// The buffers, for the next transaction: those that this one has used, up to a limit, and half of those that it has left
+    /// alone. So a row of large transactions finds its memory again, and small ones after them give it back.
     pub(crate) fn take_buffers(&mut self) -> Vec<Vec<u8>> {
-        const KEPT: usize = 4096;
+        const KEPT: usize = 64 << 20;
+        let kept = KEPT.div_euclid(self.buffer_size());
         let mut buffers = std::mem::take(&mut self.buffers);
         let (whole, large) = (self.buffer_size(), self.page_size().saturating_mul(2));
         let used = std::mem::take(&mut self.nodes).into_iter().map(DirtyNode::into_buffer);
         let used = used.filter(|buffer| (whole..=large).contains(&buffer.capacity()));
         // Those that were used last come last, and are taken first.
-        buffers.truncate(KEPT);
-        buffers.extend(used.take(KEPT.saturating_sub(buffers.len())));
+        let unused = buffers.len().div_ceil(2);
+        buffers.drain(..unused);
+        buffers.extend(used.take(kept.saturating_sub(buffers.len())));
         buffers
     }
 
@@ -326,7 +348,10 @@ impl WriteSet {
 
     /// Keeps the buffer of a node that is gone, if it is large enough for a page.
     fn recycle(&mut self, gone: DirtyNode) {
-        let buffer = gone.into_buffer();
+        self.keep(gone.into_buffer());
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) {
         if (self.buffer_size()..=self.page_size().saturating_mul(2)).contains(&buffer.capacity()) {
             self.buffers.push(buffer);
         }

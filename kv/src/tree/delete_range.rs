@@ -73,7 +73,7 @@ impl Tree<'_> {
                 kept.get_mut(index..=index).unwrap_or_default().fill(false);
             }
         }
-        self.write_set.dirty_mut(slot).retain(&kept);
+        self.write_set.packed(slot).retain(&kept);
         debug_assert!(self.write_set.dirty(slot).ascends(), "what stays is in order");
         Ok(())
     }

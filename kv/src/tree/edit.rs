@@ -49,6 +49,8 @@ impl Tree<'_> {
         if !path.found {
             leaf.insert_leaf(index, flags, key, value);
         } else if leaf.flags(index) & BUCKET_FLAG == flags {
+            let in_place = leaf.value(index).len() == value.len();
+            let leaf = if in_place { leaf } else { self.write_set.packed(slot) };
             leaf.replace_value(index, flags, value);
         } else {
             return Err(Error::IncompatibleValue { key: key.to_vec(), is_bucket: flags == 0 });
@@ -75,7 +77,7 @@ impl Tree<'_> {
         let (slot, index) = path.leaf();
         if path.found {
             assert!(self.write_set.dirty(slot).key(index) == key, "what is removed has the key");
-            self.write_set.dirty_mut(slot).remove(index);
+            self.write_set.packed(slot).remove(index);
             self.write_set.any_shrunk = true;
             self.drop_empty(&path);
         }
@@ -93,7 +95,7 @@ impl Tree<'_> {
             }
             let (parent, index) = path.step(depth.saturating_sub(1));
             assert_eq!(child(self.write_set, parent, index), Link::to_slot(slot), "a path leads from parent to child");
-            self.write_set.dirty_mut(parent).remove(index);
+            self.write_set.packed(parent).remove(index);
             self.write_set.vacate(slot);
             self.write_set.note_merge();
         }

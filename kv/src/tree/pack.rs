@@ -56,7 +56,7 @@ fn pack_family(write_set: &mut WriteSet, parent: Slot, index: usize, share: f64,
             continue;
         }
         write_set.merge(left, right);
-        write_set.dirty_mut(parent).remove(at + 1);
+        write_set.packed(parent).remove(at + 1);
         write_set.any_shrunk = true;
         at += split_child(write_set, parent, at, Cut::Share(share)) - 1;
     }

@@ -65,9 +65,12 @@ impl Path {
             (self.high, self.last) = (Some((slot, index + 1)), false);
         }
         if lower && search == Err(0) {
-            node.replace_key(0, key);
+            write_set.packed(slot).replace_key(0, key);
         }
-        debug_assert!(!lower || node.key(index) <= key, "no key in a child is less than the parent's key for it");
+        debug_assert!(
+            !lower || write_set.dirty(slot).key(index) <= key,
+            "no key in a child is less than the parent's key for it"
+        );
         self.push(slot, index)?;
         touch_child(write_set, slot, index, self.high.map_or(High::Unbounded, |(slot, index)| High::Key(slot, index)))
     }

@@ -45,7 +45,7 @@ fn settle_keys(write_set: &mut WriteSet, parent: Slot, cut: Cut) {
         assert!(write_set.dirty(slot).count() > 0, "no node in a tree is empty");
         if write_set.dirty(slot).key(0) != write_set.dirty(parent).key(index) {
             let key = write_set.dirty(slot).key(0).to_vec();
-            write_set.dirty_mut(parent).replace_key(index, &key);
+            write_set.packed(parent).replace_key(index, &key);
             debug_assert_eq!(
                 write_set.dirty(parent).search(&key),
                 Ok(index),
@@ -92,7 +92,7 @@ fn merge_child(write_set: &mut WriteSet, parent: Slot, index: usize, slot: Slot,
     let merged = own_child(write_set, parent, left, high)?;
     let right = own_child(write_set, parent, left + 1, high)?;
     write_set.merge(merged, right);
-    write_set.dirty_mut(parent).remove(left + 1);
+    write_set.packed(parent).remove(left + 1);
     // A branch that had a single child could not merge that; with its new siblings it can. The merged node may still be
     // nearly empty, and is looked at once more.
     if write_set.dirty(merged).is_branch() {

@@ -71,7 +71,7 @@ impl Tree<'_> {
         if removed > 0 {
             let root = self.write_set.touch(*self.root)?;
             *self.root = Link::to_slot(root);
-            self.write_set.dirty_mut(root).retain(&kept);
+            self.write_set.packed(root).retain(&kept);
         }
         Ok(removed as u64)
     }
@@ -95,7 +95,7 @@ impl Tree<'_> {
                 _ => self.write_set.note_merge(),
             }
         }
-        self.write_set.dirty_mut(branch).retain(&kept);
+        self.write_set.packed(branch).retain(&kept);
         debug_assert!(self.write_set.dirty(branch).ascends(), "the children that stay are in order");
         self.write_set.any_shrunk = true;
         self.drop_empty(&path);

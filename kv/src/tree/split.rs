@@ -19,11 +19,11 @@ pub(super) fn split_child(write_set: &mut WriteSet, parent: Slot, index: usize, 
     let (mut next, mut end) = (index, index + 1);
     while next < end {
         let Some(child) = Link::from_raw(write_set.dirty(parent).child(next)).slot() else { break };
-        let node = write_set.dirty(child);
-        if !node.is_overfull(page_size) {
+        if !write_set.dirty(child).is_overfull(page_size) {
             next += 1;
             continue;
         }
+        let node = write_set.packed(child);
         let at = match cut {
             Cut::Growth { fill, last } => node.split_point(page_size, fill, last && next + 1 == end),
             Cut::Share(share) => node.share_point(page_size, share),

@@ -375,7 +375,7 @@ impl OpenBuckets {
         let OpenBucket { root, sequence, .. } = self.all[at];
         if let Some(slot) = root.slot().filter(|&slot| fits_inline(write_set, slot)) {
             let mut value = BucketHeader { root: 0, sequence }.to_bytes().to_vec();
-            value.extend_from_slice(write_set.dirty(slot).bytes());
+            value.extend_from_slice(write_set.packed(slot).bytes());
             assert!(
                 value.len() <= BUCKET_HEADER.saturating_add(write_set.page_size() / 4),
                 "an inline bucket takes a quarter of a page at most"

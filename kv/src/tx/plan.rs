@@ -120,7 +120,7 @@ fn number(
     nodes.sort_unstable_by_key(|&(page, _)| page);
     debug_assert!(nodes.is_sorted_by(|(a, _), (b, _)| a < b), "no two nodes have one page");
     for &(page, slot) in &nodes {
-        write_set.dirty_mut(slot).seal(page, page_size);
+        write_set.packed(slot).seal(page, page_size);
     }
     Ok(nodes)
 }

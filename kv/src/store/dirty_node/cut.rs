@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::{DirtyNode, NO_ORDER, NodeKind, distance};
+use super::{DirtyNode, NO_ORDER, distance};
 use crate::format::{ELEMENT, ELEMENTS_MAX, element_at};
 
 /// Insertions in key order that make a run. A node with a run is filled, not halved.
 const RUN: usize = 8;
 
 impl DirtyNode {
-    /// Where this overfull node should be cut by how it grew: the index of the first element of the part that leaves.
+    /// Where this overfull node, which is packed, should be cut by how it grew: the index of the first element of the part that leaves.
     ///
     /// If the elements came in key order, the lower part stays full, or takes the share of a page that `fill` gives. The
     /// next keys then go into a new node. `last` says that this is the last node of its tree: one insertion at its end
@@ -32,7 +32,7 @@ impl DirtyNode {
         self.next_in_order == self.count
     }
 
-    /// Where this overfull node should be cut for the lower part to take `share` of a page.
+    /// Where this overfull node, which is packed, should be cut for the lower part to take `share` of a page.
     pub(crate) fn share_point(&self, page_size: usize, share: f64) -> usize {
         self.between(self.fitting(share_of(page_size, share)).min(ELEMENTS_MAX))
     }
@@ -46,7 +46,7 @@ impl DirtyNode {
 
     /// Elements that a part of this node must have.
     pub(crate) const fn fewest(&self) -> usize {
-        if self.branch { 2 } else { 1 }
+        if self.is_branch() { 2 } else { 1 }
     }
 
     /// How many elements fit into `limit` bytes.
@@ -64,18 +64,19 @@ impl DirtyNode {
 
     /// The size of a node of only the first `count` elements.
     fn size_of_first(&self, count: usize) -> usize {
+        debug_assert!(self.is_packed(), "the data of the first elements lie together in packed form");
         element_at(count) + self.data_limit(count) - self.data_limit(0)
     }
 
     /// Whether this node must be split: larger than a page, or more elements than a page may count.
     pub(crate) fn is_overfull(&self, page_size: usize) -> bool {
-        self.count >= 2 * self.fewest() && (self.bytes.len() > page_size || self.count > ELEMENTS_MAX)
+        self.count >= 2 * self.fewest() && (self.size() > page_size || self.count > ELEMENTS_MAX)
     }
 
     /// Moves the elements from `index` on into a new node in `buffer`.
     pub(crate) fn split_off(&mut self, index: usize, buffer: Vec<u8>) -> Self {
-        let kind = if self.branch { NodeKind::Branch } else { NodeKind::Leaf };
-        let mut upper = Self::empty(kind, buffer);
+        assert!(self.is_packed(), "a node is cut in packed form");
+        let mut upper = Self::empty(self.kind, buffer);
         upper.copy_elements(self, index..self.count);
         let (data, table, old_table) = (self.data_limit(index), element_at(index), element_at(self.count));
         self.shift_positions(0, index, distance(old_table, table));
@@ -83,6 +84,7 @@ impl DirtyNode {
         self.bytes.truncate(data - (old_table - table));
         self.set_count(index);
         upper.heads = self.heads.split_off(index);
+        upper.inserted = self.inserted;
         if self.next_in_order != NO_ORDER && self.next_in_order > index {
             upper.next_in_order = self.next_in_order - index;
             upper.in_order = self.in_order;
@@ -94,8 +96,10 @@ impl DirtyNode {
 
     /// Appends all elements of `other`, whose keys are greater.
     pub(crate) fn append(&mut self, other: &Self) {
-        assert_eq!(self.branch, other.branch, "nodes that are joined are of one kind");
+        assert!(self.is_packed() && other.is_packed(), "nodes are joined in packed form");
+        assert_eq!(self.is_branch(), other.is_branch(), "nodes that are joined are of one kind");
         self.copy_elements(other, 0..other.count);
+        self.inserted = 0;
         self.heads.clear();
         self.next_in_order = NO_ORDER;
     }
@@ -103,6 +107,7 @@ impl DirtyNode {
     /// Keeps the elements that are `kept`, one flag for each. O(bytes): those that stay move twice at most.
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         assert_eq!(kept.len(), self.count, "each element stays or goes");
+        assert!(self.is_packed(), "what stays closes the gaps of what goes");
         let (first, old_table) = (self.data_limit(0), element_at(self.count));
         let (count, mut next, mut end) = (kept.iter().filter(|&&kept| kept).count(), 0, first);
         if count == self.count {
@@ -123,9 +128,9 @@ impl DirtyNode {
         self.bytes.truncate(end - (old_table - element_at(count)));
         self.set_count(count);
         self.heads.clear();
-        self.shrunk = true;
+        (self.shrunk, self.inserted) = (true, 0);
         self.next_in_order = NO_ORDER;
-        debug_assert!(self.is_packed(), "what stays follows without a gap");
+        debug_assert!(self.lies_packed(), "what stays follows without a gap");
     }
 
     /// Adds copies of `range` of `from` at the end.
@@ -151,7 +156,7 @@ impl DirtyNode {
             first + added,
             distance(source, old_len + moved).wrapping_sub(distance(there, here)),
         );
-        debug_assert!(self.is_packed(), "copied elements follow the others without a gap");
+        debug_assert!(self.lies_packed(), "copied elements follow the others without a gap");
     }
 }
 

@@ -18,12 +18,27 @@ use crate::format::head;
 pub(super) struct KeyHeads {
     words: Vec<u64>,
     prefix: usize,
+    /// The head of the prefix itself, with zeros behind a short one: most searches need no look at a key then.
+    start: u64,
     /// Searches since there were heads.
     searches: usize,
 }
 
 /// One search by heads saves about as much as it takes to find the heads of so many keys.
 const PAYS_FOR: usize = 8;
+
+/// As many heads lie in eight cache lines.
+const FEW: usize = 64;
+
+/// Bytes of a head.
+const WORD: usize = size_of::<u64>();
+
+/// The first bytes of `key`, as many as a prefix of `prefix` bytes has, and eight at most, with zeros behind.
+#[inline]
+fn start_of(key: &[u8], prefix: usize) -> u64 {
+    let others = 8 * WORD.saturating_sub(prefix) as u32;
+    head(key, 0) & u64::MAX.checked_shl(others).unwrap_or(0)
+}
 
 impl KeyHeads {
     pub(super) fn clear(&mut self) {
@@ -36,7 +51,7 @@ impl KeyHeads {
         if self.words.is_empty() {
             return Self::default();
         }
-        Self { words: self.words.split_off(index), prefix: self.prefix, searches: 0 }
+        Self { words: self.words.split_off(index), prefix: self.prefix, start: self.start, searches: 0 }
     }
 
     /// Drops that of a key that is gone.
@@ -72,17 +87,32 @@ impl DirtyNode {
     fn candidates(&self, key: &[u8]) -> Range<usize> {
         let KeyHeads { words, prefix, .. } = &self.heads;
         debug_assert_eq!(words.len(), self.count, "each key has a head");
-        let start = &key[..key.len().min(*prefix)];
-        let shared = if *prefix == 0 { &[][..] } else { &self.key(0)[..*prefix] };
-        match start.cmp(shared) {
+        match self.compare_start(key) {
             Ordering::Less => return 0..0,
             Ordering::Greater => return self.count..self.count,
             Ordering::Equal => {}
         }
-        let head = head(key, *prefix);
-        let low = words.partition_point(|&word| word < head);
+        let head = head(key, 8 * *prefix);
+        // All of a few are looked at, since they are waited for together; a search by halves waits at each step.
+        let low = if words.len() > FEW {
+            words.partition_point(|&word| word < head)
+        } else {
+            words.iter().map(|&word| usize::from(word < head)).sum()
+        };
         let equal = words[low..].iter().take_while(|&&word| word == head).count();
         low..low + equal
+    }
+
+    /// How `key` begins, beside the prefix of all keys. Of a key that is shorter the answer may be that it begins as they do:
+    /// its head is then no greater than theirs, and the keys decide.
+    fn compare_start(&self, key: &[u8]) -> Ordering {
+        let KeyHeads { prefix, start, .. } = self.heads;
+        match start_of(key, prefix).cmp(&start) {
+            Ordering::Equal if prefix > WORD => {
+                key[WORD.min(key.len())..key.len().min(prefix)].cmp(&self.key(0)[WORD..prefix])
+            }
+            order => order,
+        }
     }
 
     fn search_in(&self, range: Range<usize>, key: &[u8]) -> Result<usize, usize> {
@@ -104,8 +134,8 @@ impl DirtyNode {
             return;
         };
         let prefix = self.key(0).iter().zip(self.key(last)).take_while(|(a, b)| a == b).count();
-        words.extend((0..self.count).map(|index| head(self.key(index), prefix)));
-        self.heads = KeyHeads { words, prefix, searches: 0 };
+        words.extend((0..self.count).map(|index| head(self.key(index), 8 * prefix)));
+        self.heads = KeyHeads { words, prefix, start: start_of(self.key(0), prefix), searches: 0 };
         debug_assert!(self.heads.words.is_sorted(), "heads ascend as their keys do");
     }
 
@@ -119,7 +149,7 @@ impl DirtyNode {
         let other = if index == 0 { 1 } else { index - 1 };
         let between = index > 0 && index + 1 < self.count;
         if between || *prefix == 0 || self.key(index).get(..*prefix) == self.key(other).get(..*prefix) {
-            let head = head(self.key(index), *prefix);
+            let head = head(self.key(index), 8 * *prefix);
             self.heads.words.insert(index, head);
         } else {
             self.heads.clear();

@@ -51,10 +51,18 @@ fn same(dirty: &DirtyNode, model: &[Element]) {
     if model.is_empty() {
         return;
     }
-    // Packed already: reading it back and packing it again changes nothing.
+    // Read back and packed, it has nothing else; and if it is packed already, nothing changes.
     let node = Node::parse(dirty.bytes(), Header::parse(dirty.bytes()).unwrap()).unwrap();
     let again = DirtyNode::from_node(&node, dirty.size(), Vec::new()).unwrap();
-    assert_eq!(again.bytes(), dirty.bytes());
+    assert_eq!(again.bytes().len(), packed_size(model));
+    assert_eq!(elements(&again), model);
+    assert!(!dirty.is_packed() || again.bytes() == dirty.bytes());
+}
+
+/// The same node in packed form.
+fn packed(dirty: &mut DirtyNode) -> &mut DirtyNode {
+    dirty.pack(vec![9; 5]);
+    dirty
 }
 
 fn insert(dirty: &mut DirtyNode, model: &mut Vec<Element>, index: usize, element: Element) {
@@ -81,7 +89,7 @@ proptest! {
     #[test]
     fn edits_equal_the_model(
         branch in any::<bool>(),
-        steps in prop::collection::vec((0..6u8, any::<prop::sample::Index>(), element(false), 0..1u64 << 63), 1..60),
+        steps in prop::collection::vec((0..7u8, any::<prop::sample::Index>(), element(false), 0..1u64 << 63), 1..60),
     ) {
         let kind = if branch { NodeKind::Branch } else { NodeKind::Leaf };
         let mut dirty = DirtyNode::empty(kind, vec![7; 3]);
@@ -97,27 +105,37 @@ proptest! {
                     insert(&mut dirty, &mut model, index, new);
                 }
                 (3, Some(index)) => {
-                    dirty.remove(index);
+                    packed(&mut dirty).remove(index);
                     model.remove(index);
                 }
                 (4, Some(index)) if branch => {
-                    dirty.replace_key(index, &new.key);
+                    packed(&mut dirty).replace_key(index, &new.key);
                     model[index].key = new.key;
                     dirty.set_child(index, child);
                     model[index].child = child;
                     prop_assert_eq!(dirty.child(index), child);
                 }
                 (4, Some(index)) => {
-                    dirty.replace_value(index, new.flags, &new.value);
+                    // In place, or with all behind it moved.
+                    if child % 2 == 0 {
+                        new.value = vec![child as u8; model[index].value.len()];
+                        dirty.replace_value(index, new.flags, &new.value);
+                    } else {
+                        packed(&mut dirty).replace_value(index, new.flags, &new.value);
+                    }
                     model[index].flags = new.flags;
                     model[index].value = new.value;
                 }
+                (6, _) => {
+                    packed(&mut dirty);
+                    prop_assert!(dirty.is_packed());
+                }
                 (5, Some(index)) => {
-                    let upper = dirty.split_off(index, vec![1, 2, 3]);
+                    let upper = packed(&mut dirty).split_off(index, vec![1, 2, 3]);
                     let rest = model.split_off(index);
                     same(&upper, &rest);
                     same(&dirty, &model);
-                    dirty.append(&upper);
+                    packed(&mut dirty).append(&upper);
                     model.extend(rest);
                 }
                 _ => {}
@@ -149,19 +167,19 @@ proptest! {
                     model.insert(index, key);
                 }
                 (5, Ok(index)) => {
-                    dirty.remove(index);
+                    packed(&mut dirty).remove(index);
                     model.remove(index);
                 }
                 (6, Err(index) | Ok(index)) if index > 0 && index < model.len() => {
-                    let mut upper = dirty.split_off(index, Vec::new());
+                    let mut upper = packed(&mut dirty).split_off(index, Vec::new());
                     for (at, key) in model[index..].iter().enumerate() {
                         prop_assert_eq!(upper.seek(key), Ok(at));
                     }
                     prop_assert_eq!(dirty.seek(&key), if found == Ok(index) { Err(index) } else { found });
-                    dirty.append(&upper);
+                    packed(&mut dirty).append(&upper);
                 }
                 (7, Err(0)) if branch && !model.is_empty() => {
-                    dirty.replace_key(0, &key);
+                    packed(&mut dirty).replace_key(0, &key);
                     model[0] = key;
                 }
                 _ => {}
@@ -186,7 +204,7 @@ proptest! {
             }
         }
         let least = if branch { 2 } else { 1 };
-        let cut = dirty.split_point(1024, fill, last);
+        let cut = packed(&mut dirty).split_point(1024, fill, last);
         prop_assert!(cut >= least && cut <= sizes.len() - least);
     }
 }
@@ -198,7 +216,7 @@ fn nodes_filled_in_order_stay_full_and_others_are_halved() {
         for &index in order {
             dirty.insert_leaf(index, 0, b"key", &[0; 45]);
         }
-        dirty.split_point(1024, None, last)
+        packed(&mut dirty).split_point(1024, None, last)
     };
     let ascending: Vec<usize> = (0..16).collect();
     assert_eq!(fill(&ascending, false), 15);
@@ -216,19 +234,19 @@ fn a_node_that_grew_in_order_and_then_from_within_is_halved() {
     for index in 0..16 {
         dirty.insert_leaf(index, 0, b"key", &[0; 16]);
     }
-    dirty.replace_value(7, 0, &[0; 500]);
+    packed(&mut dirty).replace_value(7, 0, &[0; 500]);
     for last in [false, true] {
-        assert_eq!(dirty.split_point(1024, None, last), 8);
+        assert_eq!(packed(&mut dirty).split_point(1024, None, last), 8);
     }
-    dirty.remove(15);
-    assert_eq!(dirty.split_point(1024, None, false), 7);
+    packed(&mut dirty).remove(15);
+    assert_eq!(packed(&mut dirty).split_point(1024, None, false), 7);
 }
 
 #[test]
 fn a_sealed_node_is_whole_pages() {
     let mut dirty = DirtyNode::empty(NodeKind::Leaf, Vec::new());
     dirty.insert_leaf(0, 0, b"key", &[9; 2000]);
-    dirty.seal(77, 1024);
+    packed(&mut dirty).seal(77, 1024);
     assert_eq!(dirty.bytes().len(), 2048);
     let header = Header::parse(dirty.bytes()).unwrap();
     assert_eq!((header.id, header.count, header.overflow), (77, 1, 1));
@@ -242,7 +260,8 @@ fn overlapping_elements_do_not_multiply() {
     for _ in 0..40 {
         dirty.insert_leaf(0, 0, b"", b"");
     }
-    bytes[..dirty.size()].copy_from_slice(dirty.bytes());
+    let size = dirty.size();
+    bytes[..size].copy_from_slice(packed(&mut dirty).bytes());
     for index in 0..40 {
         let at = element_at(index);
         bytes[at..at + 16].copy_from_slice(&leaf_element(0, 3000 - at, 500, 500));
