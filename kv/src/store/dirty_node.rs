@@ -46,13 +46,13 @@ pub(crate) struct DirtyNode {
     pub(crate) cut: bool,
     /// Where the next insertion would be if insertions come in key order, and how many in a row have.
     next_in_order: usize,
-    in_order: usize,
-    /// Bytes between the element table and the data.
-    room: usize,
+    in_order: u8,
+    /// So many elements fit between the element table and the data.
+    room: u8,
     /// The data are not in element order.
     unordered: bool,
     /// Insertions since the node was read or another edit.
-    inserted: usize,
+    inserted: u8,
     heads: KeyHeads,
 }
 
@@ -149,7 +149,7 @@ impl DirtyNode {
 
     /// Bytes of header, elements, keys and values.
     pub(crate) const fn size(&self) -> usize {
-        self.bytes.len() - self.room
+        self.bytes.len() - self.room_bytes()
     }
 
     /// Bytes of memory for them.
@@ -283,7 +283,7 @@ impl DirtyNode {
 
     /// Makes room for an element at `index` with `len` bytes of data; returns where the data goes.
     fn open_gap(&mut self, index: usize, len: usize) -> usize {
-        self.in_order = if index == self.next_in_order { self.in_order + 1 } else { 0 };
+        self.in_order = if index == self.next_in_order { self.in_order.saturating_add(1) } else { 0 };
         self.next_in_order = index + 1;
         if self.wants_room(len) {
             return self.open_at_end(index, len);

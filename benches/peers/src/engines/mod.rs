@@ -73,12 +73,13 @@ impl Peer {
 
 /// Free pages mean nothing where there are none.
 const LOG_STRUCTURED: Works = Works::AllBut(&["flatness"]);
-/// kv's redo log is of use only to commits that are durable.
+/// kv's redo log is for commits; reads do without it.
 const LOGGED: Works = Works::Only(&[
     "load",
     "get",
     "put-durable",
     "put-100-durable",
+    "put",
     "batch-100-threads",
     "put-100-threads",
     "churn",

@@ -6,7 +6,7 @@ use super::{DirtyNode, NO_ORDER, distance};
 use crate::format::{ELEMENT, ELEMENTS_MAX, element_at};
 
 /// Insertions in key order that make a run. A node with a run is filled, not halved.
-const RUN: usize = 8;
+const RUN: u8 = 8;
 
 impl DirtyNode {
     /// Where this overfull node, which is packed, should be cut by how it grew: the index of the first element of the part that leaves.

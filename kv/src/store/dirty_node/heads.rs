@@ -17,11 +17,12 @@ use crate::format::head;
 #[derive(Debug, Default)]
 pub(super) struct KeyHeads {
     words: Vec<u64>,
-    prefix: usize,
+    /// 2^16 - 1 if there are more.
+    prefix: u16,
     /// The head of the prefix itself, with zeros behind a short one: most searches need no look at a key then.
     start: u64,
     /// Searches since there were heads.
-    searches: usize,
+    searches: u16,
 }
 
 /// One search by heads saves about as much as it takes to find the heads of so many keys.
@@ -41,6 +42,10 @@ fn start_of(key: &[u8], prefix: usize) -> u64 {
 }
 
 impl KeyHeads {
+    fn prefix_len(&self) -> usize {
+        self.prefix.into()
+    }
+
     pub(super) fn clear(&mut self) {
         self.words.clear();
         self.searches = 0;
@@ -69,8 +74,8 @@ impl DirtyNode {
             return Err(self.count);
         }
         if self.heads.words.is_empty() {
-            self.heads.searches += 1;
-            if self.heads.searches * PAYS_FOR > self.count {
+            self.heads.searches = self.heads.searches.saturating_add(1);
+            if usize::from(self.heads.searches) * PAYS_FOR > self.count {
                 self.find_heads();
             }
         }
@@ -85,14 +90,14 @@ impl DirtyNode {
 
     /// The elements whose heads leave open whether `key` is less or greater.
     fn candidates(&self, key: &[u8]) -> Range<usize> {
-        let KeyHeads { words, prefix, .. } = &self.heads;
+        let (words, prefix) = (&self.heads.words, self.heads.prefix_len());
         debug_assert_eq!(words.len(), self.count, "each key has a head");
         match self.compare_start(key) {
             Ordering::Less => return 0..0,
             Ordering::Greater => return self.count..self.count,
             Ordering::Equal => {}
         }
-        let head = head(key, 8 * *prefix);
+        let head = head(key, 8 * prefix);
         // All of a few are looked at, since they are waited for together; a search by halves waits at each step.
         let low = if words.len() > FEW {
             words.partition_point(|&word| word < head)
@@ -106,8 +111,8 @@ impl DirtyNode {
     /// How `key` begins, beside the prefix of all keys. Of a key that is shorter the answer may be that it begins as they do:
     /// its head is then no greater than theirs, and the keys decide.
     fn compare_start(&self, key: &[u8]) -> Ordering {
-        let KeyHeads { prefix, start, .. } = self.heads;
-        match start_of(key, prefix).cmp(&start) {
+        let prefix = self.heads.prefix_len();
+        match start_of(key, prefix).cmp(&self.heads.start) {
             Ordering::Equal if prefix > WORD => {
                 key[WORD.min(key.len())..key.len().min(prefix)].cmp(&self.key(0)[WORD..prefix])
             }
@@ -134,22 +139,24 @@ impl DirtyNode {
             return;
         };
         let prefix = self.key(0).iter().zip(self.key(last)).take_while(|(a, b)| a == b).count();
+        self.heads.prefix = u16::try_from(prefix).unwrap_or(u16::MAX);
+        let prefix = self.heads.prefix_len();
         words.extend((0..self.count).map(|index| head(self.key(index), 8 * prefix)));
-        self.heads = KeyHeads { words, prefix, start: start_of(self.key(0), prefix), searches: 0 };
+        (self.heads.words, self.heads.start, self.heads.searches) = (words, start_of(self.key(0), prefix), 0);
         debug_assert!(self.heads.words.is_sorted(), "heads ascend as their keys do");
     }
 
     /// Notes the key that has become element `index`.
     pub(super) fn add_head(&mut self, index: usize) {
-        let KeyHeads { words, prefix, .. } = &self.heads;
-        if words.is_empty() {
+        if self.heads.words.is_empty() {
             return;
         }
+        let prefix = self.heads.prefix_len();
         // A key between two others begins as both do.
         let other = if index == 0 { 1 } else { index - 1 };
         let between = index > 0 && index + 1 < self.count;
-        if between || *prefix == 0 || self.key(index).get(..*prefix) == self.key(other).get(..*prefix) {
-            let head = head(self.key(index), 8 * *prefix);
+        if between || prefix == 0 || self.key(index).get(..prefix) == self.key(other).get(..prefix) {
+            let head = head(self.key(index), 8 * prefix);
             self.heads.words.insert(index, head);
         } else {
             self.heads.clear();

@@ -9,18 +9,23 @@ use super::{DirtyNode, distance};
 use crate::format::{ELEMENT, element_at};
 
 /// So many insertions are made in packed form before a node gets room.
-const STAYS_PACKED: usize = 2;
+const STAYS_PACKED: u8 = 2;
 
 /// The most elements that room is made for at once.
-const ROOM: usize = 16;
+const ROOM: u8 = 16;
 
 /// A node stays packed if it is larger: what is copied to pack it is no small thing then.
-const LARGE: usize = 64 << 10;
+const LARGE: usize = 128 << 10;
 
 impl DirtyNode {
     /// Whether the data follow the element table in the order of the elements, with nothing between. O(1).
     pub(crate) const fn is_packed(&self) -> bool {
         self.room == 0 && !self.unordered
+    }
+
+    /// Bytes between the element table and the data.
+    pub(super) const fn room_bytes(&self) -> usize {
+        self.room as usize * ELEMENT
     }
 
     /// Whether the next insertion, of `len` bytes of data, is to use room.
@@ -39,9 +44,9 @@ impl DirtyNode {
             self.make_room(len);
         }
         let (at, table, end) = (element_at(index), element_at(self.count), self.bytes.len());
-        assert!(at <= table && self.room >= ELEMENT, "an element goes into the table, which has room");
+        assert!(at <= table && self.room > 0, "an element goes into the table, which has room");
         self.bytes.copy_within(at..table, at + ELEMENT);
-        self.room -= ELEMENT;
+        self.room -= 1;
         self.bytes.resize(end + len, 0);
         self.unordered |= index != self.count;
         self.set_count(self.count + 1);
@@ -54,10 +59,10 @@ impl DirtyNode {
     fn make_room(&mut self, len: usize) {
         let (table, end) = (element_at(self.count), self.bytes.len());
         let spare = self.bytes.capacity().saturating_sub(end + len) / ELEMENT;
-        let room = spare.clamp(1, ROOM) * ELEMENT;
+        self.room = u8::try_from(spare).unwrap_or(ROOM).clamp(1, ROOM);
+        let room = self.room_bytes();
         self.bytes.resize(end + room, 0);
         self.bytes.copy_within(table..end, table + room);
-        self.room = room;
         self.shift_positions(0, self.count, distance(0, room));
     }
 
@@ -77,8 +82,9 @@ impl DirtyNode {
             }
             std::mem::swap(&mut self.bytes, &mut scratch);
         } else if self.room > 0 {
-            self.shift_positions(0, self.count, distance(self.room, 0));
-            self.bytes.copy_within(table + self.room.., table);
+            let room = self.room_bytes();
+            self.shift_positions(0, self.count, distance(room, 0));
+            self.bytes.copy_within(table + room.., table);
             self.bytes.truncate(size);
         }
         (self.room, self.unordered) = (0, false);
