@@ -125,14 +125,7 @@ impl<'t> BucketMut<'t> {
     ///   and writing its first changes failed: it cannot be committed any more.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
-        match key.len() {
-            0 => return Err(Error::KeyRequired),
-            len if len > MAX_KEY_SIZE => return Err(Error::KeyTooLarge { len }),
-            _ => {}
-        }
-        if value.len() > MAX_VALUE_SIZE {
-            return Err(Error::ValueTooLarge { len: value.len() });
-        }
+        check_pair(key, value)?;
         keep_within_memory(self.write_set, self.buckets)?;
         let put = self.buckets.tree(self.write_set, self.at).put(key, value);
         self.buckets.whole(put)?;
@@ -433,5 +426,16 @@ pub(super) fn create_if_absent<'t>(
     match buckets.open(write_set, parent, name)? {
         Some(at) => Ok(BucketMut { write_set, buckets, at }),
         None => create(write_set, buckets, parent, name),
+    }
+}
+
+/// # Errors
+/// If a bucket cannot have the pair.
+pub(super) const fn check_pair(key: &[u8], value: &[u8]) -> Result<()> {
+    match (key.len(), value.len()) {
+        (0, _) => Err(Error::KeyRequired),
+        (len, _) if len > MAX_KEY_SIZE => Err(Error::KeyTooLarge { len }),
+        (_, len) if len > MAX_VALUE_SIZE => Err(Error::ValueTooLarge { len }),
+        _ => Ok(()),
     }
 }

@@ -36,6 +36,7 @@ mod persist;
 mod plan;
 mod publish;
 mod published;
+mod put_many;
 mod read;
 mod readers;
 mod redo;

@@ -18,7 +18,7 @@ fn key(random: &mut Random) -> Vec<u8> {
 
 fn change(bucket: &mut BucketMut<'_>, map: &mut Map, random: &mut Random) {
     let (key, value) = (key(random), vec![b'v'; random.below(90)]);
-    match random.below(10) {
+    match random.below(11) {
         0..=2 => assert_eq!(bucket.insert(&key, &value).unwrap(), map.insert(key, value)),
         3 => assert_eq!(bucket.remove(&key).unwrap(), map.remove(&key)),
         4 => assert_eq!(bucket.pop_first().unwrap(), map.pop_first()),
@@ -39,6 +39,12 @@ fn change(bucket: &mut BucketMut<'_>, map: &mut Map, random: &mut Random) {
             assert_eq!(found, *map.entry(key).or_insert(value));
         }
         8 => {
+            let pairs: Vec<_> =
+                (0..random.below(12)).map(|n| (self::key(random), vec![n as u8; random.below(90)])).collect();
+            bucket.put_many(&pairs).unwrap();
+            map.extend(pairs);
+        }
+        9 => {
             let limit = random.below(20);
             let odd = |value: &[u8]| value.len() % 2 == 1;
             let taken = bucket.extract_if(&key[..].., |_, value| odd(value)).take(limit);
@@ -133,6 +139,28 @@ fn what_names_a_nested_bucket_is_refused_and_stays() {
         assert_eq!((bucket.pop_first()?, bucket.pop_last()?, bucket.first()?, bucket.len()?), (None, None, None, 0));
         assert_eq!(bucket.extract_if(.., |_, _| true).count(), 0);
         assert_eq!(bucket.bucket("nested")?.get("k")?, Some(&b"v"[..]));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn of_many_puts_a_pair_that_cannot_be_is_refused_before_the_first() {
+    let (db, _) = in_memory(&Options::new());
+    db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        bucket.create_bucket("nested")?.put("k", "v")?;
+        let long = "k".repeat(kv::MAX_KEY_SIZE + 1);
+        assert!(matches!(bucket.put_many(&[("a", ""), ("", "")]), Err(Error::KeyRequired)));
+        assert!(matches!(bucket.put_many(&[("a", ""), (&long, "")]), Err(Error::KeyTooLarge { .. })));
+        assert_eq!(bucket.first()?, None);
+        let refused = bucket.put_many(&[("z", "1"), ("nested", "2"), ("a", "3")]);
+        assert!(matches!(refused, Err(Error::IncompatibleValue { .. })));
+        assert_eq!((bucket.first()?, bucket.len()?), (Some((&b"a"[..], &b"3"[..])), 1), "what is less was put");
+        bucket.put_many::<&str, &str>(&[])?;
+        let handle = bucket.handle();
+        tx.put_many(handle, &[(b"b", 4u32.to_be_bytes()), (b"a", [0; 4])])?;
+        assert_eq!(tx.get(handle, "b")?, Some(&[0, 0, 0, 4][..]));
         Ok(())
     })
     .unwrap();

@@ -10,10 +10,19 @@ use crate::{Durability, Engine, Pairs, Result, kept, range};
 
 const BUCKET: &str = "pairs";
 
-struct Kv(kv::Db);
+struct Kv {
+    db: kv::Db,
+    /// Pairs are handed over together.
+    many: bool,
+}
 
 pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced))
+    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced), false)
+}
+
+/// With [`put_many`](kv::BucketMut::put_many) for each transaction. What it takes to collect its pairs is measured too.
+pub(super) fn open_many(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
+    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced), true)
 }
 
 /// Where nothing has to be synced, commits are at most a second behind: a power cut leaves a state without a gap.
@@ -22,61 +31,70 @@ pub(super) fn open_log(dir: &Path, durability: Durability) -> Result<Box<dyn Eng
         Durability::Durable => kv::Durability::Log,
         Durability::NotSynced => kv::Durability::Eventual(Duration::from_secs(1)),
     };
-    open_with(dir, Options::new().durability(durability))
+    open_with(dir, Options::new().durability(durability), false)
 }
 
-fn open_with(dir: &Path, options: Options) -> Result<Box<dyn Engine>> {
+fn open_with(dir: &Path, options: Options, many: bool) -> Result<Box<dyn Engine>> {
     let db = options.open(dir.join("kv.db"))?;
     if db.view(|tx| Ok(tx.bucket(BUCKET).is_err()))? {
         db.update(|tx| tx.create_bucket(BUCKET).map(|_| ()))?;
     }
-    Ok(Box::new(Kv(db)))
+    Ok(Box::new(Kv { db, many }))
+}
+
+fn owned(pairs: Pairs<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut owned = Vec::with_capacity(pairs.numbers.len());
+    pairs.each(|key, value| {
+        owned.push((key.to_vec(), value.to_vec()));
+        Ok(())
+    })?;
+    Ok(owned)
 }
 
 impl Engine for Kv {
     fn put(&self, pairs: Pairs<'_>) -> Result<()> {
-        self.0.try_update(|tx| {
+        if self.many {
+            let owned = owned(pairs)?;
+            return Ok(self.db.update(|tx| tx.bucket_mut(BUCKET)?.put_many(&owned))?);
+        }
+        self.db.try_update(|tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             pairs.each(|key, value| Ok(bucket.put(key, value)?))
         })
     }
 
     fn batch(&self, pairs: Pairs<'_>) -> Result<()> {
-        let mut owned = Vec::new();
-        pairs.each(|key, value| {
-            owned.push((key.to_vec(), value.to_vec()));
-            Ok(())
-        })?;
-        Ok(self.0.batch(move |tx| {
+        let owned = owned(pairs)?;
+        Ok(self.db.batch(move |tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             owned.iter().try_for_each(|(key, value)| bucket.put(key, value))
         })?)
     }
 
     fn delete(&self, pairs: Pairs<'_>) -> Result<()> {
-        self.0.try_update(|tx| {
+        self.db.try_update(|tx| {
             let mut bucket = tx.bucket_mut(BUCKET)?;
             pairs.keys().try_for_each(|key| Ok(bucket.delete(key).map(|_| ())?))
         })
     }
 
     fn delete_range(&self) -> Result<()> {
-        self.0.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.delete_range(range()).map(|_| ())?))
+        self.db.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.delete_range(range()).map(|_| ())?))
     }
 
     fn retain(&self) -> Result<()> {
-        self.0.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.retain(|key, _| kept(key)).map(|_| ())?))
+        self.db.try_update(|tx| Ok(tx.bucket_mut(BUCKET)?.retain(|key, _| kept(key)).map(|_| ())?))
     }
 
     fn get(&self, pairs: Pairs<'_>) -> Result<u64> {
-        self.0.try_view(|tx| {
+        self.db.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             pairs.get(|key| Ok(bucket.get(key)?))
         })
     }
 
     fn get_many(&self, pairs: Pairs<'_>, size: usize) -> Result<u64> {
-        self.0.try_view(|tx| {
+        self.db.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             let mut sum = 0u64;
             for numbers in pairs.numbers.chunks(size) {
@@ -90,7 +108,7 @@ impl Engine for Kv {
     }
 
     fn scan(&self, pairs: Pairs<'_>, len: usize) -> Result<u64> {
-        self.0.try_view(|tx| {
+        self.db.try_view(|tx| {
             let bucket = tx.bucket(BUCKET)?;
             pairs.sum(|key| {
                 bucket.range(key..).take(len).try_fold(0u64, |sum, item| {

@@ -95,6 +95,7 @@ pub const PEERS: &[Peer] = &[
     Peer::here("lmdb-writemap", "LMDB, writemap", lmdb::open_writemap, Works::All),
     Peer::here("lmdb-append", "LMDB, append", lmdb::open_append, Works::Only(&["load-in-order"])),
     Peer::here("kv", "kv", kv::open, Works::All),
+    Peer::here("kv-many", "kv, put_many", kv::open_many, Works::Only(&["load-one-tx", "load"])),
     Peer::here("kv-log", "kv, redo log", kv::open_log, LOGGED),
     Peer::here("redb", "redb", redb::open, Works::All),
     #[cfg(feature = "mdbx")]
