@@ -17,12 +17,12 @@ struct Kv {
 }
 
 pub(super) fn open(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced), false)
+    open_with(dir, &Options::new().no_sync(durability == Durability::NotSynced), false)
 }
 
 /// With [`put_many`](kv::BucketMut::put_many) for each transaction. What it takes to collect its pairs is measured too.
 pub(super) fn open_many(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    open_with(dir, Options::new().no_sync(durability == Durability::NotSynced), true)
+    open_with(dir, &Options::new().no_sync(durability == Durability::NotSynced), true)
 }
 
 /// Where nothing has to be synced, commits are at most a second behind: a power cut leaves a state without a gap.
@@ -31,10 +31,10 @@ pub(super) fn open_log(dir: &Path, durability: Durability) -> Result<Box<dyn Eng
         Durability::Durable => kv::Durability::Log,
         Durability::NotSynced => kv::Durability::Eventual(Duration::from_secs(1)),
     };
-    open_with(dir, Options::new().durability(durability), false)
+    open_with(dir, &Options::new().durability(durability), false)
 }
 
-fn open_with(dir: &Path, options: Options, many: bool) -> Result<Box<dyn Engine>> {
+fn open_with(dir: &Path, options: &Options, many: bool) -> Result<Box<dyn Engine>> {
     let db = options.open(dir.join("kv.db"))?;
     if db.view(|tx| Ok(tx.bucket(BUCKET).is_err()))? {
         db.update(|tx| tx.create_bucket(BUCKET).map(|_| ()))?;
