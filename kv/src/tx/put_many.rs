@@ -11,8 +11,8 @@ use crate::format::head;
 
 impl BucketMut<'_> {
     /// Sets the values of many keys; of equal keys the last one counts. `pairs` may be in any order: they are put in key order,
-    /// which takes less time than one [`put`](Self::put) after the other does, from about a hundred pairs on. O(pairs x log n),
-    /// and 16 bytes of memory for each pair.
+    /// so that neighbours share a leaf. A million pairs in random order take about two thirds of the time of as many calls of
+    /// [`put`](Self::put) then; a few among many others take the same. O(pairs x log n), and 16 bytes of memory for each pair.
     ///
     /// ```
     /// # let db = kv::Options::new().open_store(Box::new(kv::MemStore::new()))?;
