@@ -182,6 +182,32 @@ fn a_look_beside_this_library_with_a_log() {
     beside_this_library(|writer| writer.env(LOGGED, "1"), "this library, with a log");
 }
 
+/// What the newest checkpoint no longer uses is written over while the next one is made, before its meta tells.
+#[test]
+fn a_look_beside_this_library_ends_with_the_checkpoint_that_it_shows() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("file.db");
+    let db = Db::options().durability(Durability::Log).open(&path).expect("a file to write");
+    let put = |value: &str| {
+        let all = |tx: &mut kv::WriteTx<'_>| {
+            let mut bucket = tx.create_bucket_if_absent("live")?;
+            (0..2000).try_for_each(|key| bucket.put(name(key), value))
+        };
+        db.update(all).expect("a commit");
+    };
+    put("before");
+    db.checkpoint().expect("a checkpoint");
+    let peek = Db::peek(&path).expect("the file is there");
+    let look = peek.now().expect("a look");
+    let get = |key| look.view(|tx| Ok(tx.bucket("live")?.get(name(key))?.map(<[u8]>::to_vec)));
+    put("after");
+    assert_eq!(get(0).expect("commits to the log leave it alone"), Some(b"before".to_vec()));
+    db.checkpoint().expect("another checkpoint");
+    assert_eq!(get(0).expect("what was read before stays right"), Some(b"before".to_vec()));
+    assert!(matches!(get(1999), Err(Error::Overtaken { .. })), "{:?}", get(1999));
+    assert!(peek.is_overtaken());
+}
+
 fn beside_this_library(mode: impl FnOnce(&mut Command) -> &mut Command, label: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("file.db");
