@@ -189,6 +189,23 @@ fn a_slow_watcher_hears_all_and_holds_up_nobody() {
     nothing(&mut slow);
 }
 
+/// What is put between the call of `watch` and the first look at its past is told once.
+#[test]
+fn the_past_ends_where_the_watch_began() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let revisions: Vec<i64> = (0..3).map(|n| put(&store, "a", &n.to_string())).collect();
+    let request = WatchRequest { start_revision: revisions[0], ..WatchRequest::prefix("a") };
+    let mut watcher = store.watch(request, || ()).expect("a watch");
+    let expected: Vec<i64> = revisions.into_iter().chain((3..6).map(|n| put(&store, "a", &n.to_string()))).collect();
+    let mut heard = Vec::new();
+    while let Some(update) = watcher.next_timeout(Duration::from_millis(300)).expect("no error") {
+        let WatchUpdate::Events(events) = update else { panic!("{update:?}") };
+        heard.extend(events.events.iter().map(|event| event.kv.mod_revision));
+    }
+    assert_eq!(heard, expected);
+}
+
 /// Watchers of random ranges that come and go beside writers hear exactly what the history says.
 #[test]
 fn random_watchers_beside_writers() {
