@@ -35,7 +35,7 @@ impl BucketMut<'_> {
             check_pair(key.as_ref(), value.as_ref())?;
         }
         let order = in_key_order(pairs.len(), |index| pairs.get(index).map_or(&[], |(key, _)| key.as_ref()));
-        assert_eq!(order.len(), pairs.len(), "each pair is put");
+        debug_assert_eq!(order.len(), pairs.len(), "each pair is put");
         for (key, value) in order.into_iter().filter_map(|index| pairs.get(index)) {
             self.put(key, value)?;
         }
@@ -71,6 +71,7 @@ fn in_key_order<'k>(count: usize, key: impl Fn(usize) -> &'k [u8]) -> impl Exact
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 mod tests {
     use proptest::prelude::*;
 

@@ -159,7 +159,7 @@ fn of_many_puts_a_pair_that_cannot_be_is_refused_before_the_first() {
         assert_eq!((bucket.first()?, bucket.len()?), (Some((&b"a"[..], &b"3"[..])), 1), "what is less was put");
         bucket.put_many::<&str, &str>(&[])?;
         let handle = bucket.handle();
-        tx.put_many(handle, &[(b"b", 4u32.to_be_bytes()), (b"a", [0; 4])])?;
+        tx.put_many(handle, &[(b"b", [0, 0, 0, 4]), (b"a", [0; 4])])?;
         assert_eq!(tx.get(handle, "b")?, Some(&[0, 0, 0, 4][..]));
         Ok(())
     })
