@@ -285,7 +285,7 @@ impl DirtyNode {
     fn open_gap(&mut self, index: usize, len: usize) -> usize {
         self.in_order = if index == self.next_in_order { self.in_order.saturating_add(1) } else { 0 };
         self.next_in_order = index + 1;
-        if self.wants_room(len) {
+        if self.uses_room(len) {
             return self.open_at_end(index, len);
         }
         assert!(self.is_packed(), "a node that has room uses it");

@@ -9,7 +9,8 @@ use crate::format::{ELEMENT, ELEMENTS_MAX, element_at};
 const RUN: u8 = 8;
 
 impl DirtyNode {
-    /// Where this overfull node, which is packed, should be cut by how it grew: the index of the first element of the part that leaves.
+    /// Where this overfull node, which is packed, should be cut by how it grew: the index of the first element of the part that
+    /// leaves.
     ///
     /// If the elements came in key order, the lower part stays full, or takes the share of a page that `fill` gives. The
     /// next keys then go into a new node. `last` says that this is the last node of its tree: one insertion at its end

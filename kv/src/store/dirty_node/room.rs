@@ -28,8 +28,8 @@ impl DirtyNode {
         self.room as usize * ELEMENT
     }
 
-    /// Whether the next insertion, of `len` bytes of data, is to use room.
-    pub(super) fn wants_room(&mut self, len: usize) -> bool {
+    /// Counts an insertion, of `len` bytes of data, and says whether it is to use room. If not, the node is packed.
+    pub(super) fn uses_room(&mut self, len: usize) -> bool {
         if self.bytes.len() + len > LARGE {
             self.pack(Vec::new());
             return false;
