@@ -334,6 +334,9 @@ impl Options {
     /// memory until it returns. If a write fails, the change that caused it fails with
     /// [`NotCommitted`](Error::NotCommitted), and so does the commit. [`TxStats::pages_early`](crate::TxStats::pages_early) counts the pages.
     ///
+    /// Of the memory of a transaction 64 MiB at most are kept for the next one, and those after it give back what they do not
+    /// use, by halves.
+    ///
     /// ```
     /// let db = kv::Options::new().write_memory(64 << 10).open_store(Box::new(kv::MemStore::new()))?;
     /// db.update(|tx| {
