@@ -194,6 +194,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_new_store_grows_without_moving() {
+        let store = MemStore::new();
+        store.grow(1).unwrap();
+        let place = store.view().bytes(0, 1).unwrap().as_ptr();
+        store.grow(CAPACITY_MIN).unwrap();
+        assert_eq!(store.view().bytes(0, 1).unwrap().as_ptr(), place);
+    }
+
+    #[test]
     fn growth_beyond_the_capacity_keeps_the_bytes() {
         let store = MemStore::with_capacity(64 * 1024);
         store.grow(1).unwrap();

@@ -331,3 +331,20 @@ pub(crate) fn check_range(operation: Operation, offset: u64, len: u64, end: u64)
         _ => Err(StoreError::OutOfBounds { operation, offset, len, end }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use crate::{MemStore, PageStore};
+
+    #[test]
+    fn bytes_in_memory_are_at_hand() {
+        let store = MemStore::with_bytes(b"some pages");
+        let view = store.view();
+        assert_eq!(view.at_hand(5, 5), Some(&b"pages"[..]));
+        assert_eq!(view.at_hand(5, 6), None, "only whole ranges");
+        store.write_at(0, &[IoSlice::new(b"more")]).unwrap();
+        assert_eq!(store.view().at_hand(0, 4), Some(&b"more"[..]));
+    }
+}

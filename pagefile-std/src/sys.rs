@@ -157,11 +157,18 @@ pub(crate) fn is_remote(_file: &File) -> io::Result<bool> {
 pub(crate) fn open_durable(file: &File) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    const SERVED: u32 = 0x6573_5546;
-    if is_remote(file).unwrap_or(true) || file_system(file).unwrap_or(SERVED) == SERVED {
+    if !keeps_its_word(is_remote(file), file_system(file)) {
         return None;
     }
     OpenOptions::new().write(true).custom_flags(libc::O_DSYNC).open(in_proc(file)).ok()
+}
+
+/// Whether a file system takes the flag at its word, by whether it is remote and by its number.
+#[cfg(target_os = "linux")]
+fn keeps_its_word(remote: io::Result<bool>, file_system: io::Result<u32>) -> bool {
+    /// `FUSE_SUPER_MAGIC`.
+    const SERVED: u32 = 0x6573_5546;
+    matches!((remote, file_system), (Ok(false), Ok(number)) if number != SERVED)
 }
 
 /// Other systems sync.
@@ -311,5 +318,21 @@ mod windows {
         // SAFETY: the call has succeeded, so it has filled in all of it.
         let about = unsafe { about.assume_init() };
         Ok((about.dwVolumeSerialNumber, about.nFileIndexHigh, about.nFileIndexLow))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_system_of_this_machine_that_no_program_serves_keeps_its_word() {
+        const EXT4: u32 = 0xEF53;
+        const FUSE: u32 = 0x6573_5546;
+        let unknown = || io::Error::from(io::ErrorKind::Unsupported);
+        assert!(keeps_its_word(Ok(false), Ok(EXT4)));
+        assert!(!keeps_its_word(Ok(true), Ok(EXT4)), "another machine's");
+        assert!(!keeps_its_word(Ok(false), Ok(FUSE)), "a program's");
+        assert!(!keeps_its_word(Err(unknown()), Ok(EXT4)) && !keeps_its_word(Ok(false), Err(unknown())), "unknown");
     }
 }

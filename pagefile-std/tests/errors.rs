@@ -44,6 +44,21 @@ fn an_error_names_the_operation_the_file_the_offset_and_the_remedy() {
 }
 
 #[test]
+fn each_cause_that_a_user_can_do_something_about_has_its_remedy() {
+    for (kind, remedy) in [
+        (io::ErrorKind::StorageFull, "free some space"),
+        (io::ErrorKind::QuotaExceeded, "free some space"),
+        (io::ErrorKind::FileTooLarge, "ulimit -f"),
+        (io::ErrorKind::PermissionDenied, "check the permissions"),
+        (io::ErrorKind::ReadOnlyFilesystem, "open it read-only"),
+        (io::ErrorKind::UnexpectedEof, "restore it from a backup"),
+    ] {
+        let [write, sync, ..] = with_cause(kind);
+        assert!(write.to_string().contains(remedy) && sync.to_string().contains(remedy), "{kind:?}: {write}");
+    }
+}
+
+#[test]
 fn an_error_without_a_cause_has_none() {
     let path = PathBuf::from("pages");
     for error in [
