@@ -1,5 +1,5 @@
-//! Transactions from begin to commit: one put and a hundred, durable by two syncs, by a redo log, and not. `concurrent` has
-//! those of many threads.
+//! Transactions from begin to commit: one put and a hundred, durable by two syncs, by a redo log, and not; and large values.
+//! `concurrent` has those of many threads.
 //!
 //! `cargo bench -p benches --bench commit`
 #![allow(missing_docs, reason = "criterion's macros make public items")]
@@ -31,5 +31,30 @@ fn commit(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, commit);
+/// Transactions of values of 24 KiB, which by the log would be written twice: in how large a transaction is it done without?
+fn large_values(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("commit of values of 24 KiB");
+    for (mode, options) in [
+        ("durable", Options::new()),
+        ("durable by a log", Options::new().durability(Durability::Log)),
+    ] {
+        let store = Store::loaded(1000, &options);
+        let mut random = Random::new(1);
+        let value = vec![7; 24 << 10];
+        for count in [1, 4, 8, 16, 64] {
+            group.throughput(Throughput::Bytes(count as u64 * value.len() as u64));
+            group.bench_function(BenchmarkId::new(mode, count), |b| {
+                b.iter(|| {
+                    let keys = numbers(&mut random, count, 2000);
+                    store.db.update(|tx| {
+                        let mut bucket = tx.create_bucket_if_absent("large")?;
+                        keys.iter().try_for_each(|key| bucket.put(key.to_be_bytes(), &value))
+                    })
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, commit, large_values);
 criterion_main!(benches);

@@ -145,3 +145,67 @@ fn blocks(range: &Range<usize>) -> Range<usize> {
 fn bit(block: usize) -> u64 {
     1 << (block % BITS)
 }
+
+#[cfg(test)]
+mod tests {
+    use kv_testkit::Random;
+
+    use super::*;
+
+    /// More than are read at once, and a part of one.
+    const LEN: usize = 2 * RUN_MAX * BLOCK + 100;
+
+    /// Of a file that exists.
+    fn nothing_of(dir: &Path, bytes: &[u8]) -> Copied {
+        let path = dir.join("pages");
+        std::fs::write(&path, bytes).unwrap();
+        let file = LockedFile::lent(std::fs::File::open(&path).unwrap());
+        Copied::nothing(&Arc::new(file), &path, LEN)
+    }
+
+    fn range(random: &mut Random, longest: usize) -> Range<usize> {
+        let start = random.below(LEN);
+        start..LEN.min(start + random.below(longest))
+    }
+
+    #[test]
+    fn each_block_is_copied_once_until_it_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut random = Random::new(1);
+        let bytes = random.bytes(LEN);
+        for longest in [3 * BLOCK, LEN] {
+            let copied = nothing_of(dir.path(), &bytes);
+            let (mut map, mut has) = (vec![0; LEN], vec![false; LEN.div_ceil(BLOCK)]);
+            for step in 0..300 {
+                let wanted = range(&mut random, longest);
+                let mut buffer = copied.alone();
+                if random.one_in(20) {
+                    let mut cleared = 0..0;
+                    copied.forget(wanted.start..LEN, |part| cleared = part);
+                    let kept = wanted.start.next_multiple_of(BLOCK).min(LEN);
+                    let known = wanted.start < kept && has[wanted.start / BLOCK];
+                    assert_eq!(cleared, if known { wanted.start..kept } else { 0..0 }, "step {step}");
+                    has[wanted.start.div_ceil(BLOCK)..].fill(false);
+                    map[kept..].fill(0);
+                } else {
+                    copied
+                        .copy(&wanted, LEN, &mut buffer, |at, part| {
+                            for block in blocks(&(at..at + part.len())) {
+                                assert!(!std::mem::replace(&mut has[block], true), "step {step}: block {block} twice");
+                            }
+                            map[at..at + part.len()].copy_from_slice(part);
+                        })
+                        .unwrap();
+                    assert!(bytes[wanted.clone()] == map[wanted.clone()], "step {step}: {wanted:?}");
+                }
+                for (block, has) in has.iter().enumerate() {
+                    assert_eq!(copied.has(&(block * BLOCK..block * BLOCK + 1)), *has, "step {step}: block {block}");
+                }
+                assert_eq!(copied.has(&wanted), blocks(&wanted).all(|block| has[block]), "step {step}");
+                let parts: Vec<usize> = copied.parts(wanted.clone()).flatten().collect();
+                let expected = wanted.clone().filter(|at| has[at / BLOCK]);
+                assert!(parts.iter().copied().eq(expected), "step {step}: {wanted:?}");
+            }
+        }
+    }
+}

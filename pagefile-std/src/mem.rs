@@ -202,6 +202,19 @@ mod tests {
         assert_eq!(store.view().bytes(0, 1).unwrap().as_ptr(), place);
     }
 
+    #[cfg(feature = "sim")]
+    #[test]
+    fn a_store_whose_bytes_have_moved_or_are_looked_at_has_no_sole_map() {
+        let mut store = MemStore::with_capacity(64 * 1024);
+        store.grow(1).unwrap();
+        let view = store.view_owned();
+        assert!(store.sole_map().is_none(), "looked at");
+        drop(view);
+        assert!(store.sole_map().is_some());
+        store.grow(100 << 20).unwrap();
+        assert!(store.sole_map().is_none(), "moved");
+    }
+
     #[test]
     fn growth_beyond_the_capacity_keeps_the_bytes() {
         let store = MemStore::with_capacity(64 * 1024);

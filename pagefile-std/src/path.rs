@@ -105,6 +105,16 @@ mod tests {
         assert!(!still_names(&path, &file).unwrap(), "removed");
     }
 
+    #[test]
+    fn a_path_that_cannot_be_looked_up_is_an_error_and_not_a_file_that_has_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pages");
+        fs::write(&path, b"old").unwrap();
+        let file = open_regular(&path, true).unwrap();
+        assert!(still_names(&path.join("\0"), &file).is_err());
+        assert!(!still_names(&dir.path().join("nothing"), &file).unwrap());
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn later_calls_on_an_opened_file_may_wait() {

@@ -22,3 +22,24 @@ impl Random {
         self.next().to_le_bytes()[3]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_differ_and_each_bit_is_as_often_one_as_zero() {
+        const COUNT: usize = 10_000;
+        for seed in 0..3 {
+            let mut random = Random::seeded(seed);
+            let numbers: BTreeSet<u64> = std::iter::repeat_with(|| random.next()).take(COUNT).collect();
+            assert_eq!(numbers.len(), COUNT, "seed {seed}");
+            for bit in 0..64 {
+                let ones = numbers.iter().filter(|number| *number >> bit & 1 == 1).count();
+                assert!((4_700..5_300).contains(&ones), "seed {seed}: bit {bit} is one in {ones} of {COUNT}");
+            }
+        }
+    }
+}

@@ -78,6 +78,7 @@ fn an_owned_view_keeps_the_lock() {
 fn a_reader_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir);
+    assert!(!PageFile::open(&path, &once(false)).unwrap().is_read_only());
     let store = PageFile::open(&path, &once(true)).unwrap();
     assert!(store.is_read_only());
     for result in [store.write_at(0, &[]), store.grow(1 << 20), store.sync()] {

@@ -203,3 +203,28 @@ impl<'t> LeafRef<'t> {
         self.page().located(result)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::format::Header;
+    use crate::store::{DirtyNode, NodeKind};
+
+    #[test]
+    fn a_key_lies_between_two_others_and_is_neither() {
+        let mut node = DirtyNode::empty(NodeKind::Leaf, Vec::new());
+        for (index, key) in [b"b", b"d"].into_iter().enumerate() {
+            node.insert_leaf(index, 0, key, b"value");
+        }
+        let header = Header::parse(node.bytes()).unwrap();
+        let Node::Leaf(leaf) = Node::parse(node.bytes(), header).unwrap() else { panic!("a leaf") };
+        let leaf = LeafRef { link: Link::from_raw(7), leaf };
+        let between = |index, key: &[u8]| leaf.is_between(index, key).unwrap();
+        assert!(between(1, b"c"));
+        // A search among some of the elements says `Err(1)` of the first two, too, if the others are not among them.
+        assert!(!between(1, b"b") && !between(1, b"d"), "they are there");
+        assert!(!between(1, b"a") && !between(1, b"e"));
+        assert!(!between(0, b"a") && !between(2, b"e"), "there is no key on the other side");
+    }
+}

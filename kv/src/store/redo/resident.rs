@@ -323,6 +323,11 @@ impl Resident {
         in_use.filter_map(move |(&page, image)| Some((page, image.bytes(view, size)?)))
     }
 
+    /// Bytes of memory in use, also for images that nobody needs any more.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.next.saturating_sub(1)).saturating_mul(self.generation.page_size.into())
+    }
+
     /// Whether `parts` of `of` equal parts of the memory are in use, or of the numbers that the index has room for.
     pub(crate) fn is_filled(&self, parts: u64, of: u64) -> bool {
         // Places that are free again are for single pages alone.

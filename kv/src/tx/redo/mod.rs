@@ -61,6 +61,9 @@ pub(crate) struct RedoSettings {
     pub(crate) period: Option<Duration>,
 }
 
+/// Bytes of a record that take as long to write as a sync (`cargo bench -p benches --bench commit`).
+const LONG_RECORD: u64 = 256 << 10;
+
 /// What a commit is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Aim {
@@ -126,6 +129,16 @@ impl Redo {
     pub(crate) fn new(ring: &Ring, slot: u64) -> Self {
         assert!(slot < 2, "there are two metas");
         Self { longest_record: ring.longest_record(), slot, filling: None, frozen: None, ended: [TxId::new(0); 2] }
+    }
+
+    /// Whether a transaction is done sooner by two syncs, with a record of so many bytes and so many bytes of pages. What it
+    /// changes is then written once, and not to the log first. In turn it waits for a second sync, and until its pages are
+    /// written with those that memory has: only where both are hardly more than the record. That is so of large values.
+    fn is_better_written_once(&self, core: &Core, record: u64, pages: u64) -> bool {
+        let waits = core.settings.redo.is_some_and(|settings| settings.period.is_none());
+        let beside = self.filling.as_ref().map_or(0, |(_, resident)| resident.bytes());
+        let few = pages.saturating_add(beside) <= record.saturating_add(record.div_euclid(2));
+        waits && record >= LONG_RECORD && few && self.frozen.is_none()
     }
 
     /// The most bytes of changes that a transaction is asked to remember for its record: more than fit.
@@ -268,6 +281,10 @@ fn append(
     let record = record_of(redo.longest_record, plan.tx(), changes);
     let Some(record) = record.filter(|record| core.log.has_room(record.len())) else { return Ok(None) };
     let images = plan.images(write_set);
+    let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    if redo.is_better_written_once(core, record.len() as u64, bytes) {
+        return Ok(None);
+    }
     assert!(
         redo.filling.is_some() || redo.frozen.is_some() || !core.log.has_units(),
         "what the log has is in memory, until a checkpoint ends both"
