@@ -34,10 +34,9 @@ fn commit(criterion: &mut Criterion) {
 /// Transactions of values of 24 KiB, which by the log would be written twice: in how large a transaction is it done without?
 fn large_values(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit of values of 24 KiB");
-    for (mode, options) in [
-        ("durable", Options::new()),
-        ("durable by a log", Options::new().durability(Durability::Log)),
-    ] {
+    for (mode, options) in
+        [("durable", Options::new()), ("durable by a log", Options::new().durability(Durability::Log))]
+    {
         let store = Store::loaded(1000, &options);
         let mut random = Random::new(1);
         let value = vec![7; 24 << 10];

@@ -102,21 +102,26 @@ mod tests {
             high_water: n * 11,
             resident: n % 3,
         };
+        // As long as it takes: a reader that is late, or waits for a processor, meets many states all the same.
+        const STATES: u32 = 4_000;
         let published = Published::new(at(0));
         std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    let mut newest = 0;
-                    while newest < 50_000 {
-                        let (seen, _) = published.read();
-                        assert_eq!(seen, at(seen.tx));
-                        assert!(seen.tx >= newest, "time runs backwards");
-                        newest = seen.tx;
-                    }
-                });
-            }
-            for n in 1..=50_000 {
+            let reader = || {
+                let (mut newest, mut states) = (0, 0);
+                while states < STATES {
+                    let (seen, _) = published.read();
+                    assert_eq!(seen, at(seen.tx));
+                    assert!(seen.tx >= newest, "time runs backwards");
+                    states += u32::from(seen.tx > newest);
+                    newest = seen.tx;
+                }
+            };
+            let readers = [scope.spawn(reader), scope.spawn(reader)];
+            for n in 1.. {
                 published.publish(at(n));
+                if readers.iter().all(|reader| reader.is_finished()) {
+                    break;
+                }
             }
         });
     }

@@ -25,13 +25,22 @@ pub(super) fn open_many(dir: &Path, durability: Durability) -> Result<Box<dyn En
     open_with(dir, &Options::new().no_sync(durability == Durability::NotSynced), true)
 }
 
-/// Where nothing has to be synced, commits are at most a second behind: a power cut leaves a state without a gap.
 pub(super) fn open_log(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    let durability = match durability {
+    open_with(dir, &Options::new().durability(by_log(durability)), false)
+}
+
+/// Where nothing has to be synced, commits are at most a second behind: a power cut leaves a state without a gap.
+fn by_log(durability: Durability) -> kv::Durability {
+    match durability {
         Durability::Durable => kv::Durability::Log,
         Durability::NotSynced => kv::Durability::Eventual(Duration::from_secs(1)),
-    };
-    open_with(dir, &Options::new().durability(durability), false)
+    }
+}
+
+/// With room for as much as those engines keep in memory and in their logs that are built on a log.
+pub(super) fn open_large_log(dir: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
+    let options = Options::new().log_size(64 << 20).log_memory(512 << 20);
+    open_with(dir, &options.durability(by_log(durability)), false)
 }
 
 fn open_with(dir: &Path, options: &Options, many: bool) -> Result<Box<dyn Engine>> {

@@ -97,6 +97,7 @@ pub const PEERS: &[Peer] = &[
     Peer::here("kv", "kv", kv::open, Works::All),
     Peer::here("kv-many", "kv, put_many", kv::open_many, Works::Only(&["load-one-tx", "load"])),
     Peer::here("kv-log", "kv, redo log", kv::open_log, LOGGED),
+    Peer::here("kv-log-64", "kv, redo log of 64 MiB", kv::open_large_log, LOGGED),
     Peer::here("redb", "redb", redb::open, Works::All),
     #[cfg(feature = "mdbx")]
     Peer::here("mdbx", "libmdbx", mdbx::open, Works::All),

@@ -84,7 +84,7 @@ fn assert_true(narrowed: &Narrowed, key: &[u8], keys: &[Vec<u8>], node: &Node<'_
 #[test]
 fn what_is_remembered_is_what_the_page_says() {
     let mut random = Random::new(1);
-    let (mut remembered, mut decided, mut asked) = (0, 0, 0);
+    let (mut remembered, mut decided, mut asked, mut children, mut branches) = (0, 0, 0, 0, 0);
     for round in 0..2_000u64 {
         let most = [10, 30, 120, 300][random.below(4)];
         let count = random.within(1, most);
@@ -105,6 +105,7 @@ fn what_is_remembered_is_what_the_page_says() {
             if let Node::Branch(_) = node {
                 let at = random.below(keys.len() + 1);
                 let found = heads.child(page, at);
+                (children, branches) = (children + usize::from(found.is_some()), branches + 1);
                 assert!(found.is_none_or(|found| at < keys.len() && found == child(at)), "child {at} is another");
             }
         }
@@ -112,7 +113,21 @@ fn what_is_remembered_is_what_the_page_says() {
     }
     // The others share a prefix that is longer than the frame has room for.
     assert!(remembered > 1_400, "{remembered} of 2,000 pages");
+    assert!(children * 10 > branches * 3, "{children} of {branches} children");
     assert!(decided * 10 > asked * 6, "{decided} of {asked} searches");
+}
+
+#[test]
+fn bytes_in_the_middle_that_all_keys_share_take_no_room() {
+    let heads = Heads::new(ROOM).unwrap();
+    let keys: Vec<Vec<u8>> =
+        (0..2u8).flat_map(|a| (0..30).map(move |b| [&[a][..], &[0xFF; 8], &[b]].concat())).collect();
+    let node = node_of(&keys, NodeKind::Leaf);
+    heads.remember(PageId::new(2), 1, &parsed(&node), |_| Below::Unknown);
+    for (index, key) in keys.iter().enumerate() {
+        let narrowed = heads.narrow(PageId::new(2), key, Below::Unknown).unwrap();
+        assert!(narrowed.low <= index && index < narrowed.high && narrowed.high <= narrowed.low + 4, "{narrowed:?}");
+    }
 }
 
 #[test]

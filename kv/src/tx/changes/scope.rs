@@ -103,3 +103,27 @@ fn overlap(one: (Bound<&[u8]>, Bound<&[u8]>), other: (Bound<&[u8]>, Bound<&[u8]>
     };
     !ends_before(one.1, other.0) && !ends_before(other.1, one.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_overlap_where_they_have_a_key_in_common_and_not_where_one_ends_before_the_other() {
+        let keys: Vec<Vec<u8>> = (0..4u8).flat_map(|byte| [vec![byte], vec![byte, 0], vec![byte, 7]]).collect();
+        let bounds: Vec<Bound<&[u8]>> = std::iter::once(Bound::Unbounded)
+            .chain(keys.iter().step_by(3).flat_map(|key| [Bound::Included(&key[..]), Bound::Excluded(&key[..])]))
+            .collect();
+        let ranges: Vec<_> = bounds.iter().flat_map(|&start| bounds.iter().map(move |&end| (start, end))).collect();
+        let has = |range: &(Bound<&[u8]>, Bound<&[u8]>), key: &[u8]| range.contains(key);
+        for one in &ranges {
+            for other in &ranges {
+                let common = keys.iter().any(|key| has(one, key) && has(other, key));
+                // Both have a key, so it is their order that keeps them apart.
+                let apart = [one, other].iter().all(|range| keys.iter().any(|key| has(range, key))) && !common;
+                assert!(!common || overlap(*one, *other), "{one:?} and {other:?} have a key in common");
+                assert!(!apart || !overlap(*one, *other), "{one:?} and {other:?} lie apart");
+            }
+        }
+    }
+}
