@@ -101,7 +101,8 @@ pub enum Durability {
     /// filled; commits wait for it when three quarters of the log are filled before it is done, or of the memory again. Others
     /// are made on [`Db::checkpoint`](crate::Db::checkpoint), and when the database is closed. A small commit waits about half as long
     /// (`cargo bench -p benches --bench commit`); a transaction whose changes take more than a quarter of the log, or of
-    /// the memory, commits by two syncs.
+    /// the memory, commits by two syncs, and so does one of large values, 256 KiB and more in all, so that they are
+    /// written once, unless much else is in memory.
     ///
     /// While the database is open, and after a crash, the metas have another version number, which bbolt and etcd refuse; they
     /// would show the state of the last checkpoint otherwise. Opening the file for writing, with any options, or `kv checkpoint

@@ -218,7 +218,7 @@ mod tests {
             node.insert_leaf(index, 0, key, b"value");
         }
         let header = Header::parse(node.bytes()).unwrap();
-        let Node::Leaf(leaf) = Node::parse(node.bytes(), header).unwrap() else { panic!("a leaf") };
+        let Node::Leaf(leaf) = Node::parse(node.bytes(), header).unwrap() else { unreachable!("a leaf was made") };
         let leaf = LeafRef { link: Link::from_raw(7), leaf };
         let between = |index, key: &[u8]| leaf.is_between(index, key).unwrap();
         assert!(between(1, b"c"));

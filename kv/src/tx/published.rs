@@ -94,6 +94,8 @@ mod tests {
 
     #[test]
     fn readers_never_see_a_mixture() {
+        // As long as it takes: a reader that is late, or waits for a processor, meets many states all the same.
+        const STATES: u32 = 4_000;
         let at = |n: u64| Snapshot {
             tx: n,
             root: n * 3,
@@ -102,8 +104,6 @@ mod tests {
             high_water: n * 11,
             resident: n % 3,
         };
-        // As long as it takes: a reader that is late, or waits for a processor, meets many states all the same.
-        const STATES: u32 = 4_000;
         let published = Published::new(at(0));
         std::thread::scope(|scope| {
             let reader = || {
@@ -119,7 +119,7 @@ mod tests {
             let readers = [scope.spawn(reader), scope.spawn(reader)];
             for n in 1.. {
                 published.publish(at(n));
-                if readers.iter().all(|reader| reader.is_finished()) {
+                if readers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                     break;
                 }
             }

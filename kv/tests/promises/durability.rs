@@ -70,6 +70,32 @@ fn a_small_commit_is_one_write() {
 }
 
 #[test]
+fn large_values_are_written_once_and_small_ones_beside_them_go_by_the_log() {
+    let store = Fragile::new(&[], 0);
+    let options = logged().log_size(4 << 20).log_memory(32 << 20).checkpoint_thread(false);
+    let db = options.open_store(Box::new(Arc::clone(&store))).unwrap();
+    put(&db, "key", "value");
+    let bytes = |writes: Vec<std::ops::Range<u64>>| writes.iter().map(|write| write.end - write.start).sum::<u64>();
+    for round in 0..6u8 {
+        for number in 0..10u8 {
+            store.take_writes();
+            put(&db, [number], [round; 50]);
+            assert_eq!(bytes(store.take_writes()), 4096, "round {round}: a block of the log");
+        }
+        db.update(|tx| {
+            let mut bucket = tx.create_bucket_if_absent("large")?;
+            (0..20u8).try_for_each(|key| bucket.put([round, key], vec![round; 25 << 10]))
+        })
+        .unwrap();
+        let (written, values) = (bytes(store.take_writes()), 20 * (25 << 10));
+        assert!(written < values + values / 5, "round {round}: {written} bytes for {values} of values");
+        let crashed = with_bytes(&store.inner.snapshot(), &plain()).unwrap();
+        assert_eq!(dump_of(&crashed), dump_of(&db), "round {round}: after a crash");
+    }
+    db.close().unwrap();
+}
+
+#[test]
 fn an_open_file_and_one_that_a_crash_has_left_are_refused_by_whoever_does_not_know_the_log() {
     let (bytes, _) = unsettled();
     assert_eq!(versions(&bytes), [MARKED; 2], "bbolt looks at these before anything else");

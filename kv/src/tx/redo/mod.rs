@@ -9,8 +9,8 @@
 //!   marked    stay in memory           a marked meta
 //! ```
 //! A checkpoint of the newest state begins when half of the log or of the memory is filled, and is made [beside](self::beside)
-//! the commits that follow. A transaction that does not fit into the log, or for whose pages there is no memory, is a checkpoint
-//! itself: a commit by two syncs that takes the pages in memory along. It waits for the commits that are queued.
+//! the commits that follow. A transaction that does not fit into the log, or for whose pages there is no memory, or whose large
+//! values would only be written twice, is a checkpoint itself: a commit by two syncs that takes the pages in memory along. It waits for the commits that are queued.
 //!
 //! **Invariant:** while the log may have a unit that no checkpoint has made needless, both metas are marked. The pages of
 //! the last checkpoint are pinned, as if a reader had it open, those of the one that is being made, and the span of the log.
@@ -61,7 +61,7 @@ pub(crate) struct RedoSettings {
     pub(crate) period: Option<Duration>,
 }
 
-/// Bytes of a record that take as long to write as a sync (`cargo bench -p benches --bench commit`).
+/// Bytes of a record that take about as long to write as a second sync.
 const LONG_RECORD: u64 = 256 << 10;
 
 /// What a commit is there for.
@@ -131,13 +131,14 @@ impl Redo {
         Self { longest_record: ring.longest_record(), slot, filling: None, frozen: None, ended: [TxId::new(0); 2] }
     }
 
-    /// Whether a transaction is done sooner by two syncs, with a record of so many bytes and so many bytes of pages. What it
+    /// Whether a transaction with a record of so many bytes, and so many bytes of pages, is done sooner by two syncs. What it
     /// changes is then written once, and not to the log first. In turn it waits for a second sync, and until its pages are
-    /// written with those that memory has: only where both are hardly more than the record. That is so of large values.
+    /// written with those in memory: only where the pages are hardly more than the record, as with large values, and
+    /// memory has no more than a few times as much.
     fn is_better_written_once(&self, core: &Core, record: u64, pages: u64) -> bool {
         let waits = core.settings.redo.is_some_and(|settings| settings.period.is_none());
         let beside = self.filling.as_ref().map_or(0, |(_, resident)| resident.bytes());
-        let few = pages.saturating_add(beside) <= record.saturating_add(record.div_euclid(2));
+        let few = pages <= record.saturating_add(record.div_euclid(2)) && beside <= record.saturating_mul(4);
         waits && record >= LONG_RECORD && few && self.frozen.is_none()
     }
 
