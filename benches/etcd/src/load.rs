@@ -19,6 +19,8 @@ use crate::size::{FILLING, Load};
 
 /// How long a store may take to open: etcd reads the whole file.
 const OPEN_LIMIT: Duration = Duration::from_secs(1800);
+/// How long a server may take for an answer. One that never comes is a failed put, and the run goes on.
+const ANSWER_LIMIT: Duration = Duration::from_secs(600);
 /// The longest latency that is told apart, in microseconds.
 const LATENCY_MAX: u64 = 600_000_000;
 
@@ -92,7 +94,7 @@ pub(crate) async fn wait_until_open(url: &str) -> anyhow::Result<Duration> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<KvClient<Channel>> {
-    let channel = Channel::from_shared(url.to_owned())?.tcp_nodelay(true).connect().await?;
+    let channel = Channel::from_shared(url.to_owned())?.tcp_nodelay(true).timeout(ANSWER_LIMIT).connect().await?;
     Ok(KvClient::new(channel))
 }
 
