@@ -176,7 +176,7 @@ mod tests {
         for longest in [3 * BLOCK, LEN] {
             let copied = nothing_of(dir.path(), &bytes);
             let (mut map, mut has) = (vec![0; LEN], vec![false; LEN.div_ceil(BLOCK)]);
-            for step in 0..300 {
+            for step in 0..60 {
                 let wanted = range(&mut random, longest);
                 let mut buffer = copied.alone();
                 if random.one_in(20) {

@@ -211,7 +211,7 @@ mod tests {
         assert!(store.sole_map().is_none(), "looked at");
         drop(view);
         assert!(store.sole_map().is_some());
-        store.grow(100 << 20).unwrap();
+        store.grow(1 << 20).unwrap();
         assert!(store.sole_map().is_none(), "moved");
     }
 

@@ -90,12 +90,15 @@ const fn words(s: Snapshot) -> [u64; 6] {
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "a test may fail by panicking")]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
     fn readers_never_see_a_mixture() {
-        // As long as it takes: a reader that is late, or waits for a processor, meets many states all the same.
-        const STATES: u32 = 4_000;
+        // A reader that is late, or waits for a processor, is to meet many states all the same; but not for ever.
+        const STATES: u32 = 20_000;
+        const PATIENCE: Duration = Duration::from_secs(1);
         let at = |n: u64| Snapshot {
             tx: n,
             root: n * 3,
@@ -107,8 +110,8 @@ mod tests {
         let published = Published::new(at(0));
         std::thread::scope(|scope| {
             let reader = || {
-                let (mut newest, mut states) = (0, 0);
-                while states < STATES {
+                let (began, mut newest, mut states) = (Instant::now(), 0, 0);
+                while states < STATES && began.elapsed() < PATIENCE {
                     let (seen, _) = published.read();
                     assert_eq!(seen, at(seen.tx));
                     assert!(seen.tx >= newest, "time runs backwards");
