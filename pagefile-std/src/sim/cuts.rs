@@ -241,3 +241,34 @@ impl<B, F: FnMut(&PowerCut) -> ControlFlow<B>> Outcomes<'_, F> {
         ControlFlow::Continue(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io::IoSlice;
+    use std::ops::ControlFlow;
+
+    use crate::PageStore;
+    use crate::sim::{SECTOR, SimDisk, Strategy};
+
+    #[test]
+    fn a_page_in_place_of_the_most_sectors_is_there_by_every_subset_of_them() {
+        let page = 3 * SECTOR;
+        let disk = SimDisk::with_bytes(&vec![0; 2 * page]);
+        disk.write_at(0, &[IoSlice::new(&vec![1; 2 * page])]).unwrap();
+        let [epoch] = &disk.take_epochs()[..] else { unreachable!("no barrier was passed") };
+        let strategy = Strategy { in_place: 0..1, exhaustive_max: 3, random: 0, ..Strategy::for_pages(page) };
+        let mut found = BTreeSet::new();
+        let _ = epoch.each_power_cut(&strategy, |cut| {
+            found.insert(epoch.image(cut));
+            ControlFlow::<()>::Continue(())
+        });
+        // No tear of a page leaves the middle of it alone.
+        for rest in [0, 1] {
+            for subset in 0..8u8 {
+                let sectors = (0..3).flat_map(|sector| [subset >> sector & 1; SECTOR]).chain([rest; 3 * SECTOR]);
+                assert!(found.contains(&sectors.collect::<Vec<_>>()), "subset {subset:03b}, the rest {rest}");
+            }
+        }
+    }
+}
