@@ -31,7 +31,7 @@ fn commit(criterion: &mut Criterion) {
     }
 }
 
-/// Transactions of values of 24 KiB, which by the log would be written twice: in how large a transaction is it done without?
+/// Transactions of values of 24 KiB. A log would write them twice, and from 256 KiB on it does without.
 fn large_values(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit of values of 24 KiB");
     for (mode, options) in
