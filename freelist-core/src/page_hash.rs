@@ -43,6 +43,17 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn each_byte_counts_at_its_place() {
+        let hashed = |bytes: &[u8]| {
+            let mut hasher = PageHasher::default();
+            hasher.write(bytes);
+            hasher.finish()
+        };
+        let distinct: BTreeSet<_> = [&b""[..], b"a", b"b", b"ab", b"ba"].map(hashed).into();
+        assert_eq!(distinct.len(), 5);
+    }
+
     /// A map takes the place of an entry from the low bits of its hash and a mark of it from the highest seven.
     /// That it finds an entry in O(1) rests on both.
     #[test]
