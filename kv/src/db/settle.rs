@@ -32,7 +32,7 @@ pub(super) fn settle(store: &Arc<dyn PageStore>, options: &Options) -> Result<()
     let mut free_space = FreeSpace::load(options.freelist.create(), pages, &meta, None, walk)?;
     free_space.set_reserved(span);
     let mut writer = Writer::new(&meta, free_space);
-    writer.redo = Some(Box::new(Redo::new(&Ring::new(log, meta.page_size), slot)));
+    writer.redo = Some(Box::new(Redo::new(&Ring::new(log, meta.page_size), slot, meta.high_water)));
     // By two syncs, whatever the options say of later commits.
     let settings =
         Settings { read_cache: 0, shrink: 0, redo: None, strict: false, no_sync: false, ..options.settings() };

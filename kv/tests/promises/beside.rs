@@ -82,6 +82,29 @@ fn commits_go_on_while_a_checkpoint_waits_for_the_disk() {
     assert_eq!(keys(&with_bytes(&gate.inner.snapshot(), &Options::new().read_only(true)).unwrap()), numbers(60));
 }
 
+/// A commit that makes the file longer waits for all that a checkpoint beside it has written.
+#[test]
+fn a_checkpoint_makes_the_file_longer_for_the_commits_beside_it() {
+    let (db, gate) = open(&logged().log_size(256 << 10).log_memory(16 << 20).checkpoint_thread(false));
+    gate.syncs.set(&[], Pass::Through);
+    let (mut by_checkpoints, mut by_commits) = (0, Vec::new());
+    for number in 0..600 {
+        let before = gate.inner.len();
+        // Which does a part of the checkpoint that is in the making.
+        let mut tx = db.begin_write().unwrap();
+        let begun = gate.inner.len();
+        tx.bucket_mut("b").unwrap().put(format!("{number:04}"), [7; 3500]).unwrap();
+        tx.commit().unwrap();
+        by_checkpoints += u32::from(begun > before);
+        if gate.inner.len() > begun {
+            by_commits.push(number);
+        }
+    }
+    assert!(by_checkpoints >= 2, "{by_checkpoints}");
+    // The first checkpoint begins with the 33rd.
+    assert!(by_commits.iter().all(|&number| number < 40), "{by_commits:?}");
+}
+
 #[test]
 fn a_checkpoint_that_fails_is_told_once_and_loses_nothing() {
     for pass in [Pass::Fail, Pass::Panic] {

@@ -75,6 +75,13 @@ fn a_value_has_at_most_2147483646_bytes() {
     let refused = db.update(|tx| tx.create_bucket("b")?.put("k", &too_long));
     assert!(matches!(refused, Err(Error::ValueTooLarge { len: 2_147_483_647 })), "{refused:?}");
     assert!(db.begin_read().get_bucket("b").unwrap().is_none());
+    // What is wrong with the longest is the key.
+    let refused = db.update(|tx| {
+        let mut bucket = tx.create_bucket("b")?;
+        bucket.create_bucket("nested")?;
+        bucket.put("nested", &too_long[1..])
+    });
+    assert!(matches!(refused, Err(Error::IncompatibleValue { .. })), "{refused:?}");
 }
 
 #[test]

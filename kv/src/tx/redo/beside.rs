@@ -84,7 +84,9 @@ pub(in crate::tx) fn begin(core: &Core, writer: &mut Writer) {
     core.log.mark();
     let images = resident.freeze(|page| writer.free_space.is_in_use(page));
     redo.frozen = Some((number, TxId::new(state.tx)));
-    checkpointer.begin(Job::new(&state, redo.slot ^ 1, images));
+    let pages = redo.room(state.high_water).min(writer.free_space.limit());
+    let room = pages.saturating_mul(core.page_size.into());
+    checkpointer.begin(Job::new(&state, redo.slot ^ 1, images, room));
 }
 
 /// If the checkpoint that has begun is durable: its state is what is pinned from now on, and new states have no page in the

@@ -40,7 +40,7 @@ pub(crate) fn enter(core: &Core, writer: &mut Writer, settings: RedoSettings, ep
     })?;
     let start = LogStart { first_page: span.start().get(), pages: span.len(), epoch, position: 0, chain: epoch };
     let ring = Ring::new(start, core.page_size);
-    let redo = Redo::new(&ring, writer.visible.slot());
+    let redo = Redo::new(&ring, writer.visible.slot(), writer.visible.high_water);
     // Readers from before may be in the memory of a log that has ended.
     writer.redo = Some(Box::new(Redo { ended: [TxId::new(writer.visible.tx); 2], ..redo }));
     core.log.begin(ring);

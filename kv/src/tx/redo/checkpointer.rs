@@ -68,6 +68,8 @@ pub(super) struct Job {
     /// The page, 0 or 1, that its meta goes to.
     slot: u64,
     frozen: Frozen,
+    /// Bytes that the file is to have for the commits beside it.
+    room: u64,
     next: Part,
 }
 
@@ -75,6 +77,9 @@ pub(super) struct Job {
 enum Part {
     /// Everything up to its state becomes durable.
     Wait,
+    /// The file becomes longer, while there is little to be synced. A commit that made it longer would wait for all that the
+    /// checkpoint writes.
+    Grow,
     /// Images from this number on are written.
     Write(usize),
     Sync,
@@ -83,10 +88,10 @@ enum Part {
 
 impl Job {
     /// A checkpoint of the state of `meta`, whose pages that the file does not have are `frozen`. Slot `slot` does not have the
-    /// newest durable meta.
-    pub(super) fn new(meta: &Meta, slot: u64, frozen: Frozen) -> Box<Self> {
+    /// newest durable meta. The file is to have `room` bytes for the commits beside it.
+    pub(super) fn new(meta: &Meta, slot: u64, frozen: Frozen, room: u64) -> Box<Self> {
         assert!(slot < 2, "there are two metas");
-        Box::new(Self { meta: *meta, slot, frozen, next: Part::Wait })
+        Box::new(Self { meta: *meta, slot, frozen, room, next: Part::Wait })
     }
 
     /// Does the next part. Whether that was the last.
@@ -98,6 +103,14 @@ impl Job {
         self.next = match self.next {
             Part::Wait => {
                 shared.log.wait(self.meta.tx, sink).map_err(|_| None)?;
+                Part::Grow
+            }
+            Part::Grow => {
+                // If there is no room, it is for the commit that needs it to say so, unless the store has failed.
+                sink.store.grow(self.room).or_else(|cause| match sink.store.poisoned() {
+                    true => Err(Some(cause.into())),
+                    false => Ok(()),
+                })?;
                 Part::Write(0)
             }
             Part::Write(from) if from < self.frozen.len() => {

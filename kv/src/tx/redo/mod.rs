@@ -90,6 +90,8 @@ pub(crate) struct Redo {
     frozen: Option<(usize, TxId)>,
     /// Of each generation the first state that does not need it any more.
     ended: [TxId; 2],
+    /// The high-water mark when a checkpoint was last made beside commits, or the log began.
+    high_water: u64,
 }
 
 /// Which of a core's generations have pages of a state, counted from 1; 0 for none.
@@ -125,10 +127,19 @@ impl Residents {
 }
 
 impl Redo {
-    /// With nothing in memory: a log that begins, or one that a crash has left.
-    pub(crate) fn new(ring: &Ring, slot: u64) -> Self {
+    /// With nothing in memory: a log that begins, or one that a crash has left, in a file of `high_water` pages.
+    pub(crate) fn new(ring: &Ring, slot: u64, high_water: u64) -> Self {
         assert!(slot < 2, "there are two metas");
-        Self { longest_record: ring.longest_record(), slot, filling: None, frozen: None, ended: [TxId::new(0); 2] }
+        let ended = [TxId::new(0); 2];
+        Self { longest_record: ring.longest_record(), slot, filling: None, frozen: None, ended, high_water }
+    }
+
+    /// The pages that the file is to have when a checkpoint is made of a state with this high-water mark: as many more as were
+    /// added since the last one, for the commits beside it.
+    fn room(&mut self, high_water: u64) -> u64 {
+        let added = high_water.saturating_sub(self.high_water);
+        self.high_water = high_water;
+        high_water.saturating_add(added)
     }
 
     /// Whether a transaction with a record of so many bytes, and so many bytes of pages, is done sooner by two syncs. What it
