@@ -31,6 +31,11 @@ impl ChangeLog {
         (!self.incomplete).then_some(&self.changes)
     }
 
+    /// The bytes of their keys and values.
+    pub(in crate::tx) const fn pair_bytes(&self) -> usize {
+        self.bytes.saturating_sub(self.changes.len().saturating_mul(size_of::<Change>()))
+    }
+
     /// The transaction has opened or made the bucket `name` of `parent`, and given it the next number.
     pub(crate) fn opened(&mut self, parent: BucketIndex, name: &[u8]) {
         let path = self.below(parent, name);

@@ -61,7 +61,7 @@ pub(crate) struct RedoSettings {
     pub(crate) period: Option<Duration>,
 }
 
-/// Bytes of a record that take about as long to write as a second sync.
+/// Bytes of changes whose record takes about as long to write as a second sync.
 const LONG_RECORD: u64 = 256 << 10;
 
 /// What a commit is there for.
@@ -142,15 +142,15 @@ impl Redo {
         high_water.saturating_add(added)
     }
 
-    /// Whether a transaction with a record of so many bytes, and so many bytes of pages, is done sooner by two syncs. What it
+    /// Whether a transaction with so many bytes of changes, and so many bytes of pages, is done sooner by two syncs. What it
     /// changes is then written once, and not to the log first. In turn it waits for a second sync, and until its pages are
-    /// written with those in memory: only where the pages are hardly more than the record, as with large values, and
+    /// written with those in memory: only where the pages are hardly more than the changes, as with large values, and
     /// memory has no more than a few times as much.
-    fn is_better_written_once(&self, core: &Core, record: u64, pages: u64) -> bool {
+    fn is_better_written_once(&self, core: &Core, changes: u64, pages: u64) -> bool {
         let waits = core.settings.redo.is_some_and(|settings| settings.period.is_none());
         let beside = self.filling.as_ref().map_or(0, |(_, resident)| resident.bytes());
-        let few = pages <= record.saturating_add(record.div_euclid(2)) && beside <= record.saturating_mul(4);
-        waits && record >= LONG_RECORD && few && self.frozen.is_none()
+        let few = pages <= changes.saturating_add(changes.div_euclid(2)) && beside <= changes.saturating_mul(4);
+        waits && changes >= LONG_RECORD && few && self.frozen.is_none()
     }
 
     /// The most bytes of changes that a transaction is asked to remember for its record: more than fit.
@@ -283,20 +283,20 @@ fn append(
     changes: Option<&ChangeLog>,
     plan: &mut Plan,
 ) -> Result<Option<Vec<u8>>> {
-    let changes = changes.and_then(ChangeLog::complete);
-    let (Some(redo), Some(changes)) = (&mut writer.redo, changes) else { return Ok(None) };
+    let changes = changes.and_then(|changes| Some((changes.complete()?, changes.pair_bytes())));
+    let (Some(redo), Some((changes, size))) = (&mut writer.redo, changes) else { return Ok(None) };
     assert!(plan.meta.tx > writer.visible.tx, "a commit makes a new state");
     // Pages that were written before the commit are not durable, and the record does not have them.
     if write_set.early_written().pages > 0 {
         return Ok(None);
     }
-    let record = record_of(redo.longest_record, plan.tx(), changes);
-    let Some(record) = record.filter(|record| core.log.has_room(record.len())) else { return Ok(None) };
     let images = plan.images(write_set);
-    let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-    if redo.is_better_written_once(core, record.len() as u64, bytes) {
+    let bytes = images.iter().map(|(_, bytes)| bytes.len() as u64).fold(0, u64::saturating_add);
+    if redo.is_better_written_once(core, size as u64, bytes) {
         return Ok(None);
     }
+    let record = record_of(redo.longest_record, plan.tx(), changes);
+    let Some(record) = record.filter(|record| core.log.has_room(record.len())) else { return Ok(None) };
     assert!(
         redo.filling.is_some() || redo.frozen.is_some() || !core.log.has_units(),
         "what the log has is in memory, until a checkpoint ends both"
