@@ -13,8 +13,8 @@ const INTERRUPTED: i32 = 130;
 /// command's, holds this lock until the process is gone, so that the other can neither print nor end it.
 static BEGUN: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// A file is begun: from here on an interrupt removes it, if it has a name. Before the first call an interrupt ends the
-/// program, as usual.
+/// A file is begun, or is about to be: from here on an interrupt removes it, if it has a name, and says so. Before the first
+/// call an interrupt ends the program, as usual.
 pub(crate) fn begin(path: Option<&Path>) {
     static INSTALLED: Once = Once::new();
     *begun() = path.map(Path::to_owned);

@@ -23,6 +23,8 @@ pub(crate) struct Unfinished<'t> {
 impl<'t> Unfinished<'t> {
     /// A file that will become `target`, which must not exist.
     pub(crate) fn new(target: &'t Path) -> Result<Self> {
+        // First, so that an interrupt is heard as soon as the file is there.
+        interrupt::begin(None);
         let new = NewFile::beside(target).map_err(|error| not_made(target, error))?;
         interrupt::begin(new.temporary_path());
         Ok(Self { new, target, sync: true, _begun: Begun })
