@@ -95,9 +95,10 @@ fn a_damaged_page_is_replaced_by_a_sound_one() {
     let (bench, root) = two_buckets();
     let sound = dump(&bench, "db");
     // The page is copied to the end of the file, damaged in its place, and copied back.
-    let spare = (bench.read("db").len() / 4096 - 1).to_string();
-    operate(&bench, &["copy-page", "--from-page", &root, "--to-page", &spare]);
+    let spare = bench.read("db").len() / 4096 - 1;
+    operate(&bench, &["copy-page", "--from-page", &root, "--to-page", &spare.to_string()]);
     let mut bytes = bench.read("out");
+    assert_eq!(bytes[spare * 4096..][..8], (spare as u64).to_le_bytes(), "the copy says its own number");
     let at = root.parse::<usize>().unwrap() * 4096;
     bytes[at..at + 4096].fill(0xEE);
     std::fs::write(bench.path("db"), bytes).unwrap();
