@@ -44,9 +44,8 @@ fn interrupt(bench: &Bench, mut command: Command, signal: &str) {
     assert_eq!(bench.files(), before, "{command:?} {signal}");
 }
 
-#[test]
-fn what_was_begun_is_removed() {
-    let bench = Bench::new();
+/// A file that takes a while to be compacted with a transaction for each key.
+fn fill(bench: &Bench) {
     let db = Db::options().no_sync(true).open(bench.path("db")).unwrap();
     db.update(|tx| {
         let mut bucket = tx.create_bucket("b")?;
@@ -54,8 +53,13 @@ fn what_was_begun_is_removed() {
     })
     .unwrap();
     db.close().unwrap();
+}
+
+#[test]
+fn what_was_begun_is_removed() {
+    let bench = Bench::new();
+    fill(&bench);
     for signal in ["-INT", "-TERM"] {
-        // A transaction for each key, so that there is time.
         interrupt(&bench, bench.command(&["compact", "--tx-max-size", "1", "-o", "copy", "db"]), signal);
         interrupt(&bench, bench.command(&["bench", "--no-sync", "--path", "measured"]), signal);
     }
@@ -67,14 +71,20 @@ fn what_was_begun_is_removed() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_printed_after_the_last_word() {
-    let emulated = std::env::var_os("PAGEFILE_KERNEL").is_some_and(|value| value == "skip");
-    if emulated || !found("strace", "strace") {
+    if !can_slow() {
         return;
     }
     let bench = Bench::new();
     let tool = bench.command(&["bench", "--no-sync", "--path", "measured"]);
     let slow_exit = ["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=500000"];
     interrupt(&bench, slowed(&bench, &tool, &slow_exit), "-INT");
+}
+
+/// Whether strace can make a system call of the command slow.
+#[cfg(target_os = "linux")]
+fn can_slow() -> bool {
+    let emulated = std::env::var_os("PAGEFILE_KERNEL").is_some_and(|value| value == "skip");
+    !emulated && found("strace", "strace")
 }
 
 /// `tool` as strace runs it with these arguments.
@@ -91,18 +101,11 @@ fn slowed(bench: &Bench, tool: &Command, how: &[&str]) -> Command {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_is_heard_as_soon_as_there_is_a_file() {
-    let emulated = std::env::var_os("PAGEFILE_KERNEL").is_some_and(|value| value == "skip");
-    if emulated || !found("strace", "strace") {
+    if !can_slow() {
         return;
     }
     let bench = Bench::new();
-    let db = Db::options().no_sync(true).open(bench.path("db")).unwrap();
-    db.update(|tx| {
-        let mut bucket = tx.create_bucket("b")?;
-        (0..20_000u32).try_for_each(|n| bucket.put(n.to_string(), vec![1; 200]))
-    })
-    .unwrap();
-    db.close().unwrap();
+    fill(&bench);
     let copy = bench.path("copy");
     let directory = copy.parent().unwrap().to_str().unwrap();
     let tool = bench.command(&["compact", "--tx-max-size", "1", "-o", copy.to_str().unwrap(), "db"]);
