@@ -107,11 +107,10 @@ impl Job {
             }
             Part::Grow => {
                 // If there is no room, it is for the commit that needs it to say so, unless the store has failed.
-                sink.store.grow(self.room).or_else(|cause| match sink.store.poisoned() {
-                    true => Err(Some(cause.into())),
-                    false => Ok(()),
-                })?;
-                Part::Write(0)
+                match sink.store.grow(self.room) {
+                    Err(cause) if sink.store.poisoned() => return Err(Some(cause.into())),
+                    _ => Part::Write(0),
+                }
             }
             Part::Write(from) if from < self.frozen.len() => {
                 let arena = self.frozen.view();
