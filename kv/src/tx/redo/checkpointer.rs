@@ -128,6 +128,8 @@ impl Job {
             }
             Part::Meta => {
                 let Some(log) = shared.log.marked() else { unreachable!("a checkpoint is made of what is durable") };
+                let end = self.meta.high_water.saturating_mul(shared.page_size.into());
+                assert!(sink.store.len() >= end, "the file has the pages that its meta names");
                 let page = MetaPage::Marked(MarkedMeta { meta: self.meta, log });
                 write_meta(&*sink.store, shared.page_size, self.slot, &page).map_err(Some)?;
                 sink.counters.add_writes(1, shared.page_size.into());

@@ -139,7 +139,9 @@ impl Redo {
     fn room(&mut self, high_water: u64) -> u64 {
         let added = high_water.saturating_sub(self.high_water);
         self.high_water = high_water;
-        high_water.saturating_add(added)
+        let room = high_water.saturating_add(added);
+        assert!(room >= high_water, "a file has room for its own pages at least");
+        room
     }
 
     /// Whether a transaction with so many bytes of changes, and so many bytes of pages, is done sooner by two syncs. What it
