@@ -13,8 +13,12 @@ use crate::tx::{self, Core, Ends, RedoSettings, Writer};
 /// Pages that one commit moves: a few hundred KiB, written and synced in about a millisecond.
 const PAGES: u64 = 64;
 
-/// Passes over the whole tree. What others write during a pass may lie at the end again, or have kept free what was needed.
-const PASSES: u32 = 4;
+/// Passes over the whole tree. What others write during a pass may lie at the end again, or have kept free what was needed;
+/// and a pass that leaves room for runs that found none is followed by one that leaves half as much.
+const PASSES: u32 = 8;
+
+/// A pass that can make the file shorter by less than such a share of it is not worth its walk.
+const WORTH: u64 = 32;
 
 /// Commits without anything to move after which the file is as short as it gets: two give both metas the lower mark, and
 /// the pages that the last moves have left need one before.
@@ -104,21 +108,31 @@ impl Work<'_> {
             writer.shrink.forget_unfit();
             Ok(())
         })?;
+        let mut reached = false;
         for _ in 0..PASSES {
-            self.with_writer(|core, writer| {
+            let begun = self.with_writer(|core, writer| {
                 // Before anything moves: the file ends where its two metas say, and with a log they are older than commits.
                 tx::leave(core, writer)?;
                 writer.shrink.set_at_once(true);
                 writer.retire(&core.readers, &core.published)?;
                 writer.shrink.begin(&writer.free_space, (0, 1));
-                Ok(())
+                Ok(writer.shrink.is_under_way())
             })?;
-            let moved_before = self.shrunk.pages_moved;
+            let before = self.shrunk;
             if self.pass(progress)?.is_break() {
                 break;
             }
-            let unfit = self.with_writer(|_, writer| Ok(writer.shrink.has_unfit()))?;
-            if self.shrunk.pages_left == 0 || (self.shrunk.pages_moved == moved_before && !unfit) {
+            if reached && self.shrunk.pages_left > 0 {
+                // The file ends where the pass before let it end: before that, some runs find no room.
+                self.shrunk.pages_left = 0;
+                break;
+            }
+            reached = self.shrunk.pages_left == 0;
+            let (allowed, pages) =
+                self.with_writer(|_, writer| Ok((writer.shrink.unfit(), writer.visible.high_water)))?;
+            let moved = self.shrunk.pages_moved > before.pages_moved;
+            let go_on = if reached { allowed > pages.div_euclid(WORTH) } else { moved || allowed > 0 };
+            if !begun || !go_on {
                 break;
             }
         }

@@ -102,9 +102,9 @@ impl Shrink {
         self.unfit = 0;
     }
 
-    /// Whether the last pass has left nodes for which the next one may have room.
-    pub(crate) const fn has_unfit(&self) -> bool {
-        self.unfit > 0
+    /// Pages by which the next pass ends later, for nodes that the last ones have found no room for; 0 if there were none.
+    pub(crate) const fn unfit(&self) -> u64 {
+        self.unfit
     }
 
     pub(crate) fn take_refusal(&mut self) -> Option<StoreError> {
