@@ -4,8 +4,8 @@
 //! the patch says "The soak tells.", for example, that test has to fail in place of the suite.
 //!
 //! A scratch copy of the workspace is patched, compiled and tested, one patch after the other; the copy and what is
-//! compiled of it stay below the target directory, so that the next time goes faster. `KV_PLANTED=2/12` takes only the
-//! second, fourteenth, twenty-sixth patch, and so on: for a push, which does a part of them, another one each day.
+//! compiled of it stay below the target directory, so that the next time goes faster. `KV_PLANTED=2/24` takes only the
+//! second, twenty-sixth, fiftieth patch, and so on: for a push, which does a part of them, others each day.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn patches() -> Vec<PathBuf> {
     patches
 }
 
-/// Those of `patches` that `KV_PLANTED` asks for: `2/12` for the second of twelve parts; all of them without it.
+/// Those of `patches` that `KV_PLANTED` asks for: `2/24` for the second of 24 parts; all of them without it.
 fn chosen(patches: Vec<PathBuf>) -> Vec<PathBuf> {
     let Ok(asked) = std::env::var("KV_PLANTED") else { return patches };
     let (part, parts) = asked.split_once('/').expect("KV_PLANTED is PART/PARTS");
