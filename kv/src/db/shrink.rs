@@ -110,15 +110,8 @@ impl Work<'_> {
         })?;
         let mut reached = false;
         for _ in 0..PASSES {
-            let begun = self.with_writer(|core, writer| {
-                // Before anything moves: the file ends where its two metas say, and with a log they are older than commits.
-                tx::leave(core, writer)?;
-                writer.shrink.set_at_once(true);
-                writer.retire(&core.readers, &core.published)?;
-                writer.shrink.begin(&writer.free_space, (0, 1));
-                Ok(writer.shrink.is_under_way())
-            })?;
-            let before = self.shrunk;
+            let begun = self.begin_pass()?;
+            let moved_before = self.shrunk.pages_moved;
             if self.pass(progress)?.is_break() {
                 break;
             }
@@ -128,15 +121,34 @@ impl Work<'_> {
                 break;
             }
             reached = self.shrunk.pages_left == 0;
-            let (allowed, pages) =
-                self.with_writer(|_, writer| Ok((writer.shrink.unfit(), writer.visible.high_water)))?;
-            let moved = self.shrunk.pages_moved > before.pages_moved;
-            let go_on = if reached { allowed > pages.div_euclid(WORTH) } else { moved || allowed > 0 };
-            if !begun || !go_on {
+            let moved = self.shrunk.pages_moved > moved_before;
+            if !begun || !self.another_is_worth_it(moved)? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Whether there is something for a pass to do.
+    fn begin_pass(&self) -> Result<bool> {
+        self.with_writer(|core, writer| {
+            // Before anything moves: the file ends where its two metas say, and with a log they are older than commits.
+            tx::leave(core, writer)?;
+            writer.shrink.set_at_once(true);
+            writer.retire(&core.readers, &core.published)?;
+            writer.shrink.begin(&writer.free_space, (0, 1));
+            Ok(writer.shrink.is_under_way())
+        })
+    }
+
+    /// Whether another pass may let the file end earlier: a pass that got there has left room that it did not need, and one
+    /// that has not got there has moved pages, or the next one leaves more room.
+    fn another_is_worth_it(&self, moved: bool) -> Result<bool> {
+        let left = self.shrunk.pages_left;
+        self.with_writer(|_, writer| {
+            let (allowed, pages) = (writer.shrink.unfit(), writer.visible.high_water);
+            Ok(if left == 0 { allowed > pages.div_euclid(WORTH) } else { moved || allowed > 0 })
+        })
     }
 
     /// One pass, and the commits after it that let the file end earlier.

@@ -254,6 +254,20 @@ fn a_truncation_that_fails_is_told_and_harms_nothing() {
     assert_eq!(db.begin_read().check().unwrap(), []);
 }
 
+/// A pass that leaves room for long runs may leave more than they need: another one leaves half as much.
+#[test]
+fn no_more_room_is_left_for_long_runs_than_they_need() {
+    for seed in [8, 18] {
+        let (db, _store) = in_memory(&options());
+        fill(&db, seed);
+        fill(&db, seed + 1);
+        let shrunk = db.shrink(go_on).unwrap();
+        let (used, mark) = used_and_mark(&db);
+        assert!(mark <= used + used / 6, "seed {seed}: {used} pages are in use of {mark}");
+        assert_eq!(shrunk.pages_left, 0, "seed {seed}");
+    }
+}
+
 /// Damage in what is to be moved: who shrinks is told the page, and commits beside it go on.
 #[test]
 fn damage_at_the_end_of_the_file_stops_the_moves_and_no_commit() {
