@@ -22,6 +22,13 @@ impl Table {
     }
 }
 
+/// The time that so many percent of `sorted`, which ascend, do not exceed, for people; empty if there is none.
+#[must_use]
+pub fn percentile(sorted: &[Duration], percent: usize) -> String {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(last * percent / 100).map_or(String::new(), |time| show(*time))
+}
+
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use benches::fragmented::{Fragmentation, PAIRS, build, fragmentation};
 use benches::store::{BUCKET, crash};
-use benches::table::{Table, show};
+use benches::table::{Table, percentile, show};
 use benches::workload::{Random, VALUE_BYTES, key};
 use clap::Parser;
 use kv::{Db, FreelistKind, FreelistSync, Options};
@@ -180,18 +180,15 @@ fn open_unclosed(path: &Path, mode: Mode, db: Db) -> kv::Result<Duration> {
 
 fn row(mode: Mode, figures: &Figures) -> Vec<String> {
     let Fragmentation { free, single } = figures.found;
-    let last = figures.commits.len().saturating_sub(1);
-    let percentile =
-        |percent: usize| figures.commits.get(last * percent / 100).map_or(String::new(), |time| show(*time));
     vec![
         format!("{free} ({single})"),
         format!("{:?}", mode.kind),
         format!("{:?}{}", mode.sync, if mode.durable { ", durable" } else { "" }),
         mode.value.to_string(),
         figures.commits.len().to_string(),
-        percentile(50),
-        percentile(99),
-        percentile(100),
+        percentile(&figures.commits, 50),
+        percentile(&figures.commits, 99),
+        percentile(&figures.commits, 100),
         figures.bytes.to_string(),
         figures.pages_of_100.to_string(),
         show(figures.open),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use benches::store::BUCKET;
-use benches::table::{Table, show};
+use benches::table::{Table, percentile};
 use benches::workload::{Random, key, value};
 use clap::Parser;
 use kv::{Db, Durability, Options};
@@ -97,23 +97,21 @@ fn measure(db: &Db, arguments: &Arguments, puts: usize) -> kv::Result<Figures> {
 
 fn row(log: u64, puts: usize, figures: &Figures) -> Vec<String> {
     let quarter = figures.commits.len() / 4;
-    let first = figures.commits.get(..quarter).unwrap_or_default();
-    let last = figures.commits.get(quarter * 3..).unwrap_or_default();
+    let sorted = |commits: Option<&[Duration]>| {
+        let mut commits = commits.unwrap_or_default().to_vec();
+        commits.sort_unstable();
+        commits
+    };
+    let all = sorted(Some(&figures.commits));
     vec![
         format!("{log} MiB"),
         puts.to_string(),
-        figures.commits.len().to_string(),
-        percentile(&figures.commits, 50),
-        percentile(&figures.commits, 99),
-        percentile(&figures.commits, 100),
-        percentile(first, 50),
-        percentile(last, 50),
+        all.len().to_string(),
+        percentile(&all, 50),
+        percentile(&all, 99),
+        percentile(&all, 100),
+        percentile(&sorted(figures.commits.get(..quarter)), 50),
+        percentile(&sorted(figures.commits.get(quarter * 3..)), 50),
         figures.bytes.to_string(),
     ]
-}
-
-fn percentile(times: &[Duration], percent: usize) -> String {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len().saturating_sub(1) * percent / 100).map_or(String::new(), |time| show(*time))
 }
