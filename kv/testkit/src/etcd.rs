@@ -20,6 +20,8 @@ use crate::peer::Peer;
 const LIFE_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of etcd's log that a failing test shows.
+const LAST_OF_LOG: usize = 8 << 10;
 
 /// A running etcd of one member. Dropping it stops it.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Etcd {
     child: Child,
     endpoint: String,
     etcdctl: PathBuf,
+    log: PathBuf,
 }
 
 impl Etcd {
@@ -62,7 +65,8 @@ impl Etcd {
 
     fn launch(life_limit: Duration, programs: &Programs, data: &Path) -> Self {
         let [endpoint, peers] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
-        let log = File::create(log(data)).expect("a file in a temporary directory");
+        let log = log(data);
+        let complaints = File::create(&log).expect("a file in a temporary directory");
         let child = Command::new("timeout")
             .args(["-k", "5", &life_limit.as_secs().to_string()])
             .arg(&programs.etcd)
@@ -72,10 +76,10 @@ impl Etcd {
             .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
             .args(["--initial-cluster", &format!("default={peers}")])
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(complaints)
             .spawn()
             .expect("coreutils' timeout");
-        Self { child, endpoint, etcdctl: programs.etcdctl.clone() }
+        Self { child, endpoint, etcdctl: programs.etcdctl.clone(), log }
     }
 
     /// Where its clients find it, as in `http://127.0.0.1:2379`.
@@ -143,6 +147,12 @@ impl Etcd {
 
 impl Drop for Etcd {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // It may be etcd that failed.
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let last = log.len().saturating_sub(LAST_OF_LOG);
+            eprintln!("etcd's log ends with:\n{}", String::from_utf8_lossy(&log.as_bytes()[last..]));
+        }
         if let Ok(None) = self.child.try_wait() {
             self.terminate();
             let _ = self.child.wait();

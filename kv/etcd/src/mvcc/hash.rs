@@ -16,7 +16,9 @@ use super::shared::Shared;
 /// [`Error::Compacted`], [`Error::FutureRevision`], a damaged row, or what the page store answers.
 pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     let current = shared.current();
-    let revision = if revision == 0 { current } else { revision };
+    // Older releases refuse the compacted revision only to those who name it.
+    let named = revision != 0;
+    let revision = if named { revision } else { current };
     if revision > current {
         return Err(Error::FutureRevision);
     }
@@ -30,7 +32,8 @@ pub(super) fn hash_kv(shared: &Shared, revision: i64) -> Result<HashKv> {
     let tx = shared.db.begin_read();
     // Asked after the file's state is fixed, which then lacks no row that this compacted revision does not leave out.
     let compacted = shared.pins.compacted();
-    if revision < compacted || revision == compacted && shared.options.tombstones == Tombstones::DropAtCompactRev {
+    let refused = named && shared.options.tombstones == Tombstones::DropAtCompactRev;
+    if revision < compacted || revision == compacted && refused {
         return Err(Error::Compacted);
     }
     let (kept, nothing_kept) = kept(&shared.index, revision, compacted);

@@ -12,7 +12,7 @@ pub enum Tombstones {
     /// revision: etcd 3.4.34, 3.5.16 and later.
     #[default]
     KeepAtCompactRev,
-    /// It goes, and a hash at the compacted revision is refused: earlier versions.
+    /// It goes, and a hash at the compacted revision is refused to those who name the revision: earlier versions.
     DropAtCompactRev,
 }
 

@@ -86,3 +86,18 @@ fn hashes_are_etcds() {
         assert_eq!(rows, expected, "18_0, and 17_0t where it is kept");
     }
 }
+
+/// With either rule: only who names the compacted revision may be refused.
+#[test]
+fn the_hash_of_now_is_answered_when_now_is_the_compacted_revision() {
+    for tombstones in [Tombstones::KeepAtCompactRev, Tombstones::DropAtCompactRev] {
+        let bench = Bench::with(Options::new().tombstones(tombstones));
+        let store = bench.open();
+        history(&store);
+        compact(&store, 15);
+        let now = store.hash_kv(0).expect("a hash");
+        assert_eq!((now.hash_revision, now.compact_revision), (15, 15));
+        let named = store.hash_kv(15).map(|named| named.hash).ok();
+        assert_eq!(named, (tombstones == Tombstones::KeepAtCompactRev).then_some(now.hash));
+    }
+}
