@@ -81,7 +81,7 @@ impl<'a, 'db> Transaction<'a, 'db> {
         if request.lease != 0 && !lock(&self.shared.lessor).contains(request.lease) {
             return Err(Error::LeaseNotFound);
         }
-        if (request.ignore_value || request.ignore_lease) && self.found(&request.key).is_none() {
+        if request.keeps_something() && self.found(&request.key).is_none() {
             return Err(Error::KeyNotFound);
         }
         Ok(())
@@ -93,8 +93,9 @@ impl<'a, 'db> Transaction<'a, 'db> {
     /// A damaged row, or what the page store answers.
     pub(super) fn put(&mut self, request: PutRequest) -> Result<PutResponse> {
         let found = self.found(&request.key);
-        let wants_old = request.prev_kv || request.ignore_value || request.ignore_lease;
+        let wants_old = request.prev_kv || request.keeps_something();
         let old = found.filter(|_| wants_old).map(|found| self.row(found)).transpose()?;
+        debug_assert!(old.is_some() || !request.keeps_something(), "what is kept is there");
         let (mut value, mut lease) = (request.value, request.lease);
         if let Some(old) = &old {
             if request.ignore_value {
@@ -226,6 +227,11 @@ impl<'a, 'db> Transaction<'a, 'db> {
 }
 
 impl PutRequest {
+    /// Whether the key must be there, for its value or its lease stays.
+    pub(super) const fn keeps_something(&self) -> bool {
+        self.ignore_value || self.ignore_lease
+    }
+
     /// What is wrong with the request by itself.
     ///
     /// # Errors

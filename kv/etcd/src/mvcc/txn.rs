@@ -249,10 +249,21 @@ impl Transaction<'_, '_> {
         debug_assert!(self.is_unchanged(), "conditions see the state before");
         let path = self.view()?.path(&request)?;
         let mut steps = path.iter().copied();
-        check_path(&request, &mut steps, &mut |op| match op {
-            RequestOp::Put(put) => self.check_put(put),
-            RequestOp::Range(range) => self.check_range(range),
-            RequestOp::DeleteRange(_) | RequestOp::Txn(_) | RequestOp::Empty => Ok(()),
+        let mut deleted: Vec<Interval> = Vec::new();
+        check_path(&request, &mut steps, &mut |op| {
+            match op {
+                RequestOp::Put(put) => {
+                    self.check_put(put)?;
+                    // Such a request, which the search for keys that come twice lets through, ends an etcd.
+                    if put.keeps_something() && deleted.iter().any(|deleted| deleted.contains(&put.key)) {
+                        return Err(Error::KeyNotFound);
+                    }
+                }
+                RequestOp::Range(range) => self.check_range(range)?,
+                RequestOp::DeleteRange(delete) => deleted.push(Interval::new(&delete.key, &delete.range_end)),
+                RequestOp::Txn(_) | RequestOp::Empty => {}
+            }
+            Ok(())
         })?;
         debug_assert!(steps.next().is_none(), "every branch that is taken was checked");
         let mut steps = path.into_iter();

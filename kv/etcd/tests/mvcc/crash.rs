@@ -45,7 +45,7 @@ fn step(store: &Store, known: &mut Known, random: &mut Random) -> Result<(), Err
             let ops = ["x", "y", "k1"].map(|key| RequestOp::Put(PutRequest::new(key, "v")));
             let txn = TxnRequest { success: ops.into(), ..TxnRequest::default() };
             store.txn(txn.clone())?;
-            model.txn(&txn);
+            model.txn(&txn).expect("nothing is kept");
         }
         5 => {
             let id = 1 + known.leases.last().copied().unwrap_or(0);

@@ -22,6 +22,8 @@ struct Work {
     begin: State,
     now: State,
     changed: bool,
+    /// A put is to keep something of a key that is gone.
+    nothing_to_keep: bool,
 }
 
 fn inside(key: &Bytes, start: &Bytes, end: &Bytes) -> bool {
@@ -43,7 +45,7 @@ impl Model {
 
     fn begin(&self) -> Work {
         let now = self.states.last().expect("there is a state").clone();
-        Work { begin: now.clone(), now, changed: false }
+        Work { begin: now.clone(), now, changed: false, nothing_to_keep: false }
     }
 
     fn end<T>(&mut self, work: Work, answer: T) -> T {
@@ -65,11 +67,12 @@ impl Model {
         self.end(work, answer)
     }
 
-    pub(crate) fn txn(&mut self, request: &TxnRequest) -> TxnResponse {
+    /// None, and nothing has changed, if it deletes what it is to keep.
+    pub(crate) fn txn(&mut self, request: &TxnRequest) -> Option<TxnResponse> {
         let mut work = self.begin();
         let mut answer = self.txn_in(&mut work, request);
         answer.revision = self.now(&work);
-        self.end(work, answer)
+        (!work.nothing_to_keep).then(|| self.end(work, answer))
     }
 
     pub(crate) fn range(&self, request: &RangeRequest) -> RangeResponse {
@@ -83,6 +86,7 @@ impl Model {
     fn put_in(&self, work: &mut Work, request: &PutRequest) -> PutResponse {
         let old = work.now.get(&request.key).cloned();
         let main = self.revision() + 1;
+        work.nothing_to_keep |= old.is_none() && (request.ignore_value || request.ignore_lease);
         let kept = |keep: bool| old.as_ref().filter(|_| keep);
         let kv = KeyValue {
             key: request.key.clone(),

@@ -161,8 +161,12 @@ impl Run {
                 let mut request = txn(random, model, 2);
                 stable(&mut request);
                 match store.txn(request.clone()) {
-                    Ok(answer) => assert_same(answer, model.txn(&request), seed, step),
+                    Ok(answer) => {
+                        let expected = model.txn(&request).expect("nothing that is kept is deleted");
+                        assert_same(answer, expected, seed, step);
+                    }
                     Err(Error::DuplicateKey) => {}
+                    Err(Error::KeyNotFound) => assert_eq!(model.txn(&request), None, "seed {seed}, step {step}"),
                     Err(other) => panic!("{other}"),
                 }
             }

@@ -73,6 +73,30 @@ fn wrong_requests() {
     assert_eq!(store.status().watchers, 0);
 }
 
+/// A delete of all keys from one on, before a put that keeps the value of one of them. It ends an etcd, which finds that there
+/// is none when it has changed half.
+#[test]
+fn a_value_that_the_transaction_deletes_cannot_be_kept() {
+    let bench = Bench::new();
+    let store = bench.open();
+    put(&store, "a", "1");
+    put(&store, "b", "1");
+    let before = store.revision();
+    let from_b = || delete_op("b", "\0");
+    for kept in [
+        PutRequest { ignore_value: true, ..PutRequest::new("b", "") },
+        PutRequest { ignore_lease: true, ..PutRequest::new("b", "2") },
+    ] {
+        let kept = RequestOp::Put(kept);
+        refused(store.txn(txn(vec![from_b(), kept.clone()])), "etcdserver: key not found");
+        refused(store.txn(txn(vec![nested(vec![op("a"), from_b()]), kept.clone()])), "etcdserver: key not found");
+        assert_eq!((store.revision(), get(&store, "b", 0).as_deref()), (before, Some("1")));
+    }
+    let kept = PutRequest { ignore_value: true, ..PutRequest::new("a", "") };
+    store.txn(txn(vec![from_b(), RequestOp::Put(kept)])).expect("another key is deleted");
+    assert_eq!((get(&store, "a", 0).as_deref(), get(&store, "b", 0)), (Some("1"), None));
+}
+
 #[test]
 fn wrong_transactions_change_nothing() {
     let bench = Bench::with(Options::new().max_txn_ops(4));

@@ -1,5 +1,7 @@
 //! Steps at random, most of which have a meaning at the revision that the servers are at.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use kv_etcd::api::proto::etcdserverpb::compare::TargetUnion;
 use kv_etcd::api::proto::etcdserverpb::request_op::Request;
@@ -30,6 +32,8 @@ pub(crate) struct Generator {
     /// The newest revision that was seen.
     pub(crate) revision: i64,
     compacted: i64,
+    /// Those that were compacted to.
+    compactions: BTreeSet<i64>,
     /// The old Go that made etcd 3.5.1 sorts more than six keys that are equal in any order.
     by_key_only: bool,
 }
@@ -61,6 +65,7 @@ impl Generator {
         self.revision = revision.unwrap_or(self.revision);
         if let Step::Compact(to) = step {
             self.compacted = *to;
+            self.compactions.insert(*to);
         }
     }
 
@@ -69,7 +74,7 @@ impl Generator {
             0..30 => Step::Put(self.put()),
             30..48 => Step::Range(self.range()),
             48..56 => Step::Delete(self.delete()),
-            56..74 => Step::Txn(self.txn(0)),
+            56..74 => Step::Txn(self.harmless_txn()),
             74..77 => Step::Compact(self.near_revision()),
             77..80 => Step::HashKv(self.hashed_revision()),
             80..84 => Step::Grant { id: self.lease(), ttl: self.seconds() },
@@ -118,10 +123,11 @@ impl Generator {
         low + i64::try_from(self.random.below_u64((self.revision + 3 - low).unsigned_abs())).unwrap()
     }
 
-    /// etcd 3.4.23 refuses the hash at the compacted revision to those who name it; later ones answer it.
+    /// etcd 3.4.23 refuses the hash at the compacted revision to those who name it. Later ones answer it, and with the last
+    /// ten at which they compacted.
     fn hashed_revision(&mut self) -> i64 {
         let revision = self.near_revision();
-        if revision == self.compacted || self.random.one_in(4) { 0 } else { revision }
+        if self.compactions.contains(&revision) || self.random.one_in(4) { 0 } else { revision }
     }
 
     fn put(&mut self) -> PutRequest {
@@ -182,6 +188,18 @@ impl Generator {
         }
     }
 
+    /// One that does not end an etcd.
+    fn harmless_txn(&mut self) -> TxnRequest {
+        loop {
+            let txn = self.txn(0);
+            let mut kept = Kept::default();
+            kept.add(&txn);
+            if !kept.any_is_deleted() {
+                return txn;
+            }
+        }
+    }
+
     fn txn(&mut self, depth: usize) -> TxnRequest {
         let compares = self.random.below(3);
         let (success, failure) = (self.random.below(4), self.random.below(3));
@@ -223,5 +241,39 @@ impl Generator {
     /// No end that lies before a key: the answer to such a watch has no name to wait for.
     fn end_above(&mut self) -> Bytes {
         if self.random.one_in(2) { Bytes::new() } else { Bytes::from_static(b"\0") }
+    }
+}
+
+/// What a transaction and those inside it delete, and the keys of which they keep the value or the lease. An etcd that has
+/// deleted such a key in the same transaction panics.
+#[derive(Default)]
+struct Kept {
+    deletes: Vec<DeleteRangeRequest>,
+    keys: Vec<Bytes>,
+}
+
+impl Kept {
+    fn add(&mut self, txn: &TxnRequest) {
+        for op in txn.success.iter().chain(&txn.failure) {
+            match &op.request {
+                Some(Request::RequestPut(put)) if put.ignore_value || put.ignore_lease => {
+                    self.keys.push(put.key.clone());
+                }
+                Some(Request::RequestDeleteRange(delete)) => self.deletes.push(delete.clone()),
+                Some(Request::RequestTxn(txn)) => self.add(txn),
+                _ => {}
+            }
+        }
+    }
+
+    fn any_is_deleted(&self) -> bool {
+        self.deletes.iter().any(|delete| {
+            let end = &delete.range_end[..];
+            self.keys.iter().any(|key| match end {
+                [] => *key == delete.key,
+                [0] => *key >= delete.key,
+                _ => *key >= delete.key && &key[..] < end,
+            })
+        })
     }
 }
