@@ -107,6 +107,31 @@ fn filters_and_what_was_before() {
     nothing(&mut deletes);
 }
 
+/// A delete of all keys from one on, before a put of one of them: the put makes a new key, and those that hear of it later hear
+/// the same.
+#[test]
+fn nothing_was_before_a_key_that_its_transaction_has_deleted() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = || WatchRequest { prev_kv: true, start_revision: 2, ..WatchRequest::key("a") };
+    let mut live = store.watch(request(), || ()).expect("a watch");
+    put(&store, "a", "1");
+    let again = TxnRequest {
+        success: vec![
+            RequestOp::DeleteRange(DeleteRangeRequest::range("a", "\0")),
+            RequestOp::Put(PutRequest::new("a", "2")),
+        ],
+        ..TxnRequest::default()
+    };
+    store.txn(again).expect("a transaction");
+    let mut late = store.watch(request(), || ()).expect("a watch");
+    let late = &events(&mut late).events;
+    let heard: Vec<_> = [events(&mut live), events(&mut live)].iter().flat_map(|part| part.events.clone()).collect();
+    assert_eq!((&heard, heard.len()), (late, 3));
+    let before: Vec<_> = late.iter().map(|event| event.prev_kv.as_ref().map(|kv| &kv.value[..])).collect();
+    assert_eq!(before, [None, Some(&b"1"[..]), None]);
+}
+
 #[test]
 fn a_compacted_watch_ends() {
     let bench = Bench::new();

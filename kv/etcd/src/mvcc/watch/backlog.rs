@@ -52,15 +52,18 @@ pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<C
             }
             (revisions, last) = (revisions + 1, Some(revision.main));
         }
-        let prev = if wish.prev_kv { locked::read(&shared.index).get(row.key, revision.main - 1) } else { None };
-        let prev_kv = match prev.filter(|_| revision.main > pin.revision()) {
-            Some(found) => read::get_if_there(&rows, found.revision)?,
-            None => None,
-        };
         let kv = if tombstone {
             KeyValue { mod_revision: revision.main, ..row.to_key_value(false) }
         } else {
             row.to_key_value(false)
+        };
+        // Nothing was before what this revision creates, if it has deleted the key first, either.
+        let created = !tombstone && kv.create_revision == revision.main;
+        let wanted = wish.prev_kv && !created && revision.main > pin.revision();
+        let prev = if wanted { locked::read(&shared.index).get(row.key, revision.main - 1) } else { None };
+        let prev_kv = match prev {
+            Some(found) => read::get_if_there(&rows, found.revision)?,
+            None => None,
         };
         events.push(Event { is_delete: tombstone, kv, prev_kv });
     }

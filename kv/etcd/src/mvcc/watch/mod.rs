@@ -62,7 +62,8 @@ pub struct Event {
     pub is_delete: bool,
     /// The key after the change.
     pub kv: KeyValue,
-    /// The key before, if the watch asked for it, the key was there, and no compaction has removed it.
+    /// The key before, if the watch asked for it, the key was there, and no compaction has removed it. A put of a key that its
+    /// own transaction has deleted makes a new key: nothing was before it.
     pub prev_kv: Option<KeyValue>,
 }
 
