@@ -254,7 +254,7 @@ impl Transaction<'_, '_> {
             match op {
                 RequestOp::Put(put) => {
                     self.check_put(put)?;
-                    // Such a request, which the search for keys that come twice lets through, ends an etcd.
+                    // The search for keys that come twice lets such a request through. etcd 3.5.1 panics at it.
                     if put.keeps_something() && deleted.iter().any(|deleted| deleted.contains(&put.key)) {
                         return Err(Error::KeyNotFound);
                     }
