@@ -95,7 +95,8 @@ pub(super) fn locate<'t>(
         down(None);
         let way = Search::new(root).descend(pages, key, false, |link, index| down(Some((link, index))));
         // A guess may lead to a page that is damaged or gone, and is on no way to the key.
-        if let Ok(guessed) = way.and_then(Search::arrived)
+        let guessed = way.and_then(Search::arrived).inspect(Candidates::prefetch_run);
+        if let Ok(guessed) = guessed
             && let Ok(Some(place)) = guessed.search_proven(key)
         {
             return Ok((guessed.leaf, place));
