@@ -113,6 +113,29 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// The next item, if it is one of the leaf's before index `stop`, and whole; else none, and the cursor stays where it is.
+    /// Nothing on this way has an error in its hands: a walk then costs what its items do.
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects, reason = "an index in a page is below 2^16")]
+    pub(super) fn next_before(&mut self, stop: usize) -> Option<LeafEntry<'t>> {
+        let (leaf, index) = self.at.as_mut().filter(|(_, index)| *index + 1 < stop)?;
+        let entry = leaf.leaf.entry(*index + 1).ok()?;
+        *index += 1;
+        self.bring_near();
+        Some(entry)
+    }
+
+    /// The item before, in the same way: one of the leaf's that is not before index `stop`.
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects, reason = "an index that is greater than another is not 0")]
+    pub(super) fn prev_from(&mut self, stop: usize) -> Option<LeafEntry<'t>> {
+        let (leaf, index) = self.at.as_mut().filter(|(_, index)| *index > stop)?;
+        let entry = leaf.leaf.entry(*index - 1).ok()?;
+        *index -= 1;
+        self.bring_near();
+        Some(entry)
+    }
+
     /// The leaf that the cursor is in, and its index there.
     #[inline]
     pub(super) const fn position(&self) -> Option<(LeafRef<'t>, usize)> {

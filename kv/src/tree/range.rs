@@ -33,22 +33,23 @@ impl<'t> Range<'t> {
         Self { back: front.clone(), front, start, end, given, front_stop: 0, back_stop: usize::MAX, done: false }
     }
 
+    /// The next item, if nothing has to be compared for it: it lies in a leaf whose last key is inside. None says nothing.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Result<LeafEntry<'t>>> {
-        if self.done {
+    pub(crate) fn next_in_leaf(&mut self) -> Option<LeafEntry<'t>> {
+        if self.done || self.given.1.is_some() {
             return None;
         }
-        // Within a leaf whose last key is inside, nothing is compared.
-        if self.given.1.is_none()
-            && let Some((_, index)) = self.front.position()
-            && index.saturating_add(1) < self.front_stop
-        {
-            let entry = self.front.next().transpose()?;
-            self.given.0 = entry.as_ref().ok().map(|entry| entry.key);
-            self.done = entry.is_err();
-            return Some(entry);
+        let entry = self.front.next_before(self.front_stop)?;
+        self.given.0 = Some(entry.key);
+        Some(entry)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        match self.next_in_leaf() {
+            _ if self.done => None,
+            Some(entry) => Some(Ok(entry)),
+            None => self.advance(),
         }
-        self.advance()
     }
 
     fn advance(&mut self) -> Option<Result<LeafEntry<'t>>> {
@@ -64,21 +65,23 @@ impl<'t> Range<'t> {
         Some(entry)
     }
 
+    /// The item before, in the same way.
     #[inline]
-    pub(crate) fn next_back(&mut self) -> Option<Result<LeafEntry<'t>>> {
-        if self.done {
+    pub(crate) fn next_back_in_leaf(&mut self) -> Option<LeafEntry<'t>> {
+        if self.done || self.given.0.is_some() {
             return None;
         }
-        if self.given.0.is_none()
-            && let Some((_, index)) = self.back.position()
-            && index > self.back_stop
-        {
-            let entry = self.back.prev().transpose()?;
-            self.given.1 = entry.as_ref().ok().map(|entry| entry.key);
-            self.done = entry.is_err();
-            return Some(entry);
+        let entry = self.back.prev_from(self.back_stop)?;
+        self.given.1 = Some(entry.key);
+        Some(entry)
+    }
+
+    pub(crate) fn next_back(&mut self) -> Option<Result<LeafEntry<'t>>> {
+        match self.next_back_in_leaf() {
+            _ if self.done => None,
+            Some(entry) => Some(Ok(entry)),
+            None => self.retreat(),
         }
-        self.retreat()
     }
 
     fn retreat(&mut self) -> Option<Result<LeafEntry<'t>>> {
