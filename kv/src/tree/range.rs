@@ -33,7 +33,7 @@ impl<'t> Range<'t> {
         Self { back: front.clone(), front, start, end, given, front_stop: 0, back_stop: usize::MAX, done: false }
     }
 
-    /// The next item, if nothing has to be compared for it: it lies in a leaf whose last key is inside. None says nothing.
+    /// The next item, if nothing has to be compared for it: it lies in a leaf whose last key is inside. None does not mean the end.
     #[inline]
     pub(crate) fn next_in_leaf(&mut self) -> Option<LeafEntry<'t>> {
         if self.done || self.given.1.is_some() {

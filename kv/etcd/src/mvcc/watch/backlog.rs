@@ -57,7 +57,7 @@ pub(super) fn read(shared: &Shared, wish: &Wish, from: i64, to: i64) -> Result<C
         } else {
             row.to_key_value(false)
         };
-        // Nothing was before what this revision creates, if it has deleted the key first, either.
+        // Nothing was before a key that this revision creates, even if it has deleted the same key first.
         let created = !tombstone && kv.create_revision == revision.main;
         let wanted = wish.prev_kv && !created && revision.main > pin.revision();
         let prev = if wanted { locked::read(&shared.index).get(row.key, revision.main - 1) } else { None };
